@@ -1,0 +1,1 @@
+"""The HTTP door: requests become commands, answers and refusals become JSON."""

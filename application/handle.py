@@ -1,0 +1,287 @@
+"""The one loop: load, settle, decide, save, and decide again when something moved.
+
+`Handler.handle` takes a `Wish` (a command for one member, and the keys it must not repeat) to a stored entry.
+It knows nothing of HTTP. What a request looked like before it became a command is `requests.py`'s.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from application.ports import (
+    ClaimTaken,
+    Clock,
+    Crypto,
+    EventStore,
+    HeadMoved,
+    Keys,
+    NewRow,
+    NewState,
+    Save,
+    StateRow,
+    TimelineMoved,
+    Unavailable,
+    Zones,
+)
+from application.programs import KnownProgram, Programs
+from domain.calendar import Offsets
+from domain.errors import Refused, UnknownMember
+from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, after, decode, encode, fold, row_digest, stream_name
+from domain.member.commands import EraseMember, MemberCommand
+from domain.member.counters import ColdHistoryNeeded
+from domain.member.decide import Decision, decide, next_instant
+from domain.member.draft import Circumstances, HistoryNeeded
+from domain.member.settle import next_due
+from domain.member.shape import SHAPE, bring_in, horizon_of, pack, unpack
+from domain.member.state import Member
+from domain.redecide import StreamHistory
+
+MAX_TRIES = 50
+
+
+class Wish(msgspec.Struct, kw_only=True, frozen=True):
+    """A command for one member, with everything that the entry says around it.
+
+    `claims` are keys that must be new. `by_time` marks the sweeper's entries, which have no input.
+    """
+
+    program: str
+    command: MemberCommand
+    actor: str
+    claims: tuple[Claim, ...] = ()
+    releases: tuple[Claim, ...] = ()
+    cause: str | None = None
+    correlation: str | None = None
+    by_time: bool = False
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A member as the store has it: the book, the chain's end, and whether cold rows are in."""
+
+    stream: UUID
+    member: Member
+    digest: bytes
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An entry that stands in the log. `replayed` says that it stood there before this request."""
+
+    entry: Entry
+    position: int
+    replayed: bool = False
+    decision: Decision | None = None
+
+
+class AlreadyThere(Exception):
+    """A claim of the wish is taken: whoever asked must tell a repeat from a clash."""
+
+    def __init__(self, claim: ClaimTaken) -> None:
+        super().__init__(str(claim))
+        self.claim = claim
+
+
+class Handler:
+    """The loop with what it needs. One per process; safe for any number of tasks."""
+
+    def __init__(
+        self,
+        *,
+        store: EventStore,
+        keys: Keys,
+        crypto: Crypto,
+        clock: Clock,
+        zones: Zones,
+        programs: Programs,
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self.store = store
+        self.keys = keys
+        self.crypto = crypto
+        self.clock = clock
+        self.zones = zones
+        self.programs = programs
+        self.new_id = new_id
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    # --- loading -------------------------------------------------------------------------------
+
+    async def find(self, program: str, member: str) -> tuple[Loaded, KnownProgram]:
+        """The member a client's id points to. Raises UnknownMember, UnknownProgram."""
+        found = await self.store.member(program, member)
+        if found is None:
+            await self.programs.get(program, 0)
+            raise UnknownMember(f"there is no member {member!r} in this program")
+        row, timeline = found
+        return await self._loaded(row), await self.programs.get(program, timeline)
+
+    async def load(self, stream: UUID) -> Loaded:
+        row = await self.store.state(stream)
+        if row is None:
+            raise UnknownMember("no such member")
+        return await self._loaded(row)
+
+    async def _loaded(self, row: StateRow) -> Loaded:
+        if row.shape != SHAPE:
+            # Written by another version of this code: the log is the truth.
+            return Loaded(row.stream, await self.folded(row.stream, row.version), row.digest)
+        return Loaded(row.stream, unpack(row.hot), row.digest)
+
+    async def folded(self, stream: UUID, upto: int | None = None) -> Member:
+        """The member folded from the log."""
+        member = Member()
+        for row in await self.store.rows(stream, upto=upto):
+            fold(member, decode(row.state))
+        return member
+
+    async def entries(self, stream: UUID, upto: int | None = None) -> list[Entry]:
+        return [decode(row.state) for row in await self.store.rows(stream, upto=upto)]
+
+    # --- deciding ------------------------------------------------------------------------------
+
+    def circumstances(
+        self, known: KnownProgram, recorded_at: datetime, history: "StreamHistory | None" = None
+    ) -> Circumstances:
+        return Circumstances(
+            program=known.program.id,
+            zone=known.program.time_zone,
+            recorded_at=recorded_at,
+            timeline=known.timeline(),
+            offsets=Offsets(self.zones.offset),
+            history=history,
+        )
+
+    async def decide(
+        self, command: MemberCommand, loaded: Loaded, known: KnownProgram, recorded_at: datetime
+    ) -> tuple[Decision, Circumstances]:
+        """Decide without saving: a simulation, or the first half of a save. Brings in what the decision asks for."""
+        member, history = loaded.member, None
+        while True:
+            circumstances = self.circumstances(known, recorded_at, history)
+            try:
+                return decide(command, member, circumstances), circumstances
+            except ColdHistoryNeeded:
+                member = bring_in(member, await self.store.cold(loaded.stream))
+            except HistoryNeeded:
+                history = StreamHistory(await self.entries(loaded.stream, loaded.member.version))
+
+    async def handle(self, wish: Wish, *, member: str | None = None, stream: UUID | None = None) -> Stored:
+        """Carry out a wish on the member named by client id or by stream.
+
+        Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, Unavailable.
+        """
+        if stream is None:
+            assert member is not None
+            found = await self.store.claim(wish.program, "member", member)
+            if found is None:
+                await self.programs.get(wish.program, 0)
+                raise UnknownMember(f"there is no member {member!r} in this program")
+            stream = found.stream
+        # One decision at a time per member in this process: losing a race to oneself is wasted work.
+        turn = self._turns.setdefault(stream, asyncio.Lock())
+        async with turn:
+            for _ in range(MAX_TRIES):
+                row = await self.store.state(stream)
+                if row is None:
+                    raise UnknownMember("no such member")
+                known = await self.programs.get(wish.program, await self.store.timeline(wish.program))
+                loaded = await self._loaded(row)
+                try:
+                    return await self._attempt(wish, loaded, known)
+                except (HeadMoved, TimelineMoved):
+                    continue
+        raise Unavailable("too many others change this member at once")
+
+    async def create(self, wish: Wish, wrapped_key: bytes, stream: UUID) -> Stored:
+        """Carry out the first wish of a new member's stream."""
+        for _ in range(MAX_TRIES):
+            known = await self.programs.get(wish.program, await self.store.timeline(wish.program))
+            try:
+                return await self._attempt(
+                    wish, Loaded(stream, Member(), NO_DIGEST), known, member_key=(stream, wrapped_key)
+                )
+            except (HeadMoved, TimelineMoved):
+                continue
+        raise Unavailable("too many rulebooks are being published")
+
+    async def _attempt(
+        self, wish: Wish, loaded: Loaded, known: KnownProgram, member_key: tuple[UUID, bytes] | None = None
+    ) -> Stored:
+        clock = await self.clock.now(wish.program)
+        recorded_at = next_instant(loaded.member, clock)
+        try:
+            decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
+        except Refused:
+            # The state came from the store, so the refusal is confirmed, unless this is a repeat.
+            for claim in wish.claims:
+                if await self.store.claim(wish.program, claim.kind, claim.key) is not None:
+                    raise AlreadyThere(ClaimTaken(claim.kind, claim.key)) from None
+            raise
+        row = self._row(wish, loaded, known, decision, circumstances)
+        save = Save(
+            program=wish.program,
+            rows=(row,),
+            timeline=circumstances.timeline.number,
+            member_key=member_key,
+            destroys_key=loaded.stream if isinstance(wish.command, EraseMember) else None,
+        )
+        try:
+            (position,) = await self.store.append(save)
+        except ClaimTaken as taken:
+            raise AlreadyThere(taken) from None
+        return Stored(row.entry, position, decision=decision)
+
+    def _row(
+        self, wish: Wish, loaded: Loaded, known: KnownProgram, decision: Decision, circumstances: Circumstances
+    ) -> NewRow:
+        used = circumstances.timeline.used
+        recorded_at = circumstances.recorded_at
+        entry = Entry(
+            stream=stream_name(wish.program, "member", loaded.stream),
+            version=decision.member.version,
+            save=self.new_id().hex,
+            recorded_at=recorded_at,
+            at=decision.at,
+            actor=wish.actor,
+            cause=wish.cause,
+            correlation=wish.correlation,
+            input=None if wish.by_time else wish.command,
+            pins=Pins(
+                engine=ENGINE,
+                timeline=circumstances.timeline.number,
+                rulebook=decision.rulebook,
+                rulebooks=dict(sorted(used.items())),
+                zone=circumstances.zone,
+                offsets=circumstances.offsets.used,
+            ),
+            events=decision.events,
+            settled=decision.settled,
+            after=after(decision.member, recorded_at),
+            claims=wish.claims,
+            releases=wish.releases,
+        )
+        state = encode(entry)
+        newest = known.newest
+        hot, cold = pack(decision.member, horizon_of(newest) if newest else 0, recorded_at.toordinal())
+        return NewRow(
+            entry=entry,
+            stream=loaded.stream,
+            program=wish.program,
+            kind="member",
+            topic=TOPIC,
+            state=state,
+            digest=row_digest(
+                loaded.digest,
+                program=wish.program,
+                kind="member",
+                stream=loaded.stream,
+                version=entry.version,
+                recorded_at=recorded_at,
+                topic=TOPIC,
+                state=state,
+            ),
+            member_state=NewState(SHAPE, next_due(decision.member), hot, cold),
+        )

@@ -1,0 +1,178 @@
+"""What the application needs from outside, as protocols."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from domain.log import Entry, Row
+
+
+class StateRow(msgspec.Struct, frozen=True):
+    """A stream's head and the cached state that goes with it."""
+
+    stream: UUID
+    program: str
+    kind: str
+    version: int
+    position: int
+    recorded_at: datetime
+    digest: bytes
+    shape: int
+    due_at: datetime | None
+    hot: bytes
+
+
+class NewState(msgspec.Struct, frozen=True):
+    """The state row (and cold rows by month) to write with a save; the store knows version and position."""
+
+    shape: int
+    due_at: datetime | None
+    hot: bytes
+    cold: dict[int, bytes] = {}
+
+
+class NewRow(msgspec.Struct, frozen=True):
+    """One entry to append: encoded, digested, with the state it leads to."""
+
+    entry: Entry
+    stream: UUID
+    program: str
+    kind: str
+    topic: str
+    state: bytes
+    digest: bytes
+    member_state: NewState
+
+
+class NewProgram(msgspec.Struct, frozen=True):
+    id: str
+    stream: UUID
+    sandbox: bool
+    key: bytes
+
+
+class Save(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one accepted command writes, in one transaction or not at all (law 6).
+
+    The head of each row's stream must be exactly one version below it. `timeline` is the number of published
+    rulebooks it was decided under; `publishes` raises that number.
+    """
+
+    program: str
+    rows: tuple[NewRow, ...]
+    timeline: int | None = None
+    publishes: int | None = None
+    member_key: tuple[UUID, bytes] | None = None
+    destroys_key: UUID | None = None
+    new_program: NewProgram | None = None
+
+
+class ClaimRow(msgspec.Struct, frozen=True):
+    """A key that was claimed, and the entry that claimed it."""
+
+    stream: UUID
+    version: int
+    position: int
+    hash: str
+
+
+class SaveRefused(Exception):
+    """A save did not pass one of its checks: decide again."""
+
+
+class HeadMoved(SaveRefused):
+    """Another save came first on a stream."""
+
+
+class TimelineMoved(SaveRefused):
+    """Another rulebook was published meanwhile."""
+
+
+class ClaimTaken(SaveRefused):
+    """A key is not new."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"{kind} {key}")
+        self.kind = kind
+        self.key = key
+
+
+class TakeRefused(SaveRefused):
+    """A quantity would pass its ceiling."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"{kind} {key}")
+        self.kind = kind
+        self.key = key
+
+
+class Unavailable(Exception):
+    """The store cannot be reached now; nothing is known to have been written."""
+
+
+class EventStore(Protocol):
+    """The log, with the rows that are written in the same transaction."""
+
+    async def append(self, save: Save) -> tuple[int, ...]:
+        """Write a save; the position of each of its rows. Raises SaveRefused or Unavailable."""
+
+    async def state(self, stream: UUID) -> StateRow | None:
+        """The state row of a stream."""
+
+    async def member(self, program: str, member: str) -> tuple[StateRow, int] | None:
+        """The state row of the member a client's id points to, and the program's timeline number."""
+
+    async def timeline(self, program: str) -> int | None:
+        """How many rulebooks are published; None when there is no such program."""
+
+    async def cold(self, stream: UUID) -> dict[int, bytes]:
+        """The cold rows of a stream by month."""
+
+    async def rows(
+        self, stream: UUID, *, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> list[Row]:
+        """The stored rows of a stream in order of version."""
+
+    async def row_at(self, program: str, position: int) -> Row | None: ...
+
+    async def log(self, program: str | None, *, after: int = 0, limit: int = 100) -> list[Row]:
+        """Rows of a program (or of all) in order of position."""
+
+    async def claim(self, program: str, kind: str, key: str) -> ClaimRow | None:
+        """Who holds a key."""
+
+    async def due(self, program: str, now: datetime, limit: int) -> Sequence[UUID]:
+        """Member streams for which time has something to write down."""
+
+
+class Keys(Protocol):
+    """Keys outside the log: one per member, one per program."""
+
+    async def member_key(self, stream: UUID) -> bytes | None:
+        """The member's own key; None once it was destroyed."""
+
+    async def program_key(self, program: str) -> bytes: ...
+
+
+class Crypto(Protocol):
+    """What `infrastructure/vault.py` does."""
+
+    def new_key(self) -> bytes: ...
+    def unwrap(self, wrapped: bytes) -> bytes: ...
+    def seal(self, key: bytes, plain: bytes, context: bytes) -> bytes: ...
+    def open(self, key: bytes, sealed: bytes, context: bytes) -> bytes: ...
+    def fingerprint(self, key: bytes, *parts: str | bytes) -> str: ...
+
+
+class Clock(Protocol):
+    """The program's clock: the wall clock, or what a sandbox was set to."""
+
+    async def now(self, program: str) -> datetime: ...
+
+
+class Zones(Protocol):
+    def offset(self, zone: str, epoch_seconds: int) -> int: ...
+    def known(self, zone: str) -> bool: ...

@@ -1,0 +1,152 @@
+"""Refusals: the answers a decision may give instead of events.
+
+A refusal is an answer, not a fault: nothing is recorded. Each class is one reason with a frozen
+`code` (docs/reference/problems); HTTP statuses live only in `api/http/problems.py`.
+"""
+
+from collections.abc import Sequence
+
+
+class Refused(Exception):
+    """Base of all refusals. `errors` are (JSON pointer, message) pairs, `reasons` are words for machines."""
+
+    code = "refused"
+
+    def __init__(
+        self, message: str, *, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = tuple(errors)
+        self.reasons = tuple(reasons)
+
+
+class UnknownMember(Refused):
+    code = "unknown-member"
+
+
+class UnknownActivity(Refused):
+    code = "unknown-activity"
+
+
+class UnknownActivityType(Refused):
+    code = "unknown-activity-type"
+
+
+class UnknownCurrency(Refused):
+    code = "unknown-currency"
+
+
+class UnknownMoney(Refused):
+    code = "unknown-money"
+
+
+class UnknownProgram(Refused):
+    code = "unknown-program"
+
+
+class UnknownRulebook(Refused):
+    code = "unknown-rulebook"
+
+
+class UnknownReward(Refused):
+    code = "unknown-reward"
+
+
+class MemberExists(Refused):
+    code = "member-exists"
+
+
+class ProgramExists(Refused):
+    code = "program-exists"
+
+
+class IdentityTaken(Refused):
+    code = "identity-taken"
+
+
+class MemberSuspended(Refused):
+    code = "member-suspended"
+
+
+class MemberErasedAlready(Refused):
+    code = "member-erased"
+
+
+class ActivityDiffers(Refused):
+    code = "activity-differs"
+
+
+class KeyReused(Refused):
+    code = "idempotency-key-reused"
+
+
+class InProgress(Refused):
+    code = "in-progress"
+
+
+class NotEnoughPoints(Refused):
+    """The member asked to spend more than the lots that are still open; numbers in smallest units."""
+
+    code = "not-enough-points"
+
+    def __init__(self, *, asked: int, available: int) -> None:
+        super().__init__(f"{asked} points asked for, {available} available")
+        self.asked = asked
+        self.available = available
+
+
+class BelowMinimum(Refused):
+    code = "below-minimum"
+
+
+class NotEligible(Refused):
+    code = "not-eligible"
+
+
+class ReturnExceedsActivity(Refused):
+    code = "return-exceeds-activity"
+
+
+class AmountOutOfRange(Refused):
+    code = "amount-out-of-range"
+
+
+class InvalidPayload(Refused):
+    code = "invalid-payload"
+
+
+class BadId(Refused):
+    code = "bad-id"
+
+
+class BadTime(Refused):
+    code = "bad-time"
+
+
+class TooOld(Refused):
+    code = "too-old"
+
+
+class FromTheFuture(Refused):
+    code = "from-the-future"
+
+
+class VersionConflict(Refused):
+    code = "version-conflict"
+
+
+class RulebookInvalid(Refused):
+    code = "rulebook-invalid"
+
+
+class NotASandbox(Refused):
+    code = "not-a-sandbox"
+
+
+class ClockBackwards(Refused):
+    code = "clock-backwards"
+
+
+class LimitReached(Refused):
+    code = "limit-reached"

@@ -1,0 +1,233 @@
+"""An activity: count it, run the rules, open lots, move tiers."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from domain.calendar import parse_period
+from domain.errors import FromTheFuture, MemberSuspended, NotEligible, TooOld, UnknownActivityType
+from domain.member.commands import RecordActivity
+from domain.member.counters import in_days, require
+from domain.member.draft import Draft
+from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed, TierChanged
+from domain.member.reading import Reading
+from domain.member.spending import spend_elsewhere
+from domain.member.state import Member
+from domain.numbers import MAX_AMOUNT
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.earning import Earned, earn
+from domain.rules.expiry import available_at, expires_at
+from domain.rules.expression import EvaluationError
+from domain.rules.rulebook import Expiry, Late
+from domain.rules.tiers import counter_of, rank, reached, valid_until, window
+
+
+class Evaluated(msgspec.Struct, frozen=True):
+    """A pass of the rules over one activity, and what it read: the raw material of an explanation."""
+
+    book: CompiledRulebook
+    kind: str
+    zone: str
+    day: int
+    reading: Reading
+    measures: dict[str, int]
+    failed: tuple[tuple[str, str], ...]
+    earned: Earned
+
+
+def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
+    """Decide an activity. Earning is judged at `occurred_at`, spending when it is recorded."""
+    book = rulebook_for(draft, command)
+    declared = book.activity(command.type)
+    assert declared is not None
+    _acceptable(draft, command, book.document.late, book)
+    if declared.role == "spends":
+        draft.at = draft.now
+    draft.rulebook = book.number
+    evaluated = evaluate(draft, draft.member, book, command)
+    require(draft.member, evaluated.day)
+    draft.record(
+        ActivityRecorded(
+            source=command.source,
+            id=command.id,
+            type=command.type,
+            occurred_at=command.occurred_at,
+            day=evaluated.day,
+            counts=counts_of(command.type, evaluated.measures),
+        )
+    )
+    for rule, error in (*evaluated.failed, *evaluated.earned.failed):
+        draft.record(RuleFailed(rule=rule, error=error))
+    if declared.role == "spends":
+        spend_elsewhere(draft, book, declared, command, evaluated.reading)
+    _open_lots(draft, command.occurred_at, evaluated)
+    move_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
+    return evaluated
+
+
+def rulebook_for(draft: Draft, command: RecordActivity) -> CompiledRulebook:
+    """The version that rules an activity, by its own time or by when it was learned of."""
+    timeline = draft.circumstances.timeline
+    latest = timeline.at(draft.now)
+    late = latest.document.late if latest else Late()
+    book = latest if late.rule_time == "recorded" else timeline.at(command.occurred_at)
+    if book is None or book.activity(command.type) is None:
+        raise UnknownActivityType(
+            f"{command.type!r} is not an activity type of the rulebook in force at {command.occurred_at.isoformat()}",
+            errors=[("/type", "declare it under `activities`, or correct the type")],
+        )
+    return book
+
+
+def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: RecordActivity) -> Evaluated:
+    """Run measures and rules over an activity, as the member stands. Records nothing."""
+    zone = draft.zone(book, command.time_zone)
+    day = draft.local_day(book, zone, command.occurred_at)
+    late = book.document.late
+    reading = Reading(
+        member=member,
+        data=command.data,
+        at=command.occurred_at,
+        now=draft.now,
+        day=day,
+        zone=zone,
+        offsets=draft.circumstances.offsets,
+        program=draft.circumstances.program,
+        tier_at=command.occurred_at if late.tier_time == "occurred" else draft.now,
+    )
+    measures, failed = measure(book, command.type, reading)
+    earned = earn(book, command.type, command.occurred_at, reading, reading.used)
+    return Evaluated(book, command.type, zone, day, reading, measures, failed, earned)
+
+
+def measure(
+    book: CompiledRulebook, kind: str, reading: Any
+) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
+    """The measures of an activity, and those that failed with their errors."""
+    found: dict[str, int] = {}
+    failed = []
+    for name, evaluator in book.measures(kind):
+        try:
+            value = evaluator(reading)
+            if abs(value) > MAX_AMOUNT:
+                raise EvaluationError(f"{value} is out of range")
+            found[name] = value
+        except EvaluationError as error:
+            failed.append((f"measure:{name}", str(error)))
+    return found, tuple(failed)
+
+
+def counts_of(kind: str, measures: dict[str, int]) -> dict[str, int]:
+    return {f"type:{kind}": 1} | {f"measure:{name}": value for name, value in measures.items() if value}
+
+
+def move_tiers(
+    draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, reason: str, down_since: int | None = None
+) -> None:
+    """Raise the member to what its counters reach.
+
+    `down_since` (a local day) also lowers levels reached on or after that day, for returns.
+    """
+    names = sorted(book.document.currencies)
+    for name, tiers in sorted(book.document.tiers.items()):
+        standing = draft.member.tiers.get(name)
+        level = standing.level if standing else None
+        offsets = draft.circumstances.offsets
+        # Counted up to today, not only up to the activity's day: a late activity joins what came after it.
+        today = max(day, draft.local_day(book, zone, draft.now))
+        since = draft.local_day(book, zone, standing.since) if standing and standing.since else day
+        counter = counter_of(tiers, names)
+        evidence = in_days(draft.member, counter, *window(tiers, since, today))
+        target = reached(tiers, evidence)
+        if target != level and today != day and rank(tiers, target) <= rank(tiers, level):
+            evidence_then = in_days(draft.member, counter, *window(tiers, since, day))
+            if rank(tiers, reached(tiers, evidence_then)) > rank(tiers, target):
+                target, evidence = reached(tiers, evidence_then), evidence_then
+        up = rank(tiers, target) > rank(tiers, level)
+        down = (
+            down_since is not None
+            and since >= down_since
+            and level is not None
+            and rank(tiers, target) < rank(tiers, level)
+        )
+        if up or down:
+            until = valid_until(tiers, at, zone, offsets) if target is not None else None
+            if up and until is not None and until <= draft.now:
+                continue
+            draft.record(
+                TierChanged(
+                    set=name,
+                    from_=level,
+                    to=target,
+                    reason=reason,
+                    evidence=evidence,
+                    at=at,
+                    rulebook=book.number,
+                    valid_until=until,
+                )
+            )
+
+
+def _acceptable(draft: Draft, command: RecordActivity, late: Late, book: CompiledRulebook) -> None:
+    member = draft.member
+    if member.status != "active":
+        raise MemberSuspended(f"the member is {member.status}: activities are refused")
+    if command.occurred_at > draft.now + _duration(late.future_skew):
+        raise FromTheFuture(
+            f"occurred_at lies after the program's clock, {draft.now.isoformat()}",
+            errors=[("/occurred_at", f"at most {late.future_skew} ahead")],
+        )
+    if late.max_age is not None and command.occurred_at < draft.now - _duration(late.max_age):
+        raise TooOld(
+            f"older than {late.max_age}",
+            errors=[("/occurred_at", f"at most {late.max_age} before the program's clock")],
+        )
+    if (
+        book.document.before_enrolment == "refuse"
+        and member.enrolled_at is not None
+        and command.occurred_at < member.enrolled_at
+    ):
+        raise NotEligible("the activity lies before the member's enrolment", reasons=["before-enrolment"])
+
+
+def _duration(text: str) -> timedelta:
+    # An age limit is a distance, not a date: months count as 30 days here.
+    period = parse_period(text)
+    return timedelta(days=period.days + 30 * period.months, seconds=period.seconds)
+
+
+def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> None:
+    rules = {one.rule.id: one.rule for one in evaluated.book.rules(evaluated.kind)}
+    for award in evaluated.earned.awards:
+        rule = rules[award.rule]
+        policy = evaluated.book.document.currencies[award.currency]
+        offsets, zone = draft.circumstances.offsets, evaluated.zone
+        available = available_at(
+            rule.available if rule.available is not None else policy.available,
+            occurred_at=occurred_at,
+            zone=zone,
+            offsets=offsets,
+        )
+        ends: str | Expiry = rule.expires if rule.expires is not None else policy.expires
+        expires = expires_at(
+            ends, occurred_at=occurred_at, recorded_at=draft.now, available=available, zone=zone, offsets=offsets
+        )
+        owed = draft.member.debt.get(award.currency, 0)
+        alive = available is not None and available <= draft.now and (expires is None or draft.now < expires)
+        draft.record(
+            PointsEarned(
+                lot=draft.new_lot(),
+                currency=award.currency,
+                rule=award.rule,
+                wanted=award.wanted,
+                points=award.granted,
+                available_at=available,
+                expires_at=expires,
+                repaid=min(owed, award.granted) if alive else 0,
+                limited_by=award.limited_by,
+                day=evaluated.day,
+                counts=award.counts,
+            )
+        )
+

@@ -1,0 +1,144 @@
+"""What can be asked of a member: the inputs that entries keep for ever.
+
+Each class is a storage format as well as a request: its tag is explicit, its golden file is in
+tests/golden. Amounts are smallest units or minor units, times are aware datetimes in UTC. Personal values
+never stand here in the clear: `sealed` is cipher text under the member's own key.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from domain.numbers import MAX_AMOUNT
+
+
+class Command(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="command",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """Base of all member commands."""
+
+
+class EnrolMember(Command, frozen=True, kw_only=True, tag="EnrolMember"):
+    """Make a member. `member` is the client's id; `enrolled_at` is when it happened in the world."""
+
+    member: str
+    enrolled_at: datetime
+    attributes: dict[str, Any] = {}
+    time_zone: str | None = None
+    consents: dict[str, bool] = {}
+    data: dict[str, Any] = {}
+    sealed: bytes = b""
+
+
+class ChangeMember(Command, frozen=True, kw_only=True, tag="ChangeMember"):
+    """Replace what is given; what is None stays. `sealed` holds the whole of the personal fields."""
+
+    attributes: dict[str, Any] | None = None
+    time_zone: str | None = None
+    consents: dict[str, bool] | None = None
+    sealed: bytes | None = None
+
+
+class SetMemberStatus(Command, frozen=True, kw_only=True, tag="SetMemberStatus"):
+    status: str
+    reason: str
+
+
+class EraseMember(Command, frozen=True, kw_only=True, tag="EraseMember"):
+    """Forget the person. The key that opens the personal fields is destroyed with the same save."""
+
+    reason: str = ""
+
+
+class RecordActivity(Command, frozen=True, kw_only=True, tag="RecordActivity"):
+    """Something happened. `data` is the payload without its personal fields, which are in `sealed`."""
+
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    data: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    time_zone: str | None = None
+    sealed: bytes = b""
+
+
+class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
+    """Take back (part of) an activity. `original` is the version of its entry in this stream.
+
+    `amount_minor` None returns all that is left. `data` and `type` are those of a reversing activity.
+    """
+
+    source: str
+    id: str
+    activity_source: str
+    activity_id: str
+    original: int
+    occurred_at: datetime
+    amount_minor: int | None = None
+    lines: list[dict[str, Any]] = []
+    type: str | None = None
+    data: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        _positive(self.amount_minor)
+
+
+class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
+    """Spend points, by number or by the money they are worth."""
+
+    id: str
+    currency: str
+    points: int | None = None
+    value_minor: int | None = None
+    order_source: str | None = None
+    order_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
+        _positive(self.value_minor)
+
+
+class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
+    """An operator's correction by hand: points come (positive) or go (negative)."""
+
+    id: str
+    currency: str
+    points: int
+    reason: str
+    allow_negative: bool = False
+    expires_at: datetime | None = None
+    available_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.points == 0 or abs(self.points) > MAX_AMOUNT:
+            raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
+
+
+class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
+    """Write down what time has made true; asks for nothing."""
+
+
+def _positive(amount: int | None) -> None:
+    # Asserted here as well as at the door: msgspec checks bounds on decoding, not on construction.
+    if amount is not None and not 0 < amount <= MAX_AMOUNT:
+        raise ValueError("an amount is a whole number from 1 to 2^53 - 1")
+
+
+MemberCommand = (
+    EnrolMember
+    | ChangeMember
+    | SetMemberStatus
+    | EraseMember
+    | RecordActivity
+    | ReturnActivity
+    | RedeemPoints
+    | AdjustPoints
+    | Settle
+)

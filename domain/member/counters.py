@@ -1,0 +1,68 @@
+"""One kind of counter for caps, measures, history and tiers: a named sum by local day.
+
+Names: `type:purchase` (activities), `measure:spend`, `earned:points` (granted points), `cap:RULE` and
+`times:RULE` (what a capped rule has granted). A counter keeps its name, and so its value, across
+rulebook versions.
+"""
+
+from domain.calendar import month_of, month_start, window_start
+from domain.member.state import Member
+
+
+class ColdHistoryNeeded(Exception):
+    """A decision looks at days whose counters lie in cold rows: bring them in and decide again."""
+
+
+def in_days(member: Member, name: str, first: int | None, last: int) -> int:
+    """The counter over the local days first..last, both included; `first` None is the beginning."""
+    if first is None:
+        total = member.totals.get(name)
+        ever = total.ever if total else 0
+        return ever - _after(member, name, last)
+    require(member, first)
+    summed = 0
+    for month, rows in member.months.items():
+        if month_start(month) <= last and month_start(month + 1) > first:
+            days = rows.counts.get(name)
+            if days:
+                summed += sum(step for day, step in days.items() if first <= day <= last)
+    return summed
+
+
+def in_window(member: Member, name: str, window: str, day: int) -> int:
+    """The counter over the window that ends with the local day `day`; `days` counts distinct days."""
+    if window == "days":
+        return distinct_days(member, name, "ever", day)
+    return in_days(member, name, window_start(window, day), day)
+
+
+def distinct_days(member: Member, name: str, window: str, day: int) -> int:
+    """On how many local days of the window the counter moved."""
+    first = window_start(window, day)
+    if first is None:
+        total = member.totals.get(name)
+        require(member, day + 1)
+        return (total.days if total else 0) - len(_days(member, name, day + 1, None))
+    require(member, first)
+    return len(_days(member, name, first, day))
+
+
+def require(member: Member, day: int) -> None:
+    """Raises ColdHistoryNeeded when the days from `day` on are not all here."""
+    if member.since and month_of(max(day, 1)) < member.since:
+        raise ColdHistoryNeeded(f"days from {day} on")
+
+
+def _after(member: Member, name: str, day: int) -> int:
+    require(member, day + 1)
+    return sum(step for _, step in _days(member, name, day + 1, None))
+
+
+def _days(member: Member, name: str, first: int, last: int | None) -> list[tuple[int, int]]:
+    found = []
+    for month, rows in member.months.items():
+        if month_start(month + 1) > first and (last is None or month_start(month) <= last):
+            days = rows.counts.get(name)
+            if days:
+                found += [(d, step) for d, step in days.items() if first <= d and (last is None or d <= last)]
+    return found

@@ -1,0 +1,151 @@
+"""Every command a member understands: the contents page of the room.
+
+`decide` is pure: the member and the circumstances come in, events come out, or a refusal. Every decision
+begins with what time has made true (`settle`), so no policy ever sees a stale member.
+"""
+
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from domain.calendar import MICROSECOND
+from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
+from domain.member.activities import Evaluated, evaluate, move_tiers, record_activity
+from domain.member.commands import (
+    AdjustPoints,
+    ChangeMember,
+    EnrolMember,
+    EraseMember,
+    MemberCommand,
+    RecordActivity,
+    RedeemPoints,
+    ReturnActivity,
+    SetMemberStatus,
+    Settle,
+)
+from domain.member.draft import Circumstances, Draft
+from domain.member.events import (
+    ActivityRecorded,
+    MemberChanged,
+    MemberEnrolled,
+    MemberErased,
+    MemberEventUnion,
+    MemberStatusChanged,
+)
+from domain.member.returns import return_activity
+from domain.member.settle import settle
+from domain.member.spending import adjust_points, redeem_points
+from domain.member.state import Member
+from domain.rules.compiled import ENROLLED
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a command led to.
+
+    `at` is the decision instant, `rulebook` the version it was decided under (0: none), `settled` how many of the
+    events time alone made. `member` is the member after all of them.
+    """
+
+    events: tuple[MemberEventUnion, ...]
+    at: datetime
+    rulebook: int
+    settled: int
+    member: Member
+    evaluated: Evaluated | None = None
+
+
+def decide(command: MemberCommand, member: Member, circumstances: Circumstances) -> Decision:
+    """Decide one command. Raises `Refused`, or `ColdHistoryNeeded` when older counters must be brought in."""
+    draft = Draft(member, circumstances, decision_instant(command, circumstances.recorded_at))
+    _known(command, member)
+    settle(draft)
+    by_time = len(draft.events)
+    evaluated = None
+    match command:
+        case RecordActivity():
+            evaluated = record_activity(draft, command)
+        case RedeemPoints():
+            redeem_points(draft, command)
+        case ReturnActivity():
+            return_activity(draft, command)
+        case AdjustPoints():
+            adjust_points(draft, command)
+        case EnrolMember():
+            evaluated = _enrol(draft, command)
+        case ChangeMember():
+            draft.record(
+                MemberChanged(
+                    attributes=command.attributes,
+                    time_zone=command.time_zone,
+                    consents=command.consents,
+                    sealed=command.sealed,
+                )
+            )
+        case SetMemberStatus():
+            if command.status != draft.member.status:
+                draft.record(MemberStatusChanged(status=command.status, reason=command.reason))
+        case EraseMember():
+            draft.record(MemberErased(reason=command.reason))
+        case Settle():
+            pass
+        case _:
+            assert_never(command)
+    draft.member.version += 1
+    draft.member.recorded_at = circumstances.recorded_at
+    return Decision(tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated)
+
+
+def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:
+    """The `at` of a decision (law 4): earning and returning happen in the world, the rest when recorded."""
+    match command:
+        case RecordActivity() | ReturnActivity():
+            return command.occurred_at
+        case EnrolMember():
+            return command.enrolled_at
+        case _:
+            return recorded_at
+
+
+def next_instant(member: Member, clock: datetime) -> datetime:
+    """The program's clock for the next entry of a stream: it strictly increases (law 4)."""
+    if member.recorded_at is None or clock > member.recorded_at:
+        return clock
+    return member.recorded_at + MICROSECOND
+
+
+def _known(command: MemberCommand, member: Member) -> None:
+    if isinstance(command, EnrolMember):
+        if member.exists:
+            raise MemberExists(f"{member.id!r} is a member already")
+    elif not member.exists:
+        raise UnknownMember("no such member")
+    elif member.status == "erased" and not isinstance(command, Settle | AdjustPoints):
+        raise MemberErasedAlready("the member was erased")
+
+
+def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:
+    """Enrolling is an activity of its own type, so rules can welcome."""
+    draft.record(
+        MemberEnrolled(
+            member=command.member,
+            enrolled_at=command.enrolled_at,
+            attributes=command.attributes,
+            time_zone=command.time_zone,
+            consents=command.consents,
+            sealed=command.sealed,
+        )
+    )
+    activity = RecordActivity(
+        source="guerdon",
+        id=command.member,
+        type=ENROLLED,
+        occurred_at=command.enrolled_at,
+        data=command.data,
+        time_zone=command.time_zone,
+    )
+    if draft.circumstances.timeline.at(command.enrolled_at) is None:
+        return None
+    return record_activity(draft, activity)
+
+

@@ -1,0 +1,108 @@
+"""What a decision stands on, and the sheet it is written on."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from domain.calendar import Offsets
+from domain.member.commands import RecordActivity
+from domain.member.events import MemberEventUnion, PointsEarned
+from domain.member.state import Member, Stamp, evolve
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.timeline import Timeline
+
+
+class Original(msgspec.Struct, frozen=True):
+    """An earlier activity of the same stream: its entry, and the member just before that entry was decided."""
+
+    version: int
+    recorded_at: datetime
+    rulebook: int
+    command: RecordActivity
+    day: int
+    awards: tuple[PointsEarned, ...]
+    counts: dict[str, int]
+    before: Member
+
+
+class HistoryNeeded(Exception):
+    """A decision looks at an earlier entry of the stream: read it and decide again."""
+
+
+class History(Protocol):
+    """The member's own stream, for decisions that look at one earlier entry."""
+
+    def original(self, version: int) -> Original:
+        """The activity of entry `version`."""
+
+
+class Circumstances(msgspec.Struct, frozen=True):
+    """All that a decision may know besides the command and the member.
+
+    `recorded_at` is the program's clock and later than the member's last entry. `zone` is the program's time
+    zone, which a rulebook may override.
+    """
+
+    program: str
+    zone: str
+    recorded_at: datetime
+    timeline: Timeline
+    offsets: Offsets
+    history: History | None = None
+
+
+class Draft:
+    """Events so far, and the member as they leave it. The member given is copied, never changed."""
+
+    def __init__(self, member: Member, circumstances: Circumstances, at: datetime) -> None:
+        self.member = member.copy()
+        self.circumstances = circumstances
+        self.events: list[MemberEventUnion] = []
+        self.at = at
+        self.rulebook = 0
+        self._lots = 0
+
+    @property
+    def now(self) -> datetime:
+        return self.circumstances.recorded_at
+
+    @property
+    def version(self) -> int:
+        """The version that the entry being written will have."""
+        return self.member.version + 1
+
+    def new_lot(self) -> str:
+        """An id that is unique in the stream and the same whenever the entry is decided again."""
+        self._lots += 1
+        return f"{self.version}.{self._lots}"
+
+    def record(self, event: MemberEventUnion) -> None:
+        stamp = Stamp(self.version, self.at, self.now, self.rulebook)
+        evolve(self.member, event, stamp)
+        self.events.append(event)
+
+    def zone(self, book: CompiledRulebook, own: str | None = None) -> str:
+        """The zone whose calendar counts, under the rulebook's policy; `own` is the activity's."""
+        program = book.document.time_zone or self.circumstances.zone
+        match book.document.zone_policy:
+            case "utc":
+                return "UTC"
+            case "member":
+                return self.member.time_zone or program
+            case "activity":
+                return own or program
+            case _:
+                return program
+
+    def local_day(self, book: CompiledRulebook, zone: str, instant: datetime) -> int:
+        """The local day (ordinal) of an instant; a day begins at the rulebook's `day_starts`."""
+        return local_day(book, zone, instant, self.circumstances.offsets)
+
+
+def local_day(book: CompiledRulebook, zone: str, instant: datetime, offsets: Offsets) -> int:
+    local = offsets.local(zone, instant)
+    starts = book.document.day_starts
+    if starts != "00:00" and f"{local:%H:%M}" < starts:
+        return local.toordinal() - 1
+    return local.toordinal()

@@ -1,0 +1,222 @@
+"""What can have happened to a member: facts, and a storage format.
+
+Events carry outcomes: which lots opened, which lots paid, which level was reached. Folding them runs no rule.
+The entry around them has the instant (`at`), the input and the pinned rulebook; events that time made
+true carry an instant and a rulebook version of their own.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from domain.rules.earning import LimitedBy
+
+
+class MemberEvent(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="event",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """Base of all member events."""
+
+
+class Draw(msgspec.Struct, frozen=True):
+    """Points that one lot gave."""
+
+    lot: str
+    points: int
+
+
+class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
+    member: str
+    enrolled_at: datetime
+    attributes: dict[str, Any] = {}
+    time_zone: str | None = None
+    consents: dict[str, bool] = {}
+    sealed: bytes = b""
+
+
+class MemberChanged(MemberEvent, frozen=True, kw_only=True, tag="MemberChanged"):
+    attributes: dict[str, Any] | None = None
+    time_zone: str | None = None
+    consents: dict[str, bool] | None = None
+    sealed: bytes | None = None
+
+
+class MemberStatusChanged(MemberEvent, frozen=True, kw_only=True, tag="MemberStatusChanged"):
+    status: str
+    reason: str
+
+
+class MemberErased(MemberEvent, frozen=True, kw_only=True, tag="MemberErased"):
+    """The person is forgotten; points, tiers and totals stay where they are."""
+
+    reason: str = ""
+
+
+class ActivityRecorded(MemberEvent, frozen=True, kw_only=True, tag="ActivityRecorded"):
+    """An activity counted. `day` is its local day (ordinal) in the pinned zone, `counts` moves counters."""
+
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    day: int
+    counts: dict[str, int] = {}
+
+
+class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
+    """A rule granted points: a lot was opened, unless nothing was left to grant.
+
+    `points` is what was granted of `wanted`; `repaid` of it went to debt and never was in the lot. The lot is
+    spendable while available_at <= now < expires_at; `available_at` None waits for an action.
+    """
+
+    lot: str
+    currency: str
+    rule: str
+    wanted: int
+    points: int
+    available_at: datetime | None
+    day: int
+    expires_at: datetime | None = None
+    repaid: int = 0
+    limited_by: LimitedBy | None = None
+    counts: dict[str, int] = {}
+
+
+class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
+    """A rule or measure could not be evaluated and counted as nothing."""
+
+    rule: str
+    error: str
+
+
+class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
+    """Pending points became spendable at `at`; `repaid` of them went to debt."""
+
+    lot: str
+    currency: str
+    points: int
+    at: datetime
+    repaid: int = 0
+
+
+class LotExpired(MemberEvent, frozen=True, kw_only=True, tag="LotExpired"):
+    """What was left in the lot at `at` is gone."""
+
+    lot: str
+    currency: str
+    points: int
+    at: datetime
+
+
+class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed"):
+    """Points were spent: `draws` names the lots that paid, `debt` what none could."""
+
+    redemption: str
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    value_minor: int | None = None
+    debt: int = 0
+
+
+class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted"):
+    """An operator's correction. Positive points opened `lot`; negative ones were drawn."""
+
+    adjustment: str
+    currency: str
+    points: int
+    reason: str
+    lot: str | None = None
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    repaid: int = 0
+    draws: tuple[Draw, ...] = ()
+    debt: int = 0
+
+
+class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
+    """(Part of) the activity of entry `activity` was returned.
+
+    `returned_minor` is the total so far, `excess_minor` what exceeded the original; `counts` gives measures back
+    to the activity's own local `day`.
+    """
+
+    return_id: str
+    source: str
+    activity: int
+    amount_minor: int
+    returned_minor: int
+    day: int
+    excess_minor: int = 0
+    counts: dict[str, int] = {}
+    complete: bool = False
+
+
+class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawedBack"):
+    """Points of one award were taken back: from its own pending or open lot, other lots, then debt."""
+
+    activity: int
+    lot: str
+    rule: str
+    currency: str
+    points: int
+    day: int
+    from_pending: tuple[Draw, ...] = ()
+    from_lots: tuple[Draw, ...] = ()
+    from_other: tuple[Draw, ...] = ()
+    debt: int = 0
+    written_off: int = 0
+    counts: dict[str, int] = {}
+
+
+class TierChanged(MemberEvent, frozen=True, kw_only=True, tag="TierChanged"):
+    """The member moved to level `to` (None is below all levels) at `at`.
+
+    `evidence` is the counter's value; the level is reviewed at `valid_until`, or never.
+    """
+
+    set: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    reason: str
+    evidence: int
+    at: datetime
+    rulebook: int
+    valid_until: datetime | None = None
+
+
+class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
+    """A review at `at` kept the level."""
+
+    set: str
+    level: str | None
+    evidence: int
+    at: datetime
+    rulebook: int
+    valid_until: datetime | None = None
+
+
+MemberEventUnion = (
+    MemberEnrolled
+    | MemberChanged
+    | MemberStatusChanged
+    | MemberErased
+    | ActivityRecorded
+    | PointsEarned
+    | RuleFailed
+    | LotActivated
+    | LotExpired
+    | PointsRedeemed
+    | PointsAdjusted
+    | ActivityReversed
+    | PointsClawedBack
+    | TierChanged
+    | TierRenewed
+)

@@ -1,0 +1,136 @@
+"""What a rule may read of an activity and a member: the evaluator's context.
+
+Counters and history are computed when an expression asks, in the local day of the activity; personal
+fields are not here at all.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from domain.calendar import Offsets
+from domain.member import counters
+from domain.member.state import Member
+from domain.member.wallet import balance
+from domain.rules.expression import EvaluationError
+
+
+class Reading:
+    """Reads a member settled up to `now`, for an activity of local day `day` at the instant `at`."""
+
+    def __init__(
+        self,
+        *,
+        member: Member,
+        data: dict[str, Any],
+        at: datetime,
+        now: datetime,
+        day: int,
+        zone: str,
+        offsets: Offsets,
+        program: str,
+        tier_at: datetime,
+    ) -> None:
+        self.activity = data
+        self._member = member
+        self._at = at
+        self._now = now
+        self._day = day
+        self._zone = zone
+        self._offsets = offsets
+        self._tier_at = tier_at
+        self.program = {"id": program}
+        self._local: dict[str, Any] | None = None
+        self._view: dict[str, Any] | None = None
+
+    @property
+    def local(self) -> dict[str, Any]:
+        if self._local is None:
+            local = self._offsets.local(self._zone, self._at)
+            self._local = {
+                "hour": local.hour,
+                "weekday": local.isoweekday(),
+                "day": local.day,
+                "month": local.month,
+                "year": local.year,
+                "date": local.date().isoformat(),
+                "at": self._at,
+            }
+        return self._local
+
+    @property
+    def member(self) -> dict[str, Any]:
+        if self._view is None:
+            self._view = {
+                "attributes": self._member.attributes,
+                "tiers": _Tiers(self._member, self._tier_at),
+                "balances": _Balances(self._member, self._now),
+            }
+        return self._view
+
+    def counter(self, measure: str, window: str) -> int:
+        return counters.in_window(self._member, f"measure:{measure}", window, self._day)
+
+    def history(self, function: str, name: str, window: str) -> int | datetime:
+        if function == "sum":
+            return counters.in_window(self._member, f"measure:{name}", window, self._day)
+        if function == "count":
+            return counters.in_window(self._member, f"type:{name}", window, self._day)
+        if function == "days":
+            return counters.distinct_days(self._member, f"type:{name}", window, self._day)
+        known = self._member.first if function == "first" else self._member.last
+        found = known.get(name)
+        if found is None:
+            raise EvaluationError(f"no {name} yet")
+        return found
+
+    def used(self, counter: str, period: str) -> int:
+        """How much of a cap's counter is used in the period that contains the activity's day."""
+        return counters.in_window(self._member, counter, period, self._day)
+
+
+class _Tiers(dict[str, Any]):
+    """`tiers.<set>.level` as of an instant; a set without a level reads as ''."""
+
+    def __init__(self, member: Member, at: datetime) -> None:
+        super().__init__()
+        self._member = member
+        self._tier_at = at
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        return {"level": level_at(self._member, name, self._tier_at) or ""}
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+class _Balances(dict[str, Any]):
+    def __init__(self, member: Member, now: datetime) -> None:
+        super().__init__()
+        self._member = member
+        self._now = now
+
+    def __missing__(self, currency: str) -> dict[str, int]:
+        held = balance(self._member, currency, self._now)
+        return {
+            "available": held.available,
+            "pending": held.pending,
+            "held": held.held,
+            "debt": held.debt,
+            "lifetime": held.lifetime,
+        }
+
+    def __contains__(self, currency: object) -> bool:
+        return True
+
+
+def level_at(member: Member, tier_set: str, at: datetime) -> str | None:
+    """The level the member stood at, at an instant of the world's clock."""
+    standing = member.tiers.get(tier_set)
+    level = None
+    for since, reached in standing.path if standing else ():
+        if since > at:
+            break
+        level = reached
+    return level
+
+

@@ -1,0 +1,218 @@
+"""Returns: take back what the returned part of an activity earned, under the rules it was earned by.
+
+Cumulative targets: after each return, the total taken from an award is what the whole of the returned money
+calls for, so rounding never leaks, and the last return takes the rest.
+"""
+
+import msgspec
+
+from domain.errors import InvalidPayload, ReturnExceedsActivity
+from domain.member.activities import evaluate, measure, move_tiers
+from domain.member.commands import RecordActivity, ReturnActivity
+from domain.member.counters import require
+from domain.member.draft import Circumstances, Draft, HistoryNeeded, Original
+from domain.member.events import ActivityReversed, Draw, PointsClawedBack, PointsEarned
+from domain.member.state import Lot, Reversed
+from domain.member.wallet import draw, spendable
+from domain.numbers import share
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.rulebook import Returns
+from domain.calendar import month_of
+
+
+def return_activity(draft: Draft, command: ReturnActivity) -> None:
+    """Decide a return. Which lots pay is judged now; the movement takes effect at `occurred_at`."""
+    history = draft.circumstances.history
+    if history is None:
+        raise HistoryNeeded(f"entry {command.original}")
+    original = history.original(command.original)
+    book = draft.circumstances.timeline.version(original.rulebook)
+    draft.rulebook = book.number
+    require(draft.member, original.day)
+    so_far = _so_far(draft, original)
+    base = amount_of(original.command)
+    amount, excess = _amount(command, base, so_far, _policy(book, original))
+    returned = so_far.returned_minor + amount
+    complete = so_far.complete or base is None or returned >= base
+    kept = None if complete else _kept(draft, book, original, returned)
+    counts = _measures_back(book, original, so_far, kept)
+    draft.record(
+        ActivityReversed(
+            return_id=command.id,
+            source=command.source,
+            activity=original.version,
+            amount_minor=amount,
+            returned_minor=returned,
+            excess_minor=excess,
+            day=original.day,
+            counts=counts,
+            complete=complete,
+        )
+    )
+    for award in original.awards:
+        taken = so_far.taken.get(award.lot, 0)
+        target = award.points if complete else _target(draft, book, original, award, returned, base, kept)
+        if target > taken:
+            _claw_back(draft, book, original, award, target - taken)
+    zone = draft.zone(book, original.command.time_zone)
+    move_tiers(draft, book, command.occurred_at, original.day, zone, "returned", down_since=original.day)
+
+
+def amount_of(command: RecordActivity) -> int | None:
+    """The money of an activity in minor units: `data.amount_minor`; None when it has none."""
+    amount = command.data.get("amount_minor")
+    return amount if isinstance(amount, int) and not isinstance(amount, bool) and amount >= 0 else None
+
+
+def _so_far(draft: Draft, original: Original) -> Reversed:
+    month = draft.member.months.get(month_of(original.day))
+    return (month.reversed.get(original.version) if month else None) or Reversed(0, {}, {})
+
+
+def _policy(book: CompiledRulebook, original: Original) -> Returns:
+    for award in original.awards:
+        return book.document.currencies[award.currency].returns
+    return Returns()
+
+
+def _amount(command: ReturnActivity, base: int | None, so_far: Reversed, policy: Returns) -> tuple[int, int]:
+    """The money that counts as returned now, and what exceeds the original."""
+    if base is None:
+        if command.amount_minor is not None:
+            raise InvalidPayload(
+                "the activity has no amount: return it whole", errors=[("/amount_minor", "leave it out")]
+            )
+        return 0, 0
+    left = max(0, base - so_far.returned_minor)
+    asked = left if command.amount_minor is None else command.amount_minor
+    if asked > base:
+        raise ReturnExceedsActivity(
+            f"{asked} returned of {base}", errors=[("/amount_minor", f"at most {base}")]
+        )
+    if asked > left and policy.over_return == "refuse":
+        raise ReturnExceedsActivity(f"{asked} returned, {left} left", errors=[("/amount_minor", f"at most {left}")])
+    return min(asked, left), max(0, asked - left)
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What the activity would have earned and measured, had only what was kept been bought."""
+
+    granted: dict[str, int]
+    measures: dict[str, int]
+
+
+def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: int) -> _Kept:
+    data = dict(original.command.data)
+    data["amount_minor"] = data["amount_minor"] - returned
+    command = msgspec.structs.replace(original.command, data=data)
+    then = msgspec.structs.replace(draft.circumstances, recorded_at=original.recorded_at)
+    evaluated = evaluate(_look_back(original, then), original.before, book, command)
+    measures, _ = measure(book, command.type, evaluated.reading)
+    return _Kept({award.rule: award.granted for award in evaluated.earned.awards}, measures)
+
+
+def _look_back(original: Original, then: Circumstances) -> Draft:
+    return Draft(original.before, then, original.command.occurred_at)
+
+
+def _measures_back(
+    book: CompiledRulebook, original: Original, so_far: Reversed, kept: _Kept | None
+) -> dict[str, int]:
+    """What each measure loses, beyond what earlier returns took. The activity itself stays counted."""
+    back = {}
+    for name, counted in original.counts.items():
+        if not name.startswith("measure:"):
+            continue
+        remains = kept.measures.get(name.removeprefix("measure:"), 0) if kept else 0
+        step = remains - counted - so_far.counts.get(name, 0)
+        if step:
+            back[name] = step
+    return back
+
+
+def _target(
+    draft: Draft,
+    book: CompiledRulebook,
+    original: Original,
+    award: PointsEarned,
+    returned: int,
+    base: int | None,
+    kept: _Kept | None,
+) -> int:
+    """The points of one award that the money returned so far calls for."""
+    assert base is not None and kept is not None
+    if _proportional(book, original, award):
+        return share(award.points, returned, base)
+    return award.points - min(award.points, kept.granted.get(award.rule, 0))
+
+
+def _proportional(book: CompiledRulebook, original: Original, award: PointsEarned) -> bool:
+    policy = book.document.currencies[award.currency].returns.recompute
+    if policy != "auto":
+        return policy == "proportional"
+    rules = book.rules(original.command.type)
+    rule = next(one for one in rules if one.rule.id == award.rule)
+    if rule.rule.phase == "multiply":
+        # A multiplier follows its base: part steps, part rates is steps.
+        return not rule.reads_amounts and not any(
+            one.reads_amounts
+            for one in rules
+            if one.rule.phase == "base" and any(other.rule == one.rule.id for other in original.awards)
+        )
+    return not rule.reads_amounts
+
+
+def _claw_back(
+    draft: Draft, book: CompiledRulebook, original: Original, award: PointsEarned, points: int
+) -> None:
+    """Take points: the award's own pending lot, its own open lot, other lots in spending order, then debt."""
+    policy = book.document.currencies[award.currency]
+    own = [lot for lot in draft.member.lots if lot.entry == original.version and lot.currency == award.currency]
+    own.sort(key=lambda lot: lot.id != award.lot)
+    left = points
+    pending, left = _from([lot for lot in own if not lot.spendable(draft.now)], left)
+    opened: tuple[Draw, ...] = ()
+    other: tuple[Draw, ...] = ()
+    if policy.returns.recovery != "only_pending":
+        opened, left = _from([lot for lot in own if lot.spendable(draft.now)], left)
+        mine = {lot.id for lot in own}
+        rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in mine]
+        other, left = draw(rest, left, policy.spend_order)
+    unlimited = policy.returns.recovery == "unlimited"
+    draft.record(
+        PointsClawedBack(
+            activity=original.version,
+            lot=award.lot,
+            rule=award.rule,
+            currency=award.currency,
+            points=points,
+            from_pending=pending,
+            from_lots=opened,
+            from_other=other,
+            debt=left if unlimited else 0,
+            written_off=0 if unlimited else left,
+            day=original.day,
+            counts=_caps_back(award, points),
+        )
+    )
+
+
+def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
+    draws = []
+    for lot in lots:
+        part = min(points, lot.remaining)
+        if part:
+            draws.append(Draw(lot.id, part))
+            points -= part
+    return tuple(draws), points
+
+
+def _caps_back(award: PointsEarned, points: int) -> dict[str, int]:
+    """Caps get back what the award used, in its own period; `times` only when nothing is left of it."""
+    back = {}
+    for name, counted in award.counts.items():
+        if name.startswith("cap:"):
+            back[name] = -min(points, counted)
+        elif points >= award.points:
+            back[name] = -counted
+    return back

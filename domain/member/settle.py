@@ -1,0 +1,108 @@
+"""What time alone makes true: activations, tier reviews, expiries, in the order they fell due.
+
+One function serves the sweeper (which writes the events down), every decision (whose entry begins with
+them) and every read (which does not write): so a swept and an unswept member answer alike.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from domain.calendar import FOREVER, MICROSECOND
+from domain.member.counters import in_days
+from domain.member.draft import Circumstances, Draft, local_day
+from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
+from domain.member.state import Lot, Member, TierStanding
+from domain.rules.tiers import after_review, counter_of, valid_until, window
+
+# At equal instants: activations, then reviews, then expiries (blueprint, law 5).
+_ACTIVATION, _REVIEW, _EXPIRY = 1, 3, 4
+
+
+def settle(draft: Draft) -> None:
+    """Record on the draft all that fell due up to `draft.now`."""
+    while True:
+        due = min(_due(draft.member), default=None, key=lambda one: one[:3])
+        if due is None or due[0] > draft.now:
+            return
+        instant, kind, _, subject = due
+        if isinstance(subject, str):
+            _review(draft, subject, instant)
+        elif kind == _ACTIVATION:
+            draft.record(_activation(draft.member, subject, instant))
+        else:
+            draft.record(
+                LotExpired(lot=subject.id, currency=subject.currency, points=subject.remaining, at=instant)
+            )
+
+
+def settled(member: Member, circumstances: Circumstances) -> tuple[Member, tuple[MemberEventUnion, ...]]:
+    """The member as time has made it by `circumstances.recorded_at`, and the events that say so."""
+    draft = Draft(member, circumstances, circumstances.recorded_at)
+    settle(draft)
+    return draft.member, tuple(draft.events)
+
+
+def next_due(member: Member) -> datetime | None:
+    """When time will next change something; the sweeper's key."""
+    return min((one[0] for one in _due(member)), default=None)
+
+
+def _due(member: Member) -> Iterator[tuple[datetime, int, str, Lot | str]]:
+    if not member.exists:
+        return
+    for lot in member.lots:
+        if not lot.active and lot.available_at is not None and lot.available_at < (lot.expires_at or FOREVER):
+            yield lot.available_at, _ACTIVATION, lot.id, lot
+        if lot.expires_at is not None:
+            yield lot.expires_at, _EXPIRY, lot.id, lot
+    for name, standing in member.tiers.items():
+        if standing.valid_until is not None:
+            yield standing.valid_until, _REVIEW, name, name
+
+
+def _activation(member: Member, lot: Lot, instant: datetime) -> LotActivated:
+    repaid = min(member.debt.get(lot.currency, 0), lot.remaining)
+    return LotActivated(lot=lot.id, currency=lot.currency, points=lot.remaining, at=instant, repaid=repaid)
+
+
+def _review(draft: Draft, name: str, instant: datetime) -> None:
+    """Look at the counter as it stood when the level ended, under the rulebook then in force."""
+    standing: TierStanding = draft.member.tiers[name]
+    book = draft.circumstances.timeline.at(instant)
+    tiers = book.document.tiers.get(name) if book else None
+    if book is None or tiers is None:
+        # The set is no longer in the rules: its level ends as it was promised, and is not renewed.
+        number = book.number if book else 0
+        draft.record(
+            TierChanged(
+                set=name, from_=standing.level, to=None, reason="withdrawn", evidence=0, at=instant, rulebook=number
+            )
+        )
+        return
+    offsets = draft.circumstances.offsets
+    zone = draft.zone(book)
+    day = local_day(book, zone, instant - MICROSECOND, offsets)
+    since = local_day(book, zone, standing.since, offsets) if standing.since else day
+    counter = counter_of(tiers, sorted(book.document.currencies))
+    evidence = in_days(draft.member, counter, *window(tiers, since, day))
+    target = after_review(tiers, standing.level, evidence)
+    until = valid_until(tiers, instant, zone, offsets) if target is not None else None
+    if target == standing.level:
+        draft.record(
+            TierRenewed(
+                set=name, level=target, evidence=evidence, at=instant, rulebook=book.number, valid_until=until
+            )
+        )
+    else:
+        draft.record(
+            TierChanged(
+                set=name,
+                from_=standing.level,
+                to=target,
+                reason="review",
+                evidence=evidence,
+                at=instant,
+                rulebook=book.number,
+                valid_until=until,
+            )
+        )

@@ -1,0 +1,317 @@
+"""The member as the next decision needs it, and `evolve`, which folds facts into it.
+
+`Member` is an account book: `evolve` writes in it, `decide` works on a copy of it. `evolve` runs no rule,
+refuses nothing and knows no clock.
+"""
+
+from datetime import datetime
+from typing import Any, assert_never
+
+import msgspec
+
+from domain.calendar import month_of
+from domain.member.events import (
+    ActivityRecorded,
+    ActivityReversed,
+    Draw,
+    LotActivated,
+    LotExpired,
+    MemberChanged,
+    MemberEnrolled,
+    MemberErased,
+    MemberEventUnion,
+    MemberStatusChanged,
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsRedeemed,
+    RuleFailed,
+    TierChanged,
+    TierRenewed,
+)
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What the entry says around its events."""
+
+    version: int
+    at: datetime
+    recorded_at: datetime
+    rulebook: int
+
+
+class Lot(msgspec.Struct):
+    """Points that came together and end together. `remaining` is what has not been spent, taken or expired."""
+
+    id: str
+    currency: str
+    points: int
+    remaining: int
+    occurred_at: datetime
+    available_at: datetime | None
+    expires_at: datetime | None
+    entry: int
+    rule: str
+    rulebook: int
+    active: bool
+
+    def spendable(self, now: datetime) -> bool:
+        """Half-open: available_at <= now < expires_at."""
+        return (
+            self.available_at is not None
+            and self.available_at <= now
+            and (self.expires_at is None or now < self.expires_at)
+        )
+
+
+class Total(msgspec.Struct, array_like=True):
+    """A counter over all time: its sum, and on how many local days it moved."""
+
+    ever: int = 0
+    days: int = 0
+
+
+class Reversed(msgspec.Struct):
+    """How much of an activity has come back: money, points per lot, counters."""
+
+    returned_minor: int = 0
+    taken: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    complete: bool = False
+
+
+class Month(msgspec.Struct):
+    """Counters by local day, and returns of the activities of this month."""
+
+    counts: dict[str, dict[int, int]] = {}
+    reversed: dict[int, Reversed] = {}
+
+
+class TierStanding(msgspec.Struct):
+    """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first."""
+
+    level: str | None = None
+    since: datetime | None = None
+    valid_until: datetime | None = None
+    path: list[tuple[datetime, str | None]] = []
+
+
+class Member(msgspec.Struct):
+    """A member's account book.
+
+    `months` holds the counters by day from month `since` on (0: all of them); older months lie in cold rows
+    and are brought in when a decision asks for them.
+    """
+
+    id: str = ""
+    status: str = ""
+    enrolled_at: datetime | None = None
+    version: int = 0
+    recorded_at: datetime | None = None
+    time_zone: str | None = None
+    attributes: dict[str, Any] = {}
+    consents: dict[str, bool] = {}
+    sealed: bytes = b""
+    lots: list[Lot] = []
+    debt: dict[str, int] = {}
+    held: dict[str, int] = {}
+    totals: dict[str, Total] = {}
+    first: dict[str, datetime] = {}
+    last: dict[str, datetime] = {}
+    months: dict[int, Month] = {}
+    since: int = 0
+    tiers: dict[str, TierStanding] = {}
+
+    @property
+    def exists(self) -> bool:
+        return self.status != ""
+
+    def copy(self) -> "Member":
+        """A deep copy to decide on. Attributes, consents and tier paths are replaced, never changed in place."""
+        return msgspec.structs.replace(
+            self,
+            lots=[msgspec.structs.replace(lot) for lot in self.lots],
+            debt=dict(self.debt),
+            held=dict(self.held),
+            totals={name: Total(total.ever, total.days) for name, total in self.totals.items()},
+            first=dict(self.first),
+            last=dict(self.last),
+            months={
+                month: Month(
+                    counts={name: dict(days) for name, days in rows.counts.items()},
+                    reversed=dict(rows.reversed),
+                )
+                for month, rows in self.months.items()
+            },
+            tiers={name: msgspec.structs.replace(standing) for name, standing in self.tiers.items()},
+        )
+
+    def lot(self, lot_id: str) -> Lot | None:
+        for lot in self.lots:
+            if lot.id == lot_id:
+                return lot
+        return None
+
+
+def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
+    """Write one fact into the book. Total: the past cannot be argued with."""
+    match event:
+        case PointsEarned():
+            if event.points:
+                _open(member, event, event.points, event.rule, stamp)
+                _count(member, f"earned:{event.currency}", event.points, event.day)
+            for name, step in event.counts.items():
+                _count(member, name, step, event.day)
+        case ActivityRecorded():
+            for name, step in event.counts.items():
+                _count(member, name, step, event.day)
+            first, last = member.first.get(event.type), member.last.get(event.type)
+            if first is None or event.occurred_at < first:
+                member.first[event.type] = event.occurred_at
+            if last is None or event.occurred_at > last:
+                member.last[event.type] = event.occurred_at
+        case LotExpired():
+            _take(member, (Draw(event.lot, event.points),))
+        case LotActivated():
+            lot = member.lot(event.lot)
+            if lot is not None:
+                lot.active = True
+                lot.available_at = event.at
+                if event.repaid:
+                    _take(member, (Draw(event.lot, event.repaid),))
+                    _owe(member, event.currency, -event.repaid)
+        case PointsRedeemed():
+            _take(member, event.draws)
+            _owe(member, event.currency, event.debt)
+        case PointsAdjusted():
+            if event.points > 0:
+                _open(member, event, event.points, "adjustment", stamp)
+            _take(member, event.draws)
+            _owe(member, event.currency, event.debt)
+        case ActivityReversed():
+            for name, step in event.counts.items():
+                _count(member, name, step, event.day)
+            note = _reversed(member, event.activity, event.day)
+            note.returned_minor = event.returned_minor
+            note.complete = event.complete
+            for name, step in event.counts.items():
+                note.counts[name] = note.counts.get(name, 0) + step
+        case PointsClawedBack():
+            for draws in (event.from_pending, event.from_lots, event.from_other):
+                _take(member, draws)
+            _owe(member, event.currency, event.debt)
+            _count(member, f"earned:{event.currency}", -event.points, event.day)
+            for name, step in event.counts.items():
+                _count(member, name, step, event.day)
+            taken = _reversed(member, event.activity, event.day).taken
+            taken[event.lot] = taken.get(event.lot, 0) + event.points
+        case TierChanged():
+            standing = member.tiers.setdefault(event.set, TierStanding(path=[]))
+            standing.level = event.to
+            standing.since = event.at
+            standing.valid_until = event.valid_until
+            standing.path = [*standing.path, (event.at, event.to)]
+        case TierRenewed():
+            standing = member.tiers.setdefault(event.set, TierStanding(path=[]))
+            standing.valid_until = event.valid_until
+        case MemberEnrolled():
+            member.id = event.member
+            member.status = "active"
+            member.enrolled_at = event.enrolled_at
+            member.attributes = event.attributes
+            member.time_zone = event.time_zone
+            member.consents = event.consents
+            member.sealed = event.sealed
+        case MemberChanged():
+            if event.attributes is not None:
+                member.attributes = event.attributes
+            if event.time_zone is not None:
+                member.time_zone = event.time_zone
+            if event.consents is not None:
+                member.consents = event.consents
+            if event.sealed is not None:
+                member.sealed = event.sealed
+        case MemberStatusChanged():
+            member.status = event.status
+        case MemberErased():
+            member.status = "erased"
+            member.sealed = b""
+            member.attributes = {}
+        case RuleFailed():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> None:
+    assert event.lot is not None
+    _owe(member, event.currency, -event.repaid)
+    if points == event.repaid:
+        return
+    member.lots.append(
+        Lot(
+            id=event.lot,
+            currency=event.currency,
+            points=points,
+            remaining=points - event.repaid,
+            occurred_at=stamp.at,
+            available_at=event.available_at,
+            expires_at=event.expires_at,
+            entry=stamp.version,
+            rule=rule,
+            rulebook=stamp.rulebook,
+            active=event.available_at is not None and event.available_at <= stamp.recorded_at,
+        )
+    )
+
+
+def _take(member: Member, draws: tuple[Draw, ...]) -> None:
+    if not draws:
+        return
+    taken = {draw.lot: draw.points for draw in draws}
+    kept = []
+    for lot in member.lots:
+        lot.remaining -= taken.pop(lot.id, 0)
+        # Stops this member, not the program: a lot below zero means an event that could not have been decided.
+        assert lot.remaining >= 0, f"lot {lot.id} below zero"
+        if lot.remaining > 0:
+            kept.append(lot)
+    assert not taken, f"draws from lots that are not open: {sorted(taken)}"
+    member.lots = kept
+
+
+def _owe(member: Member, currency: str, points: int) -> None:
+    if points:
+        owed = member.debt.get(currency, 0) + points
+        assert owed >= 0, f"debt in {currency} below zero"
+        if owed:
+            member.debt[currency] = owed
+        else:
+            del member.debt[currency]
+
+
+def _count(member: Member, name: str, step: int, day: int) -> None:
+    if step == 0:
+        return
+    total = member.totals.get(name)
+    if total is None:
+        total = member.totals[name] = Total()
+    total.ever += step
+    days = member.months.setdefault(month_of(day), Month({}, {})).counts.setdefault(name, {})
+    before = days.get(day, 0)
+    if before == 0:
+        total.days += 1
+    if before + step:
+        days[day] = before + step
+    else:
+        total.days -= 1
+        del days[day]
+
+
+def _reversed(member: Member, activity: int, day: int) -> Reversed:
+    """The note of what came back of an activity, kept with the month of its day; a fresh copy to write in."""
+    month = member.months.setdefault(month_of(day), Month({}, {}))
+    old = month.reversed.get(activity)
+    note = Reversed(old.returned_minor, dict(old.taken), dict(old.counts), old.complete) if old else Reversed(0, {}, {})
+    month.reversed[activity] = note
+    return note

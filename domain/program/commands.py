@@ -1,0 +1,35 @@
+"""What can be asked of a program: the inputs that entries keep for ever."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class ProgramInput(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=True, omit_defaults=True
+):
+    """Base of all program commands."""
+
+
+class CreateProgram(ProgramInput, frozen=True, kw_only=True, tag="CreateProgram"):
+    """Open a program. `money` is an ISO 4217 code, `time_zone` an IANA name; neither changes later."""
+
+    program: str
+    sandbox: bool
+    money: str
+    time_zone: str
+
+
+class PublishRulebook(ProgramInput, frozen=True, kw_only=True, tag="PublishRulebook"):
+    """Put a checked document in force from `effective_from` on (None: at once; the first: from the beginning).
+
+    `expects` is the version the editor saw last: another one since is a conflict. The document stands in the event.
+    """
+
+    digest: str
+    effective_from: datetime | None = None
+    expects: int | None = None
+    note: str = ""
+
+
+ProgramCommand = CreateProgram | PublishRulebook

@@ -1,0 +1,37 @@
+"""A program as its next decision needs it, and the fold that makes it."""
+
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from domain.program.events import ProgramCreated, ProgramEventUnion, RulebookPublished
+from domain.rules.timeline import Published
+
+
+class Program(msgspec.Struct, frozen=True):
+    """Settings, and the published versions without their documents."""
+
+    id: str = ""
+    sandbox: bool = False
+    money: str = ""
+    time_zone: str = "UTC"
+    published: tuple[Published, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        return self.id != ""
+
+
+def evolve(program: Program, event: ProgramEventUnion, recorded_at: datetime) -> Program:
+    """Apply one fact."""
+    match event:
+        case ProgramCreated():
+            return msgspec.structs.replace(
+                program, id=event.program, sandbox=event.sandbox, money=event.money, time_zone=event.time_zone
+            )
+        case RulebookPublished():
+            version = Published(event.number, event.digest, event.effective_from, recorded_at)
+            return msgspec.structs.replace(program, published=(*program.published, version))
+        case _:
+            assert_never(event)

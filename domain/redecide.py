@@ -1,0 +1,109 @@
+"""Decide recorded inputs again, against the state of their moment and the rules they pinned.
+
+One function serves audits (no change: every outcome must come out byte for byte), corrections and
+what-if. It reads the stream and the rulebooks it pins, nothing else, so streams can be taken in any order and
+by any number of processes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from domain.calendar import recorded_offsets
+from domain.errors import Refused
+from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.member.commands import RecordActivity, Settle
+from domain.member.decide import decide
+from domain.member.draft import Circumstances, Original
+from domain.member.events import ActivityRecorded, PointsEarned
+from domain.member.state import Member
+from domain.rules.timeline import Timeline
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """How a decision made again compares to the recorded one."""
+
+    version: int
+    verdict: Literal["equal", "different", "not_redecidable", "older_engine"]
+    detail: str = ""
+
+
+class StreamHistory:
+    """The entries of one member's stream, for decisions that look back at one of them."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
+
+    def original(self, version: int) -> Original:
+        before = Member()
+        for entry in self._entries:
+            if entry.version == version:
+                return _original(entry, before)
+            fold(before, entry)
+        raise LookupError(f"entry {version} is not in this stream")
+
+
+def _original(entry: Entry, before: Member) -> Original:
+    assert isinstance(entry.input, RecordActivity)
+    recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
+    return Original(
+        version=entry.version,
+        recorded_at=entry.recorded_at,
+        rulebook=entry.pins.rulebook,
+        command=entry.input,
+        day=recorded.day,
+        awards=tuple(event for event in entry.events if isinstance(event, PointsEarned) and event.points),
+        counts=recorded.counts,
+        before=before,
+    )
+
+
+def circumstances_of(entry: Entry, timeline: Timeline, history: StreamHistory | None = None) -> Circumstances:
+    """The circumstances an entry was decided under, from its pins."""
+    return Circumstances(
+        program=entry.program,
+        zone=entry.pins.zone,
+        recorded_at=entry.recorded_at,
+        timeline=timeline.cut(entry.pins.timeline),
+        offsets=recorded_offsets(entry.pins.offsets),
+        history=history,
+    )
+
+
+def redecide(
+    entries: Iterable[Entry], timeline: Timeline, watch: Callable[[Member, Entry], None] | None = None
+) -> Iterator[Difference]:
+    """Decide each entry of a member's stream again and compare events, instant and balances.
+
+    `watch` is shown the member after each entry, folded from the recorded events.
+    """
+    member = Member()
+    so_far: list[Entry] = []
+    for entry in entries:
+        yield _compare(member, entry, timeline, so_far)
+        fold(member, entry)
+        so_far.append(entry)
+        if watch is not None:
+            watch(member, entry)
+
+
+def _compare(member: Member, entry: Entry, timeline: Timeline, so_far: list[Entry]) -> Difference:
+    if entry.pins.engine != ENGINE:
+        return Difference(entry.version, "older_engine", f"engine {entry.pins.engine}")
+    for number, digest in entry.pins.rulebooks.items():
+        if number > len(timeline.published) or timeline.published[number - 1].digest != digest:
+            return Difference(entry.version, "different", f"rulebook {number} is not the one that was pinned")
+    circumstances = circumstances_of(entry, timeline, StreamHistory(so_far))
+    command = entry.input if entry.input is not None else Settle()
+    try:
+        decision = decide(command, member, circumstances)  # type: ignore[arg-type]
+    except (Refused, KeyError, LookupError) as error:
+        return Difference(entry.version, "different", f"now refused: {error}")
+    if encoded(decision.events) != encoded(entry.events):
+        return Difference(entry.version, "different", "events differ")
+    if decision.at != entry.at or decision.settled != entry.settled:
+        return Difference(entry.version, "different", "the decision instant differs")
+    if encoded(after(decision.member, entry.recorded_at)) != encoded(entry.after):
+        return Difference(entry.version, "different", "balances differ")
+    return Difference(entry.version, "equal")

@@ -1,0 +1,458 @@
+"""Judge a rulebook before it is published: every expression typed, every name known, every policy possible.
+
+`check` never raises: whatever the document, it answers with findings. A document without errors comes back
+with the tree of each expression, ready to publish.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+import msgspec
+
+from domain.calendar import parse_period, reach
+from domain.numbers import MAX_AMOUNT
+from domain.rules.compiled import ENROLLED
+from domain.rules.expression import CheckFailed, Environment, Tree
+from domain.rules.rulebook import (
+    ID,
+    ActivityType,
+    Availability,
+    Cap,
+    Currency,
+    Expiry,
+    Rule,
+    Rulebook,
+    TierSet,
+    canonical,
+    read,
+)
+from domain.rules.schema import compile_schema, readable
+
+MAX_DOCUMENT = 1_000_000
+"""Bytes of a document in its canonical form."""
+
+_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?")
+_ROUND_UP = re.compile(r"day|week|month|quarter|half|year|(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_AMOUNT_SCHEMA = "activity.amount_minor"
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing to mend (`error`) or to think about (`warning`).
+
+    `at` is the JSON pointer in the document; line and column are in the expression there, from 1; `text` is that
+    line with a caret under the column.
+    """
+
+    severity: Literal["error", "warning"]
+    code: str
+    at: str
+    message: str
+    rule: str | None = None
+    line: int | None = None
+    column: int | None = None
+    text: str | None = None
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """The outcome: publishable when `ok`."""
+
+    findings: tuple[Finding, ...]
+    trees: dict[str, Tree]
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = None) -> Checked:
+    """Check a document against itself and against the version published before it.
+
+    `known_zone(name) -> bool` says whether a time zone exists; without it zones are taken as they are.
+    """
+    try:
+        size = len(canonical(document))
+        book = read(document)
+    except (msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
+        return Checked((_shape_finding(error),), {})
+    if size > MAX_DOCUMENT:
+        return Checked((Finding("error", "too-large", "", f"the document has {size} bytes, {MAX_DOCUMENT} may be"),), {})
+    checking = _Checking(book, known_zone)
+    checking.run()
+    if before is not None:
+        checking.against(before)
+    return Checked(tuple(checking.findings), checking.trees)
+
+
+class _Checking:
+    def __init__(self, book: Rulebook, known_zone: Any) -> None:
+        self.book = book
+        self.known_zone = known_zone
+        self.findings: list[Finding] = []
+        self.trees: dict[str, Tree] = {}
+        self.measures = sorted({name for kind in book.activities.values() for name in kind.measures})
+        self._environments: dict[str, Environment] = {}
+
+    # --- findings ------------------------------------------------------------------------------
+
+    def error(self, code: str, at: str, message: str, rule: str | None = None) -> None:
+        self.findings.append(Finding("error", code, at, message, rule))
+
+    def warning(self, code: str, at: str, message: str, rule: str | None = None) -> None:
+        self.findings.append(Finding("warning", code, at, message, rule))
+
+    def expression(self, at: str, source: str, expects: Any, kind: str, rule: str | None = None) -> None:
+        """Check one expression of an activity type and keep its tree."""
+        environment = self._environment(kind)
+        if environment is None:
+            return
+        try:
+            self.trees[at] = environment.check(source, expects)
+        except CheckFailed as failed:
+            for problem in failed.problems:
+                self.findings.append(
+                    Finding(
+                        "error", "expression", at, problem.message, rule, problem.line, problem.column, problem.text
+                    )
+                )
+
+    def _environment(self, kind: str) -> Environment | None:
+        found = self._environments.get(kind)
+        if found is None:
+            declared = self.book.activities.get(kind, ActivityType())
+            if compile_schema(declared.data).problems or compile_schema(self.book.members.attributes).problems:
+                return None
+            found = self._environments[kind] = Environment.build(
+                activity=readable(declared.data, declared.personal),
+                attributes=self.book.members.attributes,
+                tier_sets=self.book.tiers,
+                currencies=self.book.currencies,
+                measures=self.measures,
+                types={*self.book.activities, ENROLLED},
+            )
+        return found
+
+    # --- the parts -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        self._later_chapters()
+        self._general()
+        for name, currency in self.book.currencies.items():
+            self._id(name, f"/currencies/{name}")
+            self._currency(f"/currencies/{name}", currency)
+        for kind, activity in self.book.activities.items():
+            self._id(kind, f"/activities/{kind}")
+            self._activity(kind, activity)
+        seen: set[str] = set()
+        for number, rule in enumerate(self.book.rules):
+            at = f"/rules/{number}"
+            self._id(rule.id, f"{at}/id", rule.id)
+            if rule.id in seen:
+                self.error("duplicate-id", f"{at}/id", f"there is another rule {rule.id!r}", rule.id)
+            seen.add(rule.id)
+            self._rule(at, rule)
+        for name, tiers in self.book.tiers.items():
+            self._id(name, f"/tiers/{name}")
+            self._tiers(f"/tiers/{name}", tiers)
+
+    def _later_chapters(self) -> None:
+        """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
+        for name in (
+            "groups", "stacking", "budgets", "segments", "experiments", "offers", "streaks", "badges",
+            "referrals", "leaderboards",
+        ):  # fmt: skip
+            if getattr(self.book, name):
+                self._unsupported(f"/{name}")
+        if self.book.unknown_member == "hold":
+            self._unsupported("/unknown_member")
+        if self.book.late.mode == "restate":
+            self._unsupported("/late/mode")
+
+    def _unsupported(self, at: str, rule: str | None = None) -> None:
+        self.error("not-supported-yet", at, "this version of Guerdon does not run this part of the vocabulary", rule)
+
+    def _general(self) -> None:
+        for pointer, message in compile_schema(self.book.members.attributes).problems:
+            self.error("schema", f"/members/attributes{pointer}", message)
+        if self.book.time_zone is not None and self.known_zone and not self.known_zone(self.book.time_zone):
+            self.error("unknown-zone", "/time_zone", f"{self.book.time_zone!r} is not a time zone")
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.book.day_starts):
+            self.error("bad-time", "/day_starts", "a time of day such as 00:00 or 04:30")
+        self._period("/late/future_skew", self.book.late.future_skew)
+        if self.book.late.max_age is not None:
+            self._period("/late/max_age", self.book.late.max_age)
+
+    def _currency(self, at: str, currency: Currency) -> None:
+        if not 0 <= currency.scale <= 9:
+            self.error("out-of-range", f"{at}/scale", "0 to 9 digits")
+        self._availability(f"{at}/available", currency.available)
+        self._expiry(f"{at}/expires", currency.expires)
+        if currency.expires_applies_to == "existing":
+            self._unsupported(f"{at}/expires_applies_to")
+        if currency.returns.points_paid == "reissue":
+            self._unsupported(f"{at}/returns/points_paid")
+        if currency.returns.absorb:
+            self._unsupported(f"{at}/returns/absorb")
+        worth = currency.value
+        if worth is None:
+            return
+        if self._rate(f"{at}/value/per_point", worth.per_point) == 0:
+            self.error("out-of-range", f"{at}/value/per_point", "more than 0")
+        for name, least in (("round_to", 1), ("step", 1), ("minimum", 0)):
+            if not least <= getattr(worth, name) <= MAX_AMOUNT:
+                self.error("out-of-range", f"{at}/value/{name}", f"a whole number from {least}")
+        if worth.max_share is not None:
+            self._unsupported(f"{at}/value/max_share")
+
+    def _activity(self, kind: str, activity: ActivityType) -> None:
+        at = f"/activities/{kind}"
+        for pointer, message in compile_schema(activity.data).problems:
+            self.error("schema", f"{at}/data{pointer}", message)
+        for number, pointer in enumerate(activity.personal):
+            if not pointer.startswith("/"):
+                self.error("bad-pointer", f"{at}/personal/{number}", "a JSON pointer such as /shipping/name")
+        if activity.money is not None and not activity.money.startswith("/"):
+            self.error("bad-pointer", f"{at}/money", "a JSON pointer such as /currency")
+        for name, source in activity.measures.items():
+            self._id(name, f"{at}/measures/{name}")
+            self.expression(f"{at}/measures/{name}", source, "int", kind)
+        match activity.role:
+            case None:
+                pass
+            case "spends":
+                if activity.currency not in self.book.currencies:
+                    self.error("unknown-currency", f"{at}/currency", f"{activity.currency!r} is not a currency here")
+                self._needed(at, "points", activity.points, "int", kind)
+            case "reverses":
+                if activity.of not in self.book.activities:
+                    self.error("unknown-activity-type", f"{at}/of", f"{activity.of!r} is not an activity type here")
+                self._needed(at, "original", activity.original, "string", kind)
+                if activity.amount is not None:
+                    self.expression(f"{at}/amount", activity.amount, "int", kind)
+            case _:
+                self._unsupported(f"{at}/role")
+
+    def _needed(self, at: str, name: str, source: str | None, expects: Any, kind: str) -> None:
+        if source is None:
+            self.error("missing", f"{at}/{name}", f"the role needs {name!r}, an expression")
+        else:
+            self.expression(f"{at}/{name}", source, expects, kind)
+
+    def _rule(self, at: str, rule: Rule) -> None:
+        if rule.on not in self.book.activities and rule.on != ENROLLED:
+            self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
+            return
+        for name in ("group", "calendar", "lines", "budget", "variant"):
+            if getattr(rule, name):
+                self._unsupported(f"{at}/{name}", rule.id)
+        if rule.stop:
+            self._unsupported(f"{at}/stop", rule.id)
+        for name in ("starts", "ends"):
+            self._instant(f"{at}/{name}", getattr(rule, name), rule.id)
+        if rule.when is not None:
+            self.expression(f"{at}/when", rule.when, "bool", rule.on, rule.id)
+        if rule.phase == "multiply":
+            self._multiplier(at, rule)
+        else:
+            self._award(at, rule)
+        if rule.available is not None:
+            self._availability(f"{at}/available", rule.available)
+        if rule.expires is not None:
+            self._expiry(f"{at}/expires", rule.expires)
+        for number, cap in enumerate(rule.cap):
+            self._cap(f"{at}/cap/{number}", cap, rule)
+
+    def _multiplier(self, at: str, rule: Rule) -> None:
+        if rule.by is None:
+            self.error("missing", f"{at}/by", "a multiplier needs `by`, a decimal such as \"1.5\"", rule.id)
+        else:
+            by = self._rate(f"{at}/by", rule.by, rule.id)
+            if by is not None and by < 1:
+                self.error("out-of-range", f"{at}/by", "a multiplier is 1 or more", rule.id)
+        if rule.award is not None and rule.award.currency not in self.book.currencies:
+            self.error("unknown-currency", f"{at}/award/currency", "not a currency here", rule.id)
+
+    def _award(self, at: str, rule: Rule) -> None:
+        award = rule.award
+        if rule.by is not None:
+            self.error("misplaced", f"{at}/by", "only rules of the phase `multiply` have `by`", rule.id)
+        if award is None:
+            self.error("missing", f"{at}/award", "the rule grants nothing", rule.id)
+            return
+        if award.currency not in self.book.currencies:
+            self.error(
+                "unknown-currency", f"{at}/award/currency", f"{award.currency!r} is not a currency here", rule.id
+            )
+        ways = [name for name in ("points", "per", "rate") if getattr(award, name) is not None]
+        if len(ways) != 1:
+            self.error("missing", f"{at}/award", "exactly one of `points`, `per`, `rate`", rule.id)
+        if isinstance(award.points, str):
+            self.expression(f"{at}/award/points", award.points, "int", rule.on, rule.id)
+        elif award.points is not None and not 0 <= award.points <= MAX_AMOUNT:
+            self.error("out-of-range", f"{at}/award/points", "0 to 2^53 - 1", rule.id)
+        if award.per is not None:
+            if not 1 <= award.per.step <= MAX_AMOUNT or not 0 <= award.per.points <= MAX_AMOUNT:
+                self.error("out-of-range", f"{at}/award/per", "a step from 1, points from 0", rule.id)
+            self.expression(f"{at}/award/per/amount", award.per.amount, "int", rule.on, rule.id)
+        if award.rate is not None:
+            self._rate(f"{at}/award/rate", award.rate, rule.id)
+            self.expression(f"{at}/award/amount", award.amount, "int", rule.on, rule.id)
+
+    def _cap(self, at: str, cap: Cap, rule: Rule) -> None:
+        if (cap.points is None) == (cap.times is None):
+            self.error("missing", at, "exactly one of `points`, `times`", rule.id)
+        if (cap.points or 0) < 0 or (cap.times or 0) < 0:
+            self.error("out-of-range", at, "0 or more", rule.id)
+        if cap.per != "member":
+            self._unsupported(f"{at}/per", rule.id)
+        self._window(f"{at}/period", cap.period, rule.id)
+
+    def _tiers(self, at: str, tiers: TierSet) -> None:
+        if tiers.measure == "points_earned":
+            if len(self.book.currencies) != 1:
+                self.error(
+                    "ambiguous", f"{at}/measure", "with several currencies write points_earned:CURRENCY"
+                )
+        elif tiers.measure.startswith("points_earned:"):
+            if tiers.measure.removeprefix("points_earned:") not in self.book.currencies:
+                self.error("unknown-currency", f"{at}/measure", "not a currency here")
+        elif tiers.measure not in self.measures:
+            self.error("unknown-measure", f"{at}/measure", f"{tiers.measure!r} is not a declared measure")
+        if tiers.window in ("anniversary", "tier_anniversary"):
+            self._unsupported(f"{at}/window")
+        elif tiers.window != "lifetime":
+            self._window(f"{at}/window", tiers.window)
+        for name, default in (
+            ("upgrade", "at_once"), ("grace", None), ("min_stay", None), ("count_pending", False),
+            ("count_current", True), ("demote", "at_review"), ("on_edit", "next_review"),
+        ):  # fmt: skip
+            if getattr(tiers, name) != default and not (name == "count_pending"):
+                self._unsupported(f"{at}/{name}")
+        if tiers.validity not in (None, "forever", "end_of_period", "end_of_next_period"):
+            self._period(f"{at}/validity", tiers.validity, least_days=True)
+        if tiers.validity in ("end_of_period", "end_of_next_period") and not _calendar_window(tiers.window):
+            self.error("bad-window", f"{at}/validity", "only calendar windows have a period that ends")
+        if not tiers.levels:
+            self.error("missing", f"{at}/levels", "at least one level")
+        marks = [level.at for level in tiers.levels]
+        if len(set(marks)) != len(marks) or len({level.id for level in tiers.levels}) != len(marks):
+            self.error("duplicate-id", f"{at}/levels", "each level has an id and a threshold of its own")
+        for number, level in enumerate(tiers.levels):
+            self._id(level.id, f"{at}/levels/{number}/id")
+            if not 0 <= level.at <= MAX_AMOUNT:
+                self.error("out-of-range", f"{at}/levels/{number}/at", "0 to 2^53 - 1")
+
+    # --- against the version before ------------------------------------------------------------
+
+    def against(self, before: Rulebook) -> None:
+        """What may not change once members have history under it."""
+        for name, old in before.currencies.items():
+            new = self.book.currencies.get(name)
+            if new is None:
+                self.error("currency-removed", f"/currencies/{name}", "members hold it: a currency stays")
+            elif new.scale != old.scale:
+                self.error("scale-changed", f"/currencies/{name}/scale", f"it was {old.scale}, and lots count in it")
+        old_measures = _measures(before)
+        for (kind, name), source in _measures(self.book).items():
+            at = f"/activities/{kind}/measures/{name}"
+            if (kind, name) not in old_measures and kind in before.activities:
+                self.warning("new-measure", at, "counts from its publication on")
+            elif old_measures.get((kind, name), source) != source:
+                self.error("measure-changed", at, "what has been counted would not add up: give it a new name")
+
+    # --- small things --------------------------------------------------------------------------
+
+    def _id(self, name: str, at: str, rule: str | None = None) -> None:
+        if not ID.fullmatch(name):
+            self.error("bad-id", at, "ids are 1 to 128 of A-Z a-z 0-9 _ . : -", rule)
+
+    def _rate(self, at: str, text: str, rule: str | None = None) -> Decimal | None:
+        if not _DECIMAL.fullmatch(text):
+            self.error("bad-rate", at, 'a decimal in a string, such as "0.05"', rule)
+            return None
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            return None
+
+    def _period(self, at: str, text: str, *, least_days: bool = False) -> None:
+        try:
+            period = parse_period(text)
+        except ValueError as error:
+            self.error("bad-period", at, str(error))
+            return
+        if least_days and not (period.months or period.days):
+            self.error("bad-period", at, "at least one day")
+
+    def _window(self, at: str, window: str, rule: str | None = None) -> None:
+        try:
+            reach(window)
+        except ValueError as error:
+            self.error("bad-window", at, str(error), rule)
+
+    def _instant(self, at: str, text: str | None, rule: str | None = None) -> None:
+        if text is None:
+            return
+        try:
+            aware = datetime.fromisoformat(text).tzinfo is not None
+        except ValueError:
+            aware = False
+        if not aware:
+            self.error("bad-time", at, "a time with offset, such as 2027-01-01T00:00:00+01:00", rule)
+
+    def _availability(self, at: str, policy: str | Availability) -> None:
+        if isinstance(policy, str):
+            if policy == "on_action":
+                self._unsupported(at)
+            elif policy != "at_once":
+                self.error("bad-policy", at, 'at_once, on_action, {"after": ...} or {"at": ...}')
+            return
+        if (policy.after is None) == (policy.at is None):
+            self.error("missing", at, "exactly one of `after`, `at`")
+        if policy.after is not None:
+            self._period(f"{at}/after", policy.after)
+        self._instant(f"{at}/at", policy.at)
+
+    def _expiry(self, at: str, policy: str | Expiry) -> None:
+        if isinstance(policy, str):
+            if policy != "never":
+                self.error("bad-policy", at, 'never, {"after": ...}, {"at": ...} or {"inactive_for": ...}')
+            return
+        if policy.inactive_for is not None:
+            self._unsupported(f"{at}/inactive_for")
+        elif (policy.after is None) == (policy.at is None):
+            self.error("missing", at, "exactly one of `after`, `at`")
+        if policy.after is not None:
+            self._period(f"{at}/after", policy.after)
+        if not _ROUND_UP.fullmatch(policy.round_up):
+            self.error("bad-policy", f"{at}/round_up", "day, week, month, quarter, half, year or a day as MM-DD")
+        elif policy.round_up in ("02-30", "02-31", "04-31", "06-31", "09-31", "11-31"):
+            self.error("bad-policy", f"{at}/round_up", "no such day")
+        self._instant(f"{at}/at", policy.at)
+
+
+def _calendar_window(window: str) -> bool:
+    return window in ("calendar_year", "year", "half", "quarter", "month", "week", "day")
+
+
+def _measures(book: Rulebook) -> Mapping[tuple[str, str], str]:
+    return {
+        (kind, name): source
+        for kind, activity in book.activities.items()
+        for name, source in activity.measures.items()
+    }
+
+
+def _shape_finding(error: Exception) -> Finding:
+    """A document that could not even be read: msgspec names the place as `$.rules[3].when`."""
+    text = str(error)
+    message, _, place = text.partition(" - at `$")
+    at = "".join(_steps(place.rstrip("`")))
+    return Finding("error", "shape", at, message)
+
+
+def _steps(place: str) -> Iterator[str]:
+    for name, number in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", place):
+        yield f"/{name or number}"

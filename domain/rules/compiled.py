@@ -1,0 +1,133 @@
+"""A published rulebook made ready to run.
+
+The published entry holds the document and the checked tree of each expression, keyed by JSON pointer
+(`/rules/3/when`). A replay evaluates those trees, so the meaning of an old version needs neither the
+expression library nor its parser.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from domain.calendar import BEGINNING, FOREVER
+from domain.rules.expression import Context, Tree, compile_tree, references
+from domain.rules.rulebook import ActivityType, Expiry, Rule, Rulebook
+from domain.rules.schema import Schema, compile_schema
+
+Evaluator = Callable[[Context], Any]
+
+PHASES = ("base", "multiply", "add")
+ENROLLED = "member.enrolled"
+
+
+class CompiledRule(msgspec.Struct, frozen=True):
+    """One rule with its expressions compiled. `path` is its JSON pointer in the document."""
+
+    rule: Rule
+    path: str
+    starts: datetime
+    ends: datetime
+    when: Evaluator | None
+    points: Evaluator | None
+    amount: Evaluator | None
+    rate: Decimal
+    by: Decimal
+    reads_amounts: bool
+    """Whether what it grants depends on the payload other than in proportion: a return then re-evaluates."""
+
+
+class CompiledRulebook:
+    """One version, ready to run. Immutable; share it freely."""
+
+    def __init__(self, number: int, digest: str, document: Rulebook, trees: Mapping[str, Tree]) -> None:
+        self.number = number
+        self.digest = digest
+        self.document = document
+        self.trees = trees
+        self._evaluators: dict[str, Evaluator] = {}
+        self._rules: dict[str, tuple[CompiledRule, ...]] = {}
+        self._schemas: dict[str, Schema] = {}
+
+    def evaluator(self, path: str) -> Evaluator | None:
+        """The compiled expression at a JSON pointer; None where the document has none."""
+        found = self._evaluators.get(path)
+        if found is None and path in self.trees:
+            found = self._evaluators[path] = compile_tree(self.trees[path])
+        return found
+
+    def activity(self, kind: str) -> ActivityType | None:
+        """The declaration of an activity type. Enrolling is a type of its own, declared or not."""
+        found = self.document.activities.get(kind)
+        return ActivityType() if found is None and kind == ENROLLED else found
+
+    def schema(self, kind: str) -> Schema:
+        found = self._schemas.get(kind)
+        if found is None:
+            declared = self.activity(kind)
+            found = self._schemas[kind] = compile_schema(declared.data if declared else {})
+        return found
+
+    @cached_property
+    def attributes(self) -> Schema:
+        return compile_schema(self.document.members.attributes)
+
+    def rules(self, kind: str) -> tuple[CompiledRule, ...]:
+        """The rules on an activity type: by phase, then priority (1 comes first), then id."""
+        found = self._rules.get(kind)
+        if found is None:
+            mine = [self._compile(n, rule) for n, rule in enumerate(self.document.rules) if rule.on == kind]
+            mine.sort(key=lambda one: (PHASES.index(one.rule.phase), one.rule.priority, one.rule.id))
+            found = self._rules[kind] = tuple(mine)
+        return found
+
+    def measures(self, kind: str) -> tuple[tuple[str, Evaluator], ...]:
+        declared = self.document.activities.get(kind)
+        if declared is None:
+            return ()
+        named = ((name, self.evaluator(f"/activities/{kind}/measures/{name}")) for name in declared.measures)
+        return tuple((name, evaluator) for name, evaluator in named if evaluator is not None)
+
+    @cached_property
+    def windows(self) -> frozenset[tuple[str, str, str]]:
+        """Every (kind, name, window) that an expression reads; kind is `measure` or `type`."""
+        found = set()
+        for tree in self.trees.values():
+            for read in references(tree):
+                if read[0] == "counter":
+                    found.add(("measure", read[1], read[2]))
+                elif read[0] == "history" and read[1] in ("sum", "count", "days"):
+                    found.add(("measure" if read[1] == "sum" else "type", read[2], read[3]))
+        return frozenset(found)
+
+    @cached_property
+    def inactivity(self) -> dict[str, str]:
+        """Currencies whose lots end after a time without activity, with that period."""
+        return {
+            currency: policy.expires.inactive_for
+            for currency, policy in self.document.currencies.items()
+            if isinstance(policy.expires, Expiry) and policy.expires.inactive_for is not None
+        }
+
+    def _compile(self, index: int, rule: Rule) -> CompiledRule:
+        path = f"/rules/{index}"
+        award = rule.award
+        amount_path = f"{path}/award/per/amount" if award and award.per else f"{path}/award/amount"
+        when_tree = self.trees.get(f"{path}/when")
+        reads = when_tree is not None and any(kind[0] == "activity" for kind in references(when_tree))
+        stepwise = award is not None and (award.per is not None or isinstance(award.points, str))
+        return CompiledRule(
+            rule=rule,
+            path=path,
+            starts=datetime.fromisoformat(rule.starts) if rule.starts else BEGINNING,
+            ends=datetime.fromisoformat(rule.ends) if rule.ends else FOREVER,
+            when=self.evaluator(f"{path}/when"),
+            points=self.evaluator(f"{path}/award/points"),
+            amount=self.evaluator(amount_path),
+            rate=Decimal(award.rate) if award and award.rate else Decimal(0),
+            by=Decimal(rule.by) if rule.by else Decimal(1),
+            reads_amounts=reads or stepwise,
+        )

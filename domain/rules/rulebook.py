@@ -1,0 +1,256 @@
+"""The rulebook document: what business people own, one JSON document per version.
+
+Read in this order: `Rulebook` (the document), `Rule`, `Currency`, `TierSet`. Reading a document checks its
+shape only; `check.py` judges what it says, `compiled.py` makes it ready to run. The vocabulary is described key
+by key in docs/reference/rulebook.md. Structs here forbid unknown keys: a misspelt policy must not be a
+silent default.
+"""
+
+import hashlib
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from domain.numbers import MAX_AMOUNT, Rounding
+
+Json = Any
+Expression = str
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all parts of a rulebook."""
+
+
+class Availability(Section, kw_only=True):
+    """When a lot can be spent: `{"after": "P14D"}` or `{"at": "2027-01-01T00:00:00Z"}`."""
+
+    after: str | None = None
+    at: str | None = None
+
+
+class Expiry(Section, kw_only=True):
+    """When a lot ends. `after` counts on the local calendar from `from`, then rounds up to `round_up`."""
+
+    after: str | None = None
+    from_: Literal["occurred", "recorded", "available"] = msgspec.field(default="occurred", name="from")
+    round_up: str = "day"
+    inactive_for: str | None = None
+    at: str | None = None
+
+
+class MoneyValue(Section, kw_only=True):
+    """What points are worth: money minor units per smallest unit of the currency, rounded once.
+
+    `minimum` and `step` bound the points of one spend, `max_share` the part of an order.
+    """
+
+    per_point: str
+    round: Rounding = "up"
+    round_to: int = 1
+    minimum: int = 0
+    step: int = 1
+    max_share: str | None = None
+
+
+class Returns(Section, kw_only=True):
+    """What a return takes back, and from where."""
+
+    recompute: Literal["auto", "proportional", "re_evaluate"] = "auto"
+    recovery: Literal["unlimited", "within_balance", "only_pending"] = "unlimited"
+    points_paid: Literal["reverse", "reissue"] = "reverse"
+    over_return: Literal["clamp", "refuse"] = "clamp"
+    absorb: list[str] = []
+
+
+class Currency(Section, kw_only=True):
+    """A loyalty currency. Amounts everywhere count its smallest unit; `scale` is for display."""
+
+    scale: int = 0
+    spendable: bool = True
+    available: str | Availability = "at_once"
+    expires: str | Expiry = "never"
+    expires_applies_to: Literal["new", "existing"] = "new"
+    spend_order: Literal["expiry_first", "fifo", "lifo", "proportional"] = "expiry_first"
+    overdraft: Literal["refuse", "debt"] = "refuse"
+    value: MoneyValue | None = None
+    returns: Returns = Returns()
+
+
+class ActivityType(Section, kw_only=True):
+    """What one type of activity carries and what it does.
+
+    Without a role it earns. `reverses` returns an earlier activity, `spends` reports points spent elsewhere.
+    """
+
+    data: dict[str, Json] = {}
+    personal: list[str] = []
+    money: str | None = None
+    measures: dict[str, Expression] = {}
+    role: Literal["reverses", "spends", "assigns", "views"] | None = None
+    of: str | None = None
+    original: Expression | None = None
+    amount: Expression | None = None
+    currency: str | None = None
+    points: Expression | None = None
+    offer: Expression | None = None
+
+
+class Per(Section, kw_only=True):
+    """Whole steps only: `floor(amount / step) * points`."""
+
+    amount: Expression = "activity.amount_minor"
+    step: int
+    points: int
+
+
+class Award(Section, kw_only=True):
+    """How many points, in one of three ways: `points` (a number or an expression), `per`, `rate`."""
+
+    currency: str
+    points: int | Expression | None = None
+    per: Per | None = None
+    rate: str | None = None
+    amount: Expression = "activity.amount_minor"
+
+
+class Cap(Section, kw_only=True):
+    """An upper bound of what a rule grants (`points`) or how often (`times`) in a period of local days."""
+
+    points: int | None = None
+    times: int | None = None
+    per: Literal["member", "rule", "group", "program"] = "member"
+    period: str = "ever"
+    partial: bool = True
+
+
+class Rule(Section, kw_only=True):
+    """One rule: on an activity type, when a condition holds, award or multiply."""
+
+    id: str
+    on: str
+    phase: Literal["base", "multiply", "add"] = "base"
+    when: Expression | None = None
+    group: str | None = None
+    priority: int = 100
+    stop: bool = False
+    starts: str | None = None
+    ends: str | None = None
+    calendar: dict[str, Json] | None = None
+    award: Award | None = None
+    by: str | None = None
+    lines: dict[str, Json] | None = None
+    round: Rounding = "down"
+    available: str | Availability | None = None
+    expires: str | Expiry | None = None
+    cap: list[Cap] = []
+    budget: str | None = None
+    variant: dict[str, Json] | None = None
+
+
+class Level(Section, kw_only=True):
+    id: str
+    at: int
+
+
+class TierSet(Section, kw_only=True):
+    """Levels reached by a counter over a window.
+
+    `measure` is `points_earned` (or `points_earned:CURRENCY`) or a declared measure. `validity` says how long a
+    level holds before it is reviewed; its default follows the window: lifetime for ever, calendar windows to the
+    end of the period, rolling windows one window long.
+    """
+
+    measure: str = "points_earned"
+    window: str = "lifetime"
+    upgrade: Literal["at_once", "next_period"] = "at_once"
+    validity: str | None = None
+    downgrade: Literal["none", "one_step", "recompute", "to_base"] = "recompute"
+    grace: str | None = None
+    min_stay: str | None = None
+    count_pending: bool = False
+    count_current: bool = True
+    demote: Literal["at_once", "at_review"] = "at_review"
+    on_edit: Literal["next_review", "now"] = "next_review"
+    floor: bool = True
+    levels: list[Level]
+
+
+class Members(Section, kw_only=True):
+    attributes: dict[str, Json] = {}
+
+
+class Late(Section, kw_only=True):
+    """What happens to activities that arrive late or early."""
+
+    rule_time: Literal["occurred", "recorded"] = "occurred"
+    tier_time: Literal["occurred", "recorded"] = "occurred"
+    max_age: str | None = None
+    future_skew: str = "PT5M"
+    mode: Literal["append", "restate"] = "append"
+
+
+class Rulebook(Section, kw_only=True):
+    """The whole document."""
+
+    members: Members = Members()
+    time_zone: str | None = None
+    zone_policy: Literal["program", "member", "activity", "utc"] = "program"
+    day_starts: str = "00:00"
+    currencies: dict[str, Currency] = {}
+    activities: dict[str, ActivityType] = {}
+    late: Late = Late()
+    unknown_member: Literal["refuse", "enrol", "hold"] = "refuse"
+    before_enrolment: Literal["accept", "refuse"] = "accept"
+    rules: list[Rule] = []
+    groups: dict[str, str] = {}
+    stacking: dict[str, Json] = {}
+    budgets: dict[str, Json] = {}
+    segments: dict[str, Expression] = {}
+    experiments: dict[str, Json] = {}
+    tiers: dict[str, TierSet] = {}
+    offers: dict[str, Json] = {}
+    streaks: dict[str, Json] = {}
+    badges: dict[str, Json] = {}
+    referrals: dict[str, Json] = {}
+    leaderboards: dict[str, Json] = {}
+
+
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(document: Json) -> bytes:
+    """The bytes a digest is taken over: JSON with sorted keys and no white space.
+
+    Raises ValueError for a number that is no whole number within +-(2^53 - 1): a rate is a string here, so
+    that every reader in every language sees the same bytes (not RFC 8785, which writes floats).
+    """
+    _only_integers(document, "")
+    return _ENCODER.encode(document)
+
+
+def digest_of(document: Json) -> str:
+    return "sha256:" + hashlib.sha256(canonical(document)).hexdigest()
+
+
+def read(document: Json) -> Rulebook:
+    """The document as a `Rulebook`. Raises msgspec.ValidationError whose text ends with the place."""
+    return msgspec.convert(document, Rulebook)
+
+
+def _only_integers(value: Json, at: str) -> None:
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_AMOUNT:
+            raise ValueError(f"{at or '/'}: {value} is beyond 2^53 - 1")
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            _only_integers(part, f"{at}/{key}")
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _only_integers(part, f"{at}/{index}")
+    else:
+        raise ValueError(f"{at or '/'}: numbers are whole here; write a rate as a string")

@@ -1,0 +1,449 @@
+"""The log in PostgreSQL: group commit over the table of the `eventsourcing` recorder.
+
+Concurrent saves wait in a queue; one writer takes them all and, in one transaction, takes the log's lock
+once, checks every save, inserts the rows of those that pass and tells each waiter. The lock makes position
+order equal commit order, so readers that tail the log skip nothing. A save that fails a check fails alone.
+The table keeps the library's layout (extra columns are ours), so its own readers can follow it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from application.ports import (
+    ClaimRow,
+    ClaimTaken,
+    HeadMoved,
+    Save,
+    SaveRefused,
+    StateRow,
+    TakeRefused,
+    TimelineMoved,
+    Unavailable,
+)
+from domain.log import Row
+
+log = structlog.get_logger()
+
+_LOCK = "LOCK TABLE stored_events IN EXCLUSIVE MODE"
+_NOTIFY = "NOTIFY stored_events"
+
+_APPEND = """
+WITH e AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[],
+                         %s::timestamptz[], %s::bytea[], %s::int[], %s::timestamptz[], %s::bytea[])
+    WITH ORDINALITY AS t(save, stream, version, topic, state, program, kind, recorded_at, digest,
+                         shape, due_at, hot, ord)
+), k AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::text[])
+    AS t(save, program, kind, key, stream, version, hash)
+), r AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[]) AS t(save, program, kind, key)
+), q AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+    AS t(save, program, kind, key, amount, ceiling)
+), p AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::text[], %s::int[]) AS t(save, program, number)
+), m AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::text[], %s::bytea[]) AS t(save, stream, program, key)
+), c AS MATERIALIZED (
+    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::int[], %s::int[], %s::bigint[], %s::bytea[])
+    AS t(save, stream, month, shape, version, body)
+), bad AS MATERIALIZED (
+    SELECT f.save, 'head' AS reason, '' AS kind, '' AS key
+    FROM (SELECT save, stream, min(version) AS first FROM e GROUP BY 1, 2) f
+    LEFT JOIN LATERAL (
+        SELECT s.originator_version AS version FROM stored_events s
+        WHERE s.originator_id = f.stream ORDER BY s.originator_version DESC LIMIT 1
+    ) h ON true
+    WHERE coalesce(h.version, 0) <> f.first - 1
+  UNION ALL
+    SELECT k.save, 'claim', k.kind, k.key FROM k JOIN LATERAL (
+        SELECT 1 FROM claims x WHERE x.program = k.program AND x.kind = k.kind AND x.key = k.key LIMIT 1
+    ) x ON true
+  UNION ALL
+    SELECT q.save, 'take', q.kind, q.key FROM q
+    LEFT JOIN takes x ON x.program = q.program AND x.kind = q.kind AND x.key = q.key
+    WHERE coalesce(x.used, 0) + q.amount > q.ceiling OR coalesce(x.used, 0) + q.amount < 0
+  UNION ALL
+    SELECT p.save, 'timeline', '', '' FROM p JOIN programs x ON x.id = p.program WHERE x.timeline <> p.number
+), n AS MATERIALIZED (
+    SELECT o.*, nextval('stored_events_notification_id_seq') AS position
+    FROM (SELECT * FROM e WHERE save NOT IN (SELECT save FROM bad) ORDER BY ord) o
+), stored AS (
+    INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id,
+                               program, kind, recorded_at, digest, seal)
+    SELECT stream, version, topic, state, position, program, kind, recorded_at, digest,
+           sha256(digest || int8send(position))
+    FROM n
+), released AS (
+    DELETE FROM claims x USING r
+    WHERE r.save NOT IN (SELECT save FROM bad) AND x.program = r.program AND x.kind = r.kind AND x.key = r.key
+), claimed AS (
+    INSERT INTO claims (program, kind, key, stream, version, position, hash)
+    SELECT k.program, k.kind, k.key, k.stream, k.version, n.position, k.hash
+    FROM k JOIN n ON n.save = k.save AND n.stream = k.stream AND n.version = k.version
+), taken AS (
+    INSERT INTO takes AS x (program, kind, key, used, ceiling)
+    SELECT program, kind, key, amount, ceiling FROM q WHERE save NOT IN (SELECT save FROM bad)
+    ON CONFLICT (program, kind, key) DO UPDATE SET used = x.used + excluded.used, ceiling = excluded.ceiling
+), keyed AS (
+    INSERT INTO member_keys (stream, program, key)
+    SELECT stream, program, key FROM m WHERE save NOT IN (SELECT save FROM bad)
+), cooled AS (
+    INSERT INTO cold_rows (stream, month, shape, version, body)
+    SELECT stream, month, shape, version, body FROM c WHERE save NOT IN (SELECT save FROM bad)
+    ON CONFLICT (stream, month) DO UPDATE SET shape = excluded.shape, version = excluded.version, body = excluded.body
+), heads AS (
+    INSERT INTO state_rows (stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot)
+    SELECT DISTINCT ON (stream) stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot
+    FROM n ORDER BY stream, version DESC
+    ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position,
+        recorded_at = excluded.recorded_at, digest = excluded.digest, shape = excluded.shape,
+        due_at = excluded.due_at, hot = excluded.hot
+)
+SELECT save, position, NULL, NULL, NULL FROM n
+UNION ALL SELECT save, NULL, reason, kind, key FROM bad
+ORDER BY 1, 2
+"""
+
+_ROW = """originator_id AS stream, originator_version AS version, topic, state, notification_id AS position,
+          program, kind, recorded_at, digest, seal"""
+_STATE = "stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot"
+
+MAX_BATCH = 256
+
+
+class _Waiting:
+    """A save in the queue, and the future of whoever waits for it."""
+
+    __slots__ = ("future", "save")
+
+    def __init__(self, save: Save, future: "asyncio.Future[tuple[int, ...]]") -> None:
+        self.save = save
+        self.future = future
+
+    @property
+    def alone(self) -> bool:
+        """Saves that touch more than the common tables, or a shared quantity, go in a batch of their own."""
+        save = self.save
+        return (
+            save.new_program is not None
+            or save.publishes is not None
+            or save.destroys_key is not None
+            or any(row.entry.takes for row in save.rows)
+        )
+
+    def keys(self) -> set[object]:
+        """What no other save in the same batch may touch: the batch is checked as one statement."""
+        found: set[object] = {row.stream for row in self.save.rows}
+        for row in self.save.rows:
+            found.update((row.program, claim.kind, claim.key) for claim in row.entry.claims)
+            found.update((row.program, claim.kind, claim.key) for claim in row.entry.releases)
+        return found
+
+
+class PostgresEventStore:
+    """The `EventStore` port. Open one per process; it owns one writing connection and a pool for reads."""
+
+    def __init__(self, dsn: str, pool: AsyncConnectionPool[Any]) -> None:
+        self._dsn = dsn
+        self._pool = pool
+        self._queue: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self.batches = 0
+        self.saves = 0
+
+    async def start(self) -> None:
+        self._writer = asyncio.create_task(self._write_forever())
+
+    async def stop(self) -> None:
+        """Let the queue drain, then stop the writer."""
+        while self._queue:
+            await asyncio.sleep(0.005)
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        if self._connection is not None:
+            await self._connection.close()
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def append(self, save: Save) -> tuple[int, ...]:
+        waiting = _Waiting(save, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        return await waiting.future
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                batch = self._next_batch()
+                try:
+                    await self._write(batch)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:
+                    await self._after_failure(batch, error)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """The longest run of waiting saves that do not touch each other's keys."""
+        batch: list[_Waiting] = []
+        later: list[_Waiting] = []
+        seen: set[object] = set()
+        for waiting in self._queue:
+            keys = waiting.keys()
+            if len(batch) >= MAX_BATCH or not keys.isdisjoint(seen) or (waiting.alone and batch):
+                later.append(waiting)
+                # Nothing that shares a key with a save put off may overtake it.
+                seen |= keys
+                continue
+            batch.append(waiting)
+            seen |= keys
+            if waiting.alone:
+                later += self._queue[len(batch) + len(later) :]
+                break
+        self._queue = later
+        return batch
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        connection = await self._writing_connection()
+        cursor = connection.cursor(binary=True)
+        async with connection.pipeline():
+            await connection.execute("BEGIN", prepare=True)
+            await connection.execute(_LOCK, prepare=True)
+            await connection.execute(_NOTIFY, prepare=True)
+            await cursor.execute(_APPEND, _arrays([one.save for one in batch]), prepare=True)
+            if not batch[0].alone:
+                await connection.execute("COMMIT", prepare=True)
+        rows = await cursor.fetchall()
+        if batch[0].alone:
+            if any(row[2] is None for row in rows):
+                await self._besides(connection, batch[0].save)
+            await connection.execute("COMMIT")
+        self.batches += 1
+        self.saves += len(batch)
+        positions: dict[int, list[int]] = {}
+        refused: dict[int, SaveRefused] = {}
+        for save, position, reason, kind, key in rows:
+            if reason is None:
+                positions.setdefault(save, []).append(position)
+            else:
+                refused[save] = _worse(refused.get(save), _refusal(reason, kind, key))
+        for number, waiting in enumerate(batch):
+            if waiting.future.done():
+                continue
+            if number in refused:
+                waiting.future.set_exception(refused[number])
+            else:
+                waiting.future.set_result(tuple(positions[number]))
+
+    async def _besides(self, connection: psycopg.AsyncConnection[Any], save: Save) -> None:
+        if save.new_program is not None:
+            new = save.new_program
+            await connection.execute(
+                "INSERT INTO programs (id, stream, sandbox, key) VALUES (%s, %s, %s, %s)",
+                (new.id, new.stream, new.sandbox, new.key),
+            )
+        if save.publishes is not None:
+            await connection.execute(
+                "UPDATE programs SET timeline = %s WHERE id = %s", (save.publishes, save.program)
+            )
+        if save.destroys_key is not None:
+            await connection.execute("DELETE FROM member_keys WHERE stream = %s", (save.destroys_key,))
+
+    async def _after_failure(self, batch: list[_Waiting], error: Exception) -> None:
+        """The connection broke or PostgreSQL refused: find out what was stored before answering.
+
+        A lost connection may have lost only the answer to COMMIT. The log is asked for the very row.
+        """
+        log.warning("write failed", error=type(error).__name__, detail=str(error)[:300], saves=len(batch))
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+        if len(batch) > 1 and not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            # Some save carries what PostgreSQL refuses: the others must not suffer for it.
+            for waiting in batch:
+                try:
+                    await self._write([waiting])
+                except Exception as alone:
+                    await self._after_failure([waiting], alone)
+            return
+        for waiting in batch:
+            try:
+                positions = await self._stored(waiting.save)
+            except Exception:
+                positions = None
+            if waiting.future.done():
+                continue
+            if positions:
+                waiting.future.set_result(positions)
+            elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+                waiting.future.set_exception(Unavailable("the database cannot be reached"))
+            else:
+                waiting.future.set_exception(error)
+
+    async def _stored(self, save: Save) -> tuple[int, ...] | None:
+        positions = []
+        async with self._pool.connection() as connection:
+            for row in save.rows:
+                found = await (
+                    await connection.execute(
+                        "SELECT notification_id FROM stored_events"
+                        " WHERE originator_id = %s AND originator_version = %s AND digest = %s",
+                        (row.stream, row.entry.version, row.digest),
+                    )
+                ).fetchone()
+                if found is None:
+                    return None
+                positions.append(found[0])
+        return tuple(positions)
+
+    async def _writing_connection(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, application_name="guerdon writer"
+            )
+            await self._connection.execute("SET TIME ZONE 'UTC'")
+            # The plan must not depend on the sizes of the first batches.
+            await self._connection.execute("SET plan_cache_mode = force_generic_plan")
+            await self._connection.execute("SET jit = off")
+        return self._connection
+
+    # --- reading -------------------------------------------------------------------------------
+
+    async def _all(self, query: str, params: Sequence[Any], row: Any = None) -> list[Any]:
+        try:
+            async with self._pool.connection() as connection:
+                cursor = connection.cursor(binary=True, row_factory=class_row(row)) if row else connection.cursor()
+                await cursor.execute(query, params)
+                return await cursor.fetchall()
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Unavailable("the database cannot be reached") from error
+
+    async def state(self, stream: UUID) -> StateRow | None:
+        found = await self._all(f"SELECT {_STATE} FROM state_rows WHERE stream = %s", (stream,), StateRow)
+        return found[0] if found else None
+
+    async def member(self, program: str, member: str) -> tuple[StateRow, int] | None:
+        found = await self._all(
+            "SELECT s.stream, s.program, s.kind, s.version, s.position, s.recorded_at, s.digest, s.shape, s.due_at,"
+            " s.hot, p.timeline FROM claims c JOIN state_rows s ON s.stream = c.stream"
+            " JOIN programs p ON p.id = c.program"
+            " WHERE c.program = %s AND c.kind = 'member' AND c.key = %s",
+            (program, member),
+        )
+        return (StateRow(*found[0][:10]), found[0][10]) if found else None
+
+    async def timeline(self, program: str) -> int | None:
+        found = await self._all("SELECT timeline FROM programs WHERE id = %s", (program,))
+        return found[0][0] if found else None
+
+    async def cold(self, stream: UUID) -> dict[int, bytes]:
+        return dict(await self._all("SELECT month, body FROM cold_rows WHERE stream = %s", (stream,)))
+
+    async def rows(
+        self, stream: UUID, *, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> list[Row]:
+        return await self._all(
+            f"SELECT {_ROW} FROM stored_events WHERE originator_id = %s AND originator_version > %s"
+            " AND originator_version <= %s ORDER BY originator_version LIMIT %s",
+            (stream, after, upto if upto is not None else 2**62, limit),
+            Row,
+        )
+
+    async def row_at(self, program: str, position: int) -> Row | None:
+        found = await self._all(
+            f"SELECT {_ROW} FROM stored_events WHERE notification_id = %s AND program = %s", (position, program), Row
+        )
+        return found[0] if found else None
+
+    async def log(self, program: str | None, *, after: int = 0, limit: int = 100) -> list[Row]:
+        return await self._all(
+            f"SELECT {_ROW} FROM stored_events WHERE notification_id > %s AND (%s::text IS NULL OR program = %s)"
+            " ORDER BY notification_id LIMIT %s",
+            (after, program, program, limit),
+            Row,
+        )
+
+    async def claim(self, program: str, kind: str, key: str) -> ClaimRow | None:
+        found = await self._all(
+            "SELECT stream, version, position, hash FROM claims WHERE program = %s AND kind = %s AND key = %s",
+            (program, kind, key),
+            ClaimRow,
+        )
+        return found[0] if found else None
+
+    async def due(self, program: str, now: datetime, limit: int) -> Sequence[UUID]:
+        found = await self._all(
+            "SELECT stream FROM state_rows WHERE program = %s AND due_at <= %s ORDER BY due_at, stream LIMIT %s",
+            (program, now, limit),
+        )
+        return [row[0] for row in found]
+
+
+def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
+    """The saves as the columns of the append statement."""
+    rows: list[list[Any]] = [[] for _ in range(12)]
+    claims: list[list[Any]] = [[] for _ in range(7)]
+    releases: list[list[Any]] = [[] for _ in range(4)]
+    takes: list[list[Any]] = [[] for _ in range(6)]
+    timelines: list[list[Any]] = [[] for _ in range(3)]
+    keys: list[list[Any]] = [[] for _ in range(4)]
+    cold: list[list[Any]] = [[] for _ in range(6)]
+    for number, save in enumerate(saves):
+        for row in save.rows:
+            entry, state = row.entry, row.member_state
+            _push(
+                rows, number, row.stream, entry.version, row.topic, row.state, row.program, row.kind,
+                entry.recorded_at, row.digest, state.shape, state.due_at, state.hot,
+            )  # fmt: skip
+            for claim in entry.claims:
+                _push(
+                    claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash
+                )
+            for claim in entry.releases:
+                _push(releases, number, row.program, claim.kind, claim.key)
+            for take in entry.takes:
+                _push(takes, number, row.program, take.kind, take.key, take.amount, take.ceiling)
+            for month, body in state.cold.items():
+                _push(cold, number, row.stream, month, state.shape, entry.version, body)
+        if save.timeline is not None:
+            _push(timelines, number, save.program, save.timeline)
+        if save.member_key is not None:
+            _push(keys, number, save.member_key[0], save.program, save.member_key[1])
+    return [*rows, *claims, *releases, *takes, *timelines, *keys, *cold]
+
+
+def _push(columns: list[list[Any]], *values: Any) -> None:
+    for column, value in zip(columns, values, strict=True):
+        column.append(value)
+
+
+def _refusal(reason: str, kind: str, key: str) -> SaveRefused:
+    if reason == "claim":
+        return ClaimTaken(kind, key)
+    if reason == "take":
+        return TakeRefused(kind, key)
+    return HeadMoved() if reason == "head" else TimelineMoved()
+
+
+# A claim that is taken is final; a moved head only asks to look again. Business keys come before transport keys.
+_ORDER = (HeadMoved, TimelineMoved, TakeRefused, ClaimTaken)
+
+
+def _worse(one: SaveRefused | None, other: SaveRefused) -> SaveRefused:
+    if one is None or _ORDER.index(type(other)) > _ORDER.index(type(one)):
+        return other
+    return one

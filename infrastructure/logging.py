@@ -1,0 +1,59 @@
+"""Logs: JSON lines on stderr, readable lines on a terminal, and never a member's personal data."""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+# Field names whose values are personal data or secrets. Logs travel to places that forget slowly,
+# so these are dropped whatever they hold; a member is named by stream in a log.
+_PRIVATE = frozenset({
+    "address", "api_key", "authorization", "birthday", "cookie", "email", "external_ids", "first_name", "key",
+    "last_name", "master_key", "password", "phone", "profile", "secret", "token",
+})  # fmt: skip
+
+
+def configure(level: str = "INFO") -> None:
+    """Send structlog's and the standard library's records of `level` and above to stderr."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        drop_private,
+    ]
+    last: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if sys.stderr.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last,
+    ]))  # fmt: skip
+    logging.basicConfig(level=threshold, handlers=[handler], force=True)
+
+
+def drop_private(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out every field, at any depth, that is named like personal data or a secret."""
+    return {name: _without_private(value) for name, value in event.items() if name.lower() not in _PRIVATE}
+
+
+def _without_private(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {
+            name: _without_private(inner)
+            for name, inner in value.items()
+            if not (isinstance(name, str) and name.lower() in _PRIVATE)
+        }
+    if isinstance(value, list):
+        return [_without_private(inner) for inner in value]
+    return value

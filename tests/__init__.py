@@ -1,0 +1,1 @@
+"""Specifications that run, arranged like the rooms they describe."""
