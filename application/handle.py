@@ -7,7 +7,7 @@ It knows nothing of HTTP. What a request looked like before it became a command 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -17,20 +17,33 @@ from application.ports import (
     Clock,
     Crypto,
     EventStore,
+    Found,
     HeadMoved,
     Keys,
     NewRow,
     NewState,
     Save,
-    StateRow,
     TimelineMoved,
     Unavailable,
     Zones,
 )
 from application.programs import KnownProgram, Programs
 from domain.calendar import Offsets
-from domain.errors import Refused, UnknownMember
-from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, after, decode, encode, fold, row_digest, stream_name
+from domain.errors import MemberErasedAlready, Refused, UnknownMember
+from domain.log import (
+    ENGINE,
+    NO_DIGEST,
+    TOPIC,
+    Claim,
+    Entry,
+    Pins,
+    after,
+    decode,
+    encode,
+    fold,
+    row_digest,
+    stream_name,
+)
 from domain.member.commands import EraseMember, MemberCommand
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.decide import Decision, decide, next_instant
@@ -60,11 +73,16 @@ class Wish(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A member as the store has it: the book, the chain's end, and whether cold rows are in."""
+    """A member as the store has it: the book, the end of its digest chain, its own key, the program's clock.
+
+    `key` is None once the member was erased. `clock` None follows the wall clock.
+    """
 
     stream: UUID
     member: Member
     digest: bytes
+    key: bytes | None = None
+    clock: datetime | None = None
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -94,14 +112,16 @@ class Handler:
         keys: Keys,
         crypto: Crypto,
         clock: Clock,
+        wall: Callable[[], datetime],
         zones: Zones,
         programs: Programs,
-        new_id: Callable[[], UUID] = uuid4,
+        new_id: Callable[[], UUID],
     ) -> None:
         self.store = store
         self.keys = keys
         self.crypto = crypto
         self.clock = clock
+        self.wall = wall
         self.zones = zones
         self.programs = programs
         self.new_id = new_id
@@ -113,22 +133,39 @@ class Handler:
         """The member a client's id points to. Raises UnknownMember, UnknownProgram."""
         found = await self.store.member(program, member)
         if found is None:
-            await self.programs.get(program, 0)
-            raise UnknownMember(f"there is no member {member!r} in this program")
-        row, timeline = found
-        return await self._loaded(row), await self.programs.get(program, timeline)
+            raise await self.unknown(program, member)
+        return await self._loaded(found), await self.programs.get(program, found.timeline)
 
-    async def load(self, stream: UUID) -> Loaded:
-        row = await self.store.state(stream)
-        if row is None:
+    async def load(self, program: str, stream: UUID) -> tuple[Loaded, KnownProgram]:
+        """The member of a stream of this program. Raises UnknownMember."""
+        found = await self.store.stream(program, stream)
+        if found is None:
             raise UnknownMember("no such member")
-        return await self._loaded(row)
+        return await self._loaded(found), await self.programs.get(program, found.timeline)
 
-    async def _loaded(self, row: StateRow) -> Loaded:
-        if row.shape != SHAPE:
-            # Written by another version of this code: the log is the truth.
-            return Loaded(row.stream, await self.folded(row.stream, row.version), row.digest)
-        return Loaded(row.stream, unpack(row.hot), row.digest)
+    def now(self, loaded: Loaded) -> datetime:
+        """The program's clock as this member sees it: never before its last entry."""
+        clock = loaded.clock or self.wall()
+        return max(clock, loaded.member.recorded_at or clock)
+
+    def erased_claim(self, known: KnownProgram, member: str) -> Claim:
+        """What stays of an erased member's id: an HMAC that tells "gone" from "never there"."""
+        return Claim("erased", self.crypto.fingerprint(known.key, "member", member))
+
+    async def unknown(self, program: str, member: str) -> Refused:
+        """The refusal for an id that points to nobody. Raises UnknownProgram."""
+        known = await self.programs.get(program, 0)
+        claim = self.erased_claim(known, member)
+        if await self.store.claim(program, claim.kind, claim.key) is not None:
+            return MemberErasedAlready("the member was erased")
+        return UnknownMember(f"there is no member {member!r} in this program")
+
+    async def _loaded(self, found: Found) -> Loaded:
+        row = found.row
+        # A row of another shape was written by another version of this code: the log is the truth.
+        member = unpack(row.hot) if row.shape == SHAPE else await self.folded(row.stream, row.version)
+        key = self.crypto.unwrap(found.key) if found.key is not None else None
+        return Loaded(row.stream, member, row.digest, key, found.clock)
 
     async def folded(self, stream: UUID, upto: int | None = None) -> Member:
         """The member folded from the log."""
@@ -168,31 +205,22 @@ class Handler:
             except HistoryNeeded:
                 history = StreamHistory(await self.entries(loaded.stream, loaded.member.version))
 
-    async def handle(self, wish: Wish, *, member: str | None = None, stream: UUID | None = None) -> Stored:
-        """Carry out a wish on the member named by client id or by stream.
+    async def handle(self, wish: Wish, loaded: Loaded, known: KnownProgram) -> Stored:
+        """Carry out a wish on a member that was loaded for it just now.
 
         Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, Unavailable.
         """
-        if stream is None:
-            assert member is not None
-            found = await self.store.claim(wish.program, "member", member)
-            if found is None:
-                await self.programs.get(wish.program, 0)
-                raise UnknownMember(f"there is no member {member!r} in this program")
-            stream = found.stream
         # One decision at a time per member in this process: losing a race to oneself is wasted work.
-        turn = self._turns.setdefault(stream, asyncio.Lock())
+        turn = self._turns.setdefault(loaded.stream, asyncio.Lock())
+        stale = turn.locked()
         async with turn:
             for _ in range(MAX_TRIES):
-                row = await self.store.state(stream)
-                if row is None:
-                    raise UnknownMember("no such member")
-                known = await self.programs.get(wish.program, await self.store.timeline(wish.program))
-                loaded = await self._loaded(row)
+                if stale:
+                    loaded, known = await self.load(wish.program, loaded.stream)
                 try:
                     return await self._attempt(wish, loaded, known)
                 except (HeadMoved, TimelineMoved):
-                    continue
+                    stale = True
         raise Unavailable("too many others change this member at once")
 
     async def create(self, wish: Wish, wrapped_key: bytes, stream: UUID) -> Stored:
@@ -200,9 +228,9 @@ class Handler:
         for _ in range(MAX_TRIES):
             known = await self.programs.get(wish.program, await self.store.timeline(wish.program))
             try:
-                return await self._attempt(
-                    wish, Loaded(stream, Member(), NO_DIGEST), known, member_key=(stream, wrapped_key)
-                )
+                clock = await self.clock.now(wish.program)
+                loaded = Loaded(stream, Member(), NO_DIGEST, None, clock)
+                return await self._attempt(wish, loaded, known, member_key=(stream, wrapped_key))
             except (HeadMoved, TimelineMoved):
                 continue
         raise Unavailable("too many rulebooks are being published")
@@ -210,8 +238,7 @@ class Handler:
     async def _attempt(
         self, wish: Wish, loaded: Loaded, known: KnownProgram, member_key: tuple[UUID, bytes] | None = None
     ) -> Stored:
-        clock = await self.clock.now(wish.program)
-        recorded_at = next_instant(loaded.member, clock)
+        recorded_at = next_instant(loaded.member, loaded.clock or self.wall())
         try:
             decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
         except Refused:

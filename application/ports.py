@@ -25,6 +25,19 @@ class StateRow(msgspec.Struct, frozen=True):
     hot: bytes
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A member's state row with what every decision needs beside it, read in one look.
+
+    `timeline` is the number of published rulebooks, `clock` what a sandbox's clock was set to, `key` the member's own
+    key as stored (None once it was destroyed).
+    """
+
+    row: StateRow
+    timeline: int
+    clock: datetime | None
+    key: bytes | None
+
+
 class NewState(msgspec.Struct, frozen=True):
     """The state row (and cold rows by month) to write with a save; the store knows version and position."""
 
@@ -119,11 +132,11 @@ class EventStore(Protocol):
     async def append(self, save: Save) -> tuple[int, ...]:
         """Write a save; the position of each of its rows. Raises SaveRefused or Unavailable."""
 
-    async def state(self, stream: UUID) -> StateRow | None:
-        """The state row of a stream."""
+    async def member(self, program: str, member: str) -> Found | None:
+        """The member a client's id points to. Looks that are under way together are one query."""
 
-    async def member(self, program: str, member: str) -> tuple[StateRow, int] | None:
-        """The state row of the member a client's id points to, and the program's timeline number."""
+    async def stream(self, program: str, stream: UUID) -> Found | None:
+        """The member of a stream, if it belongs to the program."""
 
     async def timeline(self, program: str) -> int | None:
         """How many rulebooks are published; None when there is no such program."""

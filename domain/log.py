@@ -130,7 +130,9 @@ class Row(msgspec.Struct, frozen=True):
     seal: bytes
 
 
-_encoder = msgspec.json.Encoder(order="deterministic")
+# Keys keep the order in which they were written: bytes are never made again from a decoded entry, and a
+# decision made again writes them in the same order.
+_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Entry)
 
 

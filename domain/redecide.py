@@ -17,7 +17,7 @@ from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
 from domain.member.draft import Circumstances, Original
 from domain.member.events import ActivityRecorded, PointsEarned
-from domain.member.state import Member
+from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
 
 
@@ -46,6 +46,9 @@ class StreamHistory:
 
 def _original(entry: Entry, before: Member) -> Original:
     assert isinstance(entry.input, RecordActivity)
+    # What time had made true by then comes first in the entry, and the decision saw it.
+    for event in entry.events[: entry.settled]:
+        evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
     return Original(
         version=entry.version,

@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool
 from application.ports import (
     ClaimRow,
     ClaimTaken,
+    Found,
     HeadMoved,
     Save,
     SaveRefused,
@@ -114,11 +115,24 @@ UNION ALL SELECT save, NULL, reason, kind, key FROM bad
 ORDER BY 1, 2
 """
 
+_FOUND = """k.key, s.stream, s.program, s.kind, s.version, s.position, s.recorded_at, s.digest, s.shape, s.due_at,
+    s.hot, p.timeline, CASE WHEN p.sandbox THEN p.clock END"""
+_BY_ID = f"""
+SELECT c.key, {_FOUND} FROM unnest(%s::text[], %s::text[]) AS w(program, member)
+JOIN claims c ON c.program = w.program AND c.kind = 'member' AND c.key = w.member
+JOIN state_rows s ON s.stream = c.stream JOIN programs p ON p.id = s.program
+LEFT JOIN member_keys k ON k.stream = s.stream"""
+_BY_STREAM = f"""
+SELECT NULL, {_FOUND} FROM unnest(%s::text[], %s::uuid[]) AS w(program, stream)
+JOIN state_rows s ON s.stream = w.stream AND s.program = w.program AND s.kind = 'member'
+JOIN programs p ON p.id = s.program LEFT JOIN member_keys k ON k.stream = s.stream"""
+
 _ROW = """originator_id AS stream, originator_version AS version, topic, state, notification_id AS position,
           program, kind, recorded_at, digest, seal"""
-_STATE = "stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot"
 
 MAX_BATCH = 256
+READERS = 2
+"""Look-ups of members under way at once: while one waits for PostgreSQL, the next gathers who asks."""
 
 
 class _Waiting:
@@ -160,11 +174,15 @@ class PostgresEventStore:
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._asked: dict[tuple[str, str | UUID], asyncio.Future[Found | None]] = {}
+        self._read = asyncio.Event()
+        self._readers: list[asyncio.Task[None]] = []
         self.batches = 0
         self.saves = 0
 
     async def start(self) -> None:
         self._writer = asyncio.create_task(self._write_forever())
+        self._readers = [asyncio.create_task(self._read_forever()) for _ in range(READERS)]
 
     async def stop(self) -> None:
         """Let the queue drain, then stop the writer."""
@@ -172,7 +190,9 @@ class PostgresEventStore:
             await asyncio.sleep(0.005)
         if self._writer is not None:
             self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            for reader in self._readers:
+                reader.cancel()
+            await asyncio.gather(self._writer, *self._readers, return_exceptions=True)
         if self._connection is not None:
             await self._connection.close()
 
@@ -194,7 +214,7 @@ class PostgresEventStore:
                     await self._write(batch)
                 except asyncio.CancelledError:
                     raise
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever it was, every waiter gets an answer
                     await self._after_failure(batch, error)
 
     def _next_batch(self) -> list[_Waiting]:
@@ -277,13 +297,13 @@ class PostgresEventStore:
             for waiting in batch:
                 try:
                     await self._write([waiting])
-                except Exception as alone:
+                except Exception as alone:  # noqa: BLE001
                     await self._after_failure([waiting], alone)
             return
         for waiting in batch:
             try:
                 positions = await self._stored(waiting.save)
-            except Exception:
+            except Exception:  # noqa: BLE001 - not known to be stored is what we say
                 positions = None
             if waiting.future.done():
                 continue
@@ -328,23 +348,50 @@ class PostgresEventStore:
             async with self._pool.connection() as connection:
                 cursor = connection.cursor(binary=True, row_factory=class_row(row)) if row else connection.cursor()
                 await cursor.execute(query, params)
-                return await cursor.fetchall()
+                found: list[Any] = await cursor.fetchall()
+                return found
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Unavailable("the database cannot be reached") from error
 
-    async def state(self, stream: UUID) -> StateRow | None:
-        found = await self._all(f"SELECT {_STATE} FROM state_rows WHERE stream = %s", (stream,), StateRow)
-        return found[0] if found else None
+    async def member(self, program: str, member: str) -> Found | None:
+        return await self._look((program, member))
 
-    async def member(self, program: str, member: str) -> tuple[StateRow, int] | None:
-        found = await self._all(
-            "SELECT s.stream, s.program, s.kind, s.version, s.position, s.recorded_at, s.digest, s.shape, s.due_at,"
-            " s.hot, p.timeline FROM claims c JOIN state_rows s ON s.stream = c.stream"
-            " JOIN programs p ON p.id = c.program"
-            " WHERE c.program = %s AND c.kind = 'member' AND c.key = %s",
-            (program, member),
-        )
-        return (StateRow(*found[0][:10]), found[0][10]) if found else None
+    async def stream(self, program: str, stream: UUID) -> Found | None:
+        return await self._look((program, stream))
+
+    async def _look(self, name: tuple[str, str | UUID]) -> Found | None:
+        """Ask the reader, which answers all who ask meanwhile with one query."""
+        asked = self._asked.get(name)
+        if asked is None:
+            asked = self._asked[name] = asyncio.get_running_loop().create_future()
+            self._read.set()
+        return await asyncio.shield(asked)
+
+    async def _read_forever(self) -> None:
+        while True:
+            await self._read.wait()
+            self._read.clear()
+            asked, self._asked = self._asked, {}
+            try:
+                found = await self._found([*asked])
+            except Exception as error:  # noqa: BLE001 - those who asked get it
+                for future in asked.values():
+                    future.set_exception(error)
+                    # Whoever asked may have gone away: nobody need retrieve it.
+                    future.exception()
+                continue
+            for name, future in asked.items():
+                future.set_result(found.get(name))
+
+    async def _found(self, names: list[tuple[str, str | UUID]]) -> dict[tuple[str, str | UUID], Found]:
+        by_id = [name for name in names if isinstance(name[1], str)]
+        by_stream = [name for name in names if not isinstance(name[1], str)]
+        rows = []
+        if by_id:
+            rows += await self._all(_BY_ID, ([p for p, _ in by_id], [m for _, m in by_id]))
+        if by_stream:
+            rows += await self._all(_BY_STREAM, ([p for p, _ in by_stream], [s for _, s in by_stream]))
+        return {(row[3], row[0] or row[2]): Found(StateRow(*row[2:12]), row[12], row[13], row[1]) for row in rows}
 
     async def timeline(self, program: str) -> int | None:
         found = await self._all("SELECT timeline FROM programs WHERE id = %s", (program,))

@@ -1,1 +1,23 @@
-"""The notice boards: one file answers one question, painted by reading the log from its first entry."""
+"""Notice boards: each file asks one question of the log, and answers it in a table that analysts read.
+
+A file has a row (whose fields are the table's columns), a fold (`apply`) and a version. Nothing here knows how rows
+are stored. Raise a projection's version when the meaning of its rows changes, and all are made again from the
+first entry; versions only go up, and the version of a table that is dropped is added to another's.
+"""
+
+from application.follow import Boards
+from projections.activities import ACTIVITIES
+from projections.awards import AWARDS
+from projections.balances import BALANCES
+from projections.balances_now import BALANCES_NOW
+from projections.lots import LOTS
+from projections.members import MEMBERS
+from projections.movements import MOVEMENTS
+from projections.tier_history import TIER_HISTORY
+
+ANALYTICS = Boards(
+    name="analytics",
+    projections=(MEMBERS, BALANCES, LOTS, MOVEMENTS, ACTIVITIES, AWARDS, TIER_HISTORY),
+    views=(BALANCES_NOW,),
+)
+"""What analysts read: the schema `analytics`."""

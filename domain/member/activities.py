@@ -138,10 +138,10 @@ def move_tiers(
         today = max(day, draft.local_day(book, zone, draft.now))
         since = draft.local_day(book, zone, standing.since) if standing and standing.since else day
         counter = counter_of(tiers, names)
-        evidence = in_days(draft.member, counter, *window(tiers, since, today))
+        evidence = in_days(draft.member, counter, *window(tiers, today))
         target = reached(tiers, evidence)
         if target != level and today != day and rank(tiers, target) <= rank(tiers, level):
-            evidence_then = in_days(draft.member, counter, *window(tiers, since, day))
+            evidence_then = in_days(draft.member, counter, *window(tiers, day))
             if rank(tiers, reached(tiers, evidence_then)) > rank(tiers, target):
                 target, evidence = reached(tiers, evidence_then), evidence_then
         up = rank(tiers, target) > rank(tiers, level)

@@ -11,7 +11,7 @@ import msgspec
 
 from domain.calendar import MICROSECOND
 from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
-from domain.member.activities import Evaluated, evaluate, move_tiers, record_activity
+from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AdjustPoints,
     ChangeMember,
@@ -26,7 +26,6 @@ from domain.member.commands import (
 )
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import (
-    ActivityRecorded,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
@@ -91,6 +90,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             pass
         case _:
             assert_never(command)
+    # What arrived too late is over on arrival, and visibly so: granted and expired in one entry.
+    settle(draft)
     draft.member.version += 1
     draft.member.recorded_at = circumstances.recorded_at
     return Decision(tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated)

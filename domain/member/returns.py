@@ -6,6 +6,7 @@ calls for, so rounding never leaks, and the last return takes the rest.
 
 import msgspec
 
+from domain.calendar import month_of
 from domain.errors import InvalidPayload, ReturnExceedsActivity
 from domain.member.activities import evaluate, measure, move_tiers
 from domain.member.commands import RecordActivity, ReturnActivity
@@ -17,7 +18,6 @@ from domain.member.wallet import draw, spendable
 from domain.numbers import share
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.rulebook import Returns
-from domain.calendar import month_of
 
 
 def return_activity(draft: Draft, command: ReturnActivity) -> None:
@@ -35,7 +35,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     returned = so_far.returned_minor + amount
     complete = so_far.complete or base is None or returned >= base
     kept = None if complete else _kept(draft, book, original, returned)
-    counts = _measures_back(book, original, so_far, kept)
+    counts = _measures_back(original, so_far, kept)
     draft.record(
         ActivityReversed(
             return_id=command.id,
@@ -51,7 +51,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     )
     for award in original.awards:
         taken = so_far.taken.get(award.lot, 0)
-        target = award.points if complete else _target(draft, book, original, award, returned, base, kept)
+        target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
             _claw_back(draft, book, original, award, target - taken)
     zone = draft.zone(book, original.command.time_zone)
@@ -97,7 +97,7 @@ def _amount(command: ReturnActivity, base: int | None, so_far: Reversed, policy:
 class _Kept(msgspec.Struct, frozen=True):
     """What the activity would have earned and measured, had only what was kept been bought."""
 
-    granted: dict[str, int]
+    granted: dict[tuple[str, str], int]
     measures: dict[str, int]
 
 
@@ -108,16 +108,14 @@ def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: in
     then = msgspec.structs.replace(draft.circumstances, recorded_at=original.recorded_at)
     evaluated = evaluate(_look_back(original, then), original.before, book, command)
     measures, _ = measure(book, command.type, evaluated.reading)
-    return _Kept({award.rule: award.granted for award in evaluated.earned.awards}, measures)
+    return _Kept({(award.rule, award.currency): award.granted for award in evaluated.earned.awards}, measures)
 
 
 def _look_back(original: Original, then: Circumstances) -> Draft:
     return Draft(original.before, then, original.command.occurred_at)
 
 
-def _measures_back(
-    book: CompiledRulebook, original: Original, so_far: Reversed, kept: _Kept | None
-) -> dict[str, int]:
+def _measures_back(original: Original, so_far: Reversed, kept: _Kept | None) -> dict[str, int]:
     """What each measure loses, beyond what earlier returns took. The activity itself stays counted."""
     back = {}
     for name, counted in original.counts.items():
@@ -131,7 +129,6 @@ def _measures_back(
 
 
 def _target(
-    draft: Draft,
     book: CompiledRulebook,
     original: Original,
     award: PointsEarned,
@@ -143,7 +140,7 @@ def _target(
     assert base is not None and kept is not None
     if _proportional(book, original, award):
         return share(award.points, returned, base)
-    return award.points - min(award.points, kept.granted.get(award.rule, 0))
+    return award.points - min(award.points, kept.granted.get((award.rule, award.currency), 0))
 
 
 def _proportional(book: CompiledRulebook, original: Original, award: PointsEarned) -> bool:

@@ -12,6 +12,7 @@ from domain.member.counters import in_days
 from domain.member.draft import Circumstances, Draft, local_day
 from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
 from domain.member.state import Lot, Member, TierStanding
+from domain.member.wallet import age
 from domain.rules.tiers import after_review, counter_of, valid_until, window
 
 # At equal instants: activations, then reviews, then expiries (blueprint, law 5).
@@ -21,10 +22,10 @@ _ACTIVATION, _REVIEW, _EXPIRY = 1, 3, 4
 def settle(draft: Draft) -> None:
     """Record on the draft all that fell due up to `draft.now`."""
     while True:
-        due = min(_due(draft.member), default=None, key=lambda one: one[:3])
-        if due is None or due[0] > draft.now:
+        due = min(_due(draft.member), default=None, key=lambda one: one[0])
+        if due is None or due[0][0] > draft.now:
             return
-        instant, kind, _, subject = due
+        (instant, kind, *_), subject = due
         if isinstance(subject, str):
             _review(draft, subject, instant)
         elif kind == _ACTIVATION:
@@ -44,20 +45,24 @@ def settled(member: Member, circumstances: Circumstances) -> tuple[Member, tuple
 
 def next_due(member: Member) -> datetime | None:
     """When time will next change something; the sweeper's key."""
-    return min((one[0] for one in _due(member)), default=None)
+    return min((order[0] for order, _ in _due(member)), default=None)
 
 
-def _due(member: Member) -> Iterator[tuple[datetime, int, str, Lot | str]]:
+def _due(member: Member) -> Iterator[tuple[tuple[datetime, int, int, int, str], Lot | str]]:
+    """What falls due, each with its place in the order: instant, kind, then older lots before newer ones.
+
+    Not by the text of the lots' ids: how many entries a sweeper wrote in between must not change who repays.
+    """
     if not member.exists:
         return
     for lot in member.lots:
         if not lot.active and lot.available_at is not None and lot.available_at < (lot.expires_at or FOREVER):
-            yield lot.available_at, _ACTIVATION, lot.id, lot
+            yield (lot.available_at, _ACTIVATION, *age(lot), ""), lot
         if lot.expires_at is not None:
-            yield lot.expires_at, _EXPIRY, lot.id, lot
+            yield (lot.expires_at, _EXPIRY, *age(lot), ""), lot
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
-            yield standing.valid_until, _REVIEW, name, name
+            yield (standing.valid_until, _REVIEW, 0, 0, name), name
 
 
 def _activation(member: Member, lot: Lot, instant: datetime) -> LotActivated:
@@ -82,9 +87,8 @@ def _review(draft: Draft, name: str, instant: datetime) -> None:
     offsets = draft.circumstances.offsets
     zone = draft.zone(book)
     day = local_day(book, zone, instant - MICROSECOND, offsets)
-    since = local_day(book, zone, standing.since, offsets) if standing.since else day
     counter = counter_of(tiers, sorted(book.document.currencies))
-    evidence = in_days(draft.member, counter, *window(tiers, since, day))
+    evidence = in_days(draft.member, counter, *window(tiers, day))
     target = after_review(tiers, standing.level, evidence)
     until = valid_until(tiers, instant, zone, offsets) if target is not None else None
     if target == standing.level:

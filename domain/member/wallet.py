@@ -87,5 +87,9 @@ def _proportional(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
 
 
 def _by_age(lot: Lot) -> tuple[datetime, int, int]:
-    entry, _, number = lot.id.partition(".")
-    return lot.occurred_at, lot.entry, int(number) if number.isdigit() else 0
+    return lot.occurred_at, *age(lot)
+
+
+def age(lot: Lot) -> tuple[int, int]:
+    """Which entry opened the lot, and as which of its lots."""
+    return lot.entry, int(lot.id.rpartition(".")[2])

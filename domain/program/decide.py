@@ -30,7 +30,8 @@ def publish_rulebook(
 ) -> tuple[RulebookPublished, ...]:
     """Publish a document that `check` has passed, with the trees it gave.
 
-    A version never begins before it is published, except the first: history that is imported needs rules too. `now` is the program's clock.
+    A version never begins before it is published, except the first: history that is imported needs rules too.
+    `now` is the program's clock.
     """
     if not program.exists:
         raise UnknownProgram("no such program")

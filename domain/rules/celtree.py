@@ -127,7 +127,7 @@ def evaluate(tree: Tree, context: Context) -> Value:
 
 
 def compile_tree(tree: Tree) -> Callable[[Context], Value]:
-    """The tree as a function, which raises EvaluationError; some 400 ns for a usual condition."""
+    """The tree as a function, which raises EvaluationError; about half a microsecond for a usual condition."""
     code = _compile(tree, ())
     if not _metered(tree):
         # Nothing in the tree touches the frame, so all evaluations may share one.
@@ -416,9 +416,7 @@ def _walk(function: Callable[..., Value], left: _Code, right: _Code) -> _Code:
 
     def walk(context: Context, frame: _Frame) -> Value:
         one, two = left(context, frame), right(context, frame)
-        frame.spend(
-            (len(two) if isinstance(two, list) else 0) + (len(one) if isinstance(one, list) else 0) >> 3
-        )
+        frame.spend((len(two) if isinstance(two, list) else 0) + (len(one) if isinstance(one, list) else 0) >> 3)
         return function(one, two)
 
     return walk
@@ -610,9 +608,7 @@ def _place(tree: Tree, names: Mapping[str, _Place | None], found: set[Reference]
         case ["item", _, _, _, list(target), list(index)]:
             _refer(index, names, found)
             place = _place(target, names, found)
-            return (
-                _below(place, str(index[3])) if index[0] == "const" and isinstance(index[3], str) else place
-            )
+            return _below(place, str(index[3])) if index[0] == "const" and isinstance(index[3], str) else place
         case ["fact", _, _, _, str(root), str(name)]:
             found.add((root, name))
         case ["tier" | "balance" as tag, _, _, str(name), *_]:
@@ -704,10 +700,13 @@ def _called(function: str, arguments: list[Tree], around: int) -> str:
     sign = function.partition(" ")[0]
     own = _PRECEDENCE.get(sign, 4)
     match arguments:
+        case [["const", _, _, int(value)]] if sign == "neg":
+            text = f"-({value})"  # without parentheses the parser would make one constant of it
         case [one]:
             text = ("-" if sign == "neg" else sign) + _text(one, _POSTFIX)
         case [left, right]:
-            text = f"{_text(left, own)} {sign} {_text(right, own + 1)}"
+            # `&&` and `||` need no parentheses on either side; the library balances long chains.
+            text = f"{_text(left, own)} {sign} {_text(right, own if sign in ('&&', '||') else own + 1)}"
         case [condition, yes, no]:
             text = f"{_text(condition, own + 1)} ? {_text(yes, own + 1)} : {_text(no, own)}"
         case _:

@@ -78,7 +78,8 @@ def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = No
     except (msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
         return Checked((_shape_finding(error),), {})
     if size > MAX_DOCUMENT:
-        return Checked((Finding("error", "too-large", "", f"the document has {size} bytes, {MAX_DOCUMENT} may be"),), {})
+        message = f"the document has {size} bytes, at most {MAX_DOCUMENT} are taken"
+        return Checked((Finding("error", "too-large", "", message),), {})
     checking = _Checking(book, known_zone)
     checking.run()
     if before is not None:
@@ -266,7 +267,7 @@ class _Checking:
 
     def _multiplier(self, at: str, rule: Rule) -> None:
         if rule.by is None:
-            self.error("missing", f"{at}/by", "a multiplier needs `by`, a decimal such as \"1.5\"", rule.id)
+            self.error("missing", f"{at}/by", 'a multiplier needs `by`, a decimal such as "1.5"', rule.id)
         else:
             by = self._rate(f"{at}/by", rule.by, rule.id)
             if by is not None and by < 1:
@@ -328,7 +329,7 @@ class _Checking:
             ("upgrade", "at_once"), ("grace", None), ("min_stay", None), ("count_pending", False),
             ("count_current", True), ("demote", "at_review"), ("on_edit", "next_review"),
         ):  # fmt: skip
-            if getattr(tiers, name) != default and not (name == "count_pending"):
+            if getattr(tiers, name) != default and name != "count_pending":
                 self._unsupported(f"{at}/{name}")
         if tiers.validity not in (None, "forever", "end_of_period", "end_of_next_period"):
             self._period(f"{at}/validity", tiers.validity, least_days=True)

@@ -149,14 +149,14 @@ class _Run:
             if only not in (None, currency):
                 continue
             total = times(self.exact[currency], rule.by)
-            extra = whole(total, rule.rule.round) - self.issued[currency]
+            extra = max(0, whole(total, rule.rule.round) - self.issued[currency])
             if self.issued[currency] <= 0:
                 continue
             if self.issued[currency] + extra > MAX_AMOUNT:
                 raise EvaluationError("points are out of range")
             self.exact[currency] = total
             self.issued[currency] += extra
-            self.grants.append(_Grant(rule, currency, max(0, extra)))
+            self.grants.append(_Grant(rule, currency, extra))
 
     def capped(self) -> tuple[Awarded, ...]:
         counted: dict[str, int] = {}

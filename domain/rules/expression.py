@@ -1,9 +1,9 @@
 """Expressions: the conditions and amounts of rules.
 
-An operator writes CEL (https://cel.dev). `Environment.check` has Google's library parse it and check its types
-against what the rule may read, refuses what could differ between machines or never end, and turns the rest into
-the tree of `celtree`. Publishing stores that tree, and only trees are ever evaluated: the library takes no part in
-a decision.
+An operator writes CEL (https://cel.dev). `Environment.check` has Google's library parse it and check its
+types against what the rule may read, refuses what could differ between machines or never end, and turns the
+rest into the tree of `celtree`. Publishing stores that tree, and only trees are ever evaluated: the library
+takes no part in a decision.
 
 Read `celtree` first: the tree, its meaning, and the texts and references that come from it.
 """
@@ -131,11 +131,11 @@ class Environment:
     ) -> "Environment":
         """An environment for these declarations.
 
-        `activity`, `line` and `attributes` are JSON Schemas without personal fields (`schema.readable`). Without
-        `activity`, as in a segment, no activity can be read; `line` is only for conditions on the lines of an
-        order. Properties whose names are no identifiers cannot be read; ids of the rulebook can, written as in
-        `member.tiers['gold-club'].level`. `windows` are those of counters, besides `last_<n>d`; `streaks` is
-        what `history.streak` may name.
+        `activity`, `line` and `attributes` are JSON Schemas without personal fields (`schema.readable`).
+        Without `activity`, as in a segment, no activity can be read; `line` is only for conditions on the
+        lines of an order. Properties whose names are no identifiers cannot be read; ids of the rulebook can,
+        written as in `member.tiers['gold-club'].level`. `windows` are those of counters, besides
+        `last_<n>d`; `streaks` is what `history.streak` may name.
         """
         declared = Declared(
             tier_sets=frozenset(tier_sets),
@@ -207,9 +207,7 @@ class Environment:
 
 # --- the library -----------------------------------------------------------------------------------------
 
-_REPORTED = re.compile(
-    r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?: \[[A-Z_]+\])?$", re.MULTILINE
-)
+_REPORTED = re.compile(r"^(?:INVALID_ARGUMENT: )?ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?: \[[A-Z_]+\])?$", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '(.*?)'")
 _NO_FIELD = re.compile(r"undefined field '(.*?)' not found in struct '(.*?)'")
 _NAMED = re.compile(r"(?:undeclared reference to|undefined field|found no matching overload for) '([\w.]*)'")
@@ -264,9 +262,7 @@ def _library(roots: Mapping[str, Mapping[str, Any]]) -> tuple[Any, dict[str, str
     variables |= {root: types(name) for root, name in declared.items()}
 
     functions = [
-        cel.FunctionDecl(
-            name, [cel.Overload(name, scalars[kinds[-1]], [scalars[kind] for kind in kinds[:-1]], False)]
-        )
+        cel.FunctionDecl(name, [cel.Overload(name, scalars[kinds[-1]], [scalars[kind] for kind in kinds[:-1]], False)])
         for name, kinds in _FUNCTIONS.items()
     ]
     return cel.NewEnv(descriptor_pool=pool, variables=variables, functions=functions), fields
@@ -322,9 +318,7 @@ class _Message:
                 value, position = _varint(data, position)
             else:
                 # Fixed widths (1: a double, 5: a float) only occur in what is refused.
-                length, position = (
-                    _varint(data, position) if key & 7 == 2 else ({1: 8, 5: 4}[key & 7], position)
-                )
+                length, position = _varint(data, position) if key & 7 == 2 else ({1: 8, 5: 4}[key & 7], position)
                 value, position = data[position : position + length], position + length
             self._fields.setdefault(key >> 3, []).append(value)
 
@@ -582,9 +576,7 @@ class _Reader:
         if name not in names:
             raise self._refused(f"there is no {_OF[family]} {name!r}{_hint(name, names)}", at)
         if part not in parts and not (family == "member.counters" and _LAST_DAYS.fullmatch(part)):
-            raise self._refused(
-                f"there is no {part!r} here{_hint(part, parts) or ': ' + ', '.join(parts)}", part_at
-            )
+            raise self._refused(f"there is no {part!r} here{_hint(part, parts) or ': ' + ', '.join(parts)}", part_at)
         tag = {"member.tiers": "tier", "member.balances": "balance", "member.counters": "counter"}[family]
         return self._made(tag, inner, name, *([] if tag == "tier" else [part]), name="member")
 
@@ -647,17 +639,14 @@ class _Reader:
         return self._made("call", node, function, [self._operand(argument) for argument in arguments])
 
     def _operand(self, node: _Message) -> Tree:
+        read = self._read(node)  # first: what is wrong inside says more
         kind = self._kind(node)
         if kind not in _PLAIN and kind not in _LISTED:
-            read = self._read(node)  # what is wrong inside says more
-            assert read
             raise self._refused(f"{_named(kind)} cannot be used as a value: name one of its fields", node)
-        return self._read(node)
+        return read
 
     def _index(self, node: _Message, arguments: list[_Message]) -> Tree:
-        return self._made(
-            "item", node, self._known(node), self._read(arguments[0]), self._operand(arguments[1])
-        )
+        return self._made("item", node, self._known(node), self._read(arguments[0]), self._operand(arguments[1]))
 
     def _literal(self, node: _Message, what: str) -> str:
         if _CONST in node and 6 in node.message(_CONST):
@@ -689,7 +678,7 @@ class _Reader:
             window = self._literal(arguments[1], "the window")
             if _HISTORY_WINDOW.fullmatch(window) is None:
                 raise self._refused(
-                    f"{window!r} is no window: ever, {', '.join(_CALENDAR)}, or a period such as P30D or P12M",
+                    f"{window!r} is no window: ever, {', '.join(_CALENDAR)}, or a period such as P30D",
                     arguments[1],
                 )
         return self._made("history", node, function, name, window, name=overload)
@@ -711,7 +700,8 @@ class _Reader:
         if not kind.startswith("list ") or kind in ("list unknown", "list nothing"):
             raise self._refused("iteration needs a list whose type is known", values)
         if name in _ROOTS:
-            raise self._refused(f"{name!r} has a meaning already: choose another name", node)
+            line, column = self._place(node)  # the parenthesis before the name
+            raise _Refused(f"{name!r} has a meaning already: choose another name", line, column + 1)
         if len(self._variables) >= MAX_FOLDS:
             raise self._refused(f"iterations inside each other go {MAX_FOLDS} deep at most", node)
         expanded = _expansion(fold)
@@ -723,7 +713,7 @@ class _Reader:
         read = [None if part is None else self._read(part) for part in (condition, body)]
         self._variables.pop()
         if macro == "map" and self._known(body).startswith(("list ", "map ")):
-            raise self._refused("lists of lists are not part of the rule language", node)
+            raise self._refused("lists of lists are not part of the rule language", body)
         return self._made("fold", node, macro, range_tree, name, read[1], read[0])
 
 
@@ -809,7 +799,7 @@ def _refusal(name: str, overload: str) -> str:
     if name == "size":
         return "size() is for texts and lists"
     if name in ("timestamp", "duration"):
-        return f"{name}() is of a text in quotes"
+        return f"{name}() takes a text in quotes"
     sign = name.replace("_", "").lstrip("@")
     if sign and not sign[0].isalpha():
         return f"{sign!r} is for whole numbers, texts, lists and times"

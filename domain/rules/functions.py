@@ -18,8 +18,8 @@ INT_MIN = -(2**63)
 INT_MAX = 2**63 - 1
 TEXT_LIMIT = 10_000
 LIST_LIMIT = 10_000
-# CEL bounds a duration to about ten thousand years.
-DURATION_LIMIT = timedelta(seconds=315_576_000_000)
+# CEL computes durations in nanoseconds of 64 bits: about 292 years.
+DURATION_LIMIT = timedelta(microseconds=INT_MAX // 1000)
 
 _RATE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,12}))?", re.ASCII)
 _TIMESTAMP = re.compile(
@@ -36,7 +36,7 @@ class EvaluationError(Exception):
 
 
 class TooCostly(EvaluationError):
-    """The budget of steps is spent. Unlike other errors it is not absorbed by `&&`, `||`, `all` or `exists`."""
+    """The budget of steps is spent. Unlike other errors it is not absorbed: not by `&&`, not by `all`."""
 
     def __init__(self) -> None:
         super().__init__("cost: more steps than an expression may take")
@@ -155,7 +155,7 @@ def duration(text: str) -> timedelta:
         raise ValueError("a duration is written like '36h' or '1h30m', in whole h, m, s, ms or us")
     total = sum(int(number) * _MICROSECONDS[unit] for number, unit in _DURATION_PART.findall(match.group(2)))
     if total > DURATION_LIMIT // timedelta(microseconds=1):
-        raise ValueError("a duration of more than ten thousand years")
+        raise ValueError("a duration of more than 292 years")
     return timedelta(microseconds=-total if match.group(1) else total)
 
 

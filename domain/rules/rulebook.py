@@ -22,14 +22,14 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of all parts of a rulebook."""
 
 
-class Availability(Section, kw_only=True):
+class Availability(Section, frozen=True, kw_only=True):
     """When a lot can be spent: `{"after": "P14D"}` or `{"at": "2027-01-01T00:00:00Z"}`."""
 
     after: str | None = None
     at: str | None = None
 
 
-class Expiry(Section, kw_only=True):
+class Expiry(Section, frozen=True, kw_only=True):
     """When a lot ends. `after` counts on the local calendar from `from`, then rounds up to `round_up`."""
 
     after: str | None = None
@@ -39,7 +39,7 @@ class Expiry(Section, kw_only=True):
     at: str | None = None
 
 
-class MoneyValue(Section, kw_only=True):
+class MoneyValue(Section, frozen=True, kw_only=True):
     """What points are worth: money minor units per smallest unit of the currency, rounded once.
 
     `minimum` and `step` bound the points of one spend, `max_share` the part of an order.
@@ -53,7 +53,7 @@ class MoneyValue(Section, kw_only=True):
     max_share: str | None = None
 
 
-class Returns(Section, kw_only=True):
+class Returns(Section, frozen=True, kw_only=True):
     """What a return takes back, and from where."""
 
     recompute: Literal["auto", "proportional", "re_evaluate"] = "auto"
@@ -63,7 +63,7 @@ class Returns(Section, kw_only=True):
     absorb: list[str] = []
 
 
-class Currency(Section, kw_only=True):
+class Currency(Section, frozen=True, kw_only=True):
     """A loyalty currency. Amounts everywhere count its smallest unit; `scale` is for display."""
 
     scale: int = 0
@@ -77,7 +77,7 @@ class Currency(Section, kw_only=True):
     returns: Returns = Returns()
 
 
-class ActivityType(Section, kw_only=True):
+class ActivityType(Section, frozen=True, kw_only=True):
     """What one type of activity carries and what it does.
 
     Without a role it earns. `reverses` returns an earlier activity, `spends` reports points spent elsewhere.
@@ -96,7 +96,7 @@ class ActivityType(Section, kw_only=True):
     offer: Expression | None = None
 
 
-class Per(Section, kw_only=True):
+class Per(Section, frozen=True, kw_only=True):
     """Whole steps only: `floor(amount / step) * points`."""
 
     amount: Expression = "activity.amount_minor"
@@ -104,7 +104,7 @@ class Per(Section, kw_only=True):
     points: int
 
 
-class Award(Section, kw_only=True):
+class Award(Section, frozen=True, kw_only=True):
     """How many points, in one of three ways: `points` (a number or an expression), `per`, `rate`."""
 
     currency: str
@@ -114,7 +114,7 @@ class Award(Section, kw_only=True):
     amount: Expression = "activity.amount_minor"
 
 
-class Cap(Section, kw_only=True):
+class Cap(Section, frozen=True, kw_only=True):
     """An upper bound of what a rule grants (`points`) or how often (`times`) in a period of local days."""
 
     points: int | None = None
@@ -124,7 +124,7 @@ class Cap(Section, kw_only=True):
     partial: bool = True
 
 
-class Rule(Section, kw_only=True):
+class Rule(Section, frozen=True, kw_only=True):
     """One rule: on an activity type, when a condition holds, award or multiply."""
 
     id: str
@@ -148,12 +148,12 @@ class Rule(Section, kw_only=True):
     variant: dict[str, Json] | None = None
 
 
-class Level(Section, kw_only=True):
+class Level(Section, frozen=True, kw_only=True):
     id: str
     at: int
 
 
-class TierSet(Section, kw_only=True):
+class TierSet(Section, frozen=True, kw_only=True):
     """Levels reached by a counter over a window.
 
     `measure` is `points_earned` (or `points_earned:CURRENCY`) or a declared measure. `validity` says how long a
@@ -176,11 +176,11 @@ class TierSet(Section, kw_only=True):
     levels: list[Level]
 
 
-class Members(Section, kw_only=True):
+class Members(Section, frozen=True, kw_only=True):
     attributes: dict[str, Json] = {}
 
 
-class Late(Section, kw_only=True):
+class Late(Section, frozen=True, kw_only=True):
     """What happens to activities that arrive late or early."""
 
     rule_time: Literal["occurred", "recorded"] = "occurred"
@@ -190,7 +190,7 @@ class Late(Section, kw_only=True):
     mode: Literal["append", "restate"] = "append"
 
 
-class Rulebook(Section, kw_only=True):
+class Rulebook(Section, frozen=True, kw_only=True):
     """The whole document."""
 
     members: Members = Members()
@@ -253,4 +253,4 @@ def _only_integers(value: Json, at: str) -> None:
         for index, part in enumerate(value):
             _only_integers(part, f"{at}/{index}")
     else:
-        raise ValueError(f"{at or '/'}: numbers are whole here; write a rate as a string")
+        raise TypeError(f"{at or '/'}: numbers are whole here; write a rate as a string")

@@ -30,6 +30,7 @@ _REFUSED = (
     "$vocabulary",
 )
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_TYPES = ("string", "integer", "boolean", "object", "array", "null")
 _SCALARS = {"string": "string", "integer": "int", "boolean": "bool"}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -55,6 +56,8 @@ class Schema:
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             at = _pointer(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ""
             message = error.message if isinstance(error, jsonschema_rs.ValidationError) else str(error)
+            if '"regex"' in message:
+                message = "not a pattern that matches in linear time: no look-around, no back-references, no giants"
             self.problems = ((at, message),)
         except ValueError as error:
             self.problems = (("", str(error)),)
@@ -71,9 +74,7 @@ class Schema:
                 data = _no_integral_floats(data)
             if self._validator.is_valid(data):
                 return ()
-            found = {
-                (_pointer(error.instance_path), error.message) for error in self._validator.iter_errors(data)
-            }
+            found = {(_pointer(error.instance_path), error.message) for error in self._validator.iter_errors(data)}
         except (ValueError, RecursionError):
             return (("", "not JSON, or nested too deeply"),)
         return tuple(sorted(found))
@@ -125,12 +126,12 @@ def _findings(schema: Json, at: str, depth: int) -> Iterator[tuple[str, str]]:
     if depth > MAX_DEPTH:
         yield at, f"schemas nested deeper than {MAX_DEPTH}"
         return
-    types = schema.get("type")
-    if "number" in (types if isinstance(types, list) else [types]):
-        yield (
-            f"{at}/type",
-            "numbers are whole: declare an integer in the smallest unit (cents), or a decimal as a string",
-        )
+    types = schema.get("type", [])
+    for one in types if isinstance(types, list) else [types]:
+        if one == "number":
+            yield f"{at}/type", "numbers are whole: declare an integer of cents, or a decimal as a string"
+        elif one not in _TYPES:
+            yield f"{at}/type", f"a type is one of {', '.join(_TYPES)}"
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference != "#" and not reference.startswith("#/"):
         yield f"{at}/$ref", "a reference stays in its document: write it like #/$defs/line"
@@ -212,18 +213,14 @@ def _resolved(schema: Json, at: str, document: Mapping[str, Json]) -> tuple[Mapp
     return {}, at
 
 
-def _kind(
-    schema: Json, at: str, document: Mapping[str, Json], objects: dict[str, dict[str, str]]
-) -> str | None:
+def _kind(schema: Json, at: str, document: Mapping[str, Json], objects: dict[str, dict[str, str]]) -> str | None:
     found, at = _resolved(schema, at, document)
     kind = _type(found)
     if kind in _SCALARS:
         return _SCALARS[kind]
     if kind == "array":
         element = _kind(found.get("items"), f"{at}/items", document, objects)
-        return (
-            f"list {element}" if element is not None and not element.startswith(("list ", "map ")) else None
-        )
+        return f"list {element}" if element is not None and not element.startswith(("list ", "map ")) else None
     if kind != "object":
         return None
     additional = found.get("additionalProperties", True)

@@ -1,11 +1,12 @@
 """Levels: which one a counter's value reaches, and until when it holds."""
 
+import re
 from datetime import date, datetime, time, timedelta
 
-from domain.calendar import Offsets, parse_period, period_end, shift, window_start
+from domain.calendar import UNITS, Offsets, parse_period, period_end, shift, window_start
 from domain.rules.rulebook import Level, TierSet
 
-_CALENDAR = {"calendar_year": "year", "year": "year", "half": "half", "quarter": "quarter", "month": "month", "week": "week", "day": "day"}
+_CALENDAR = {"calendar_year": "year"} | {unit: unit for unit in UNITS}
 
 
 def ladder(tiers: TierSet) -> list[Level]:
@@ -52,7 +53,7 @@ def counter_of(tiers: TierSet, currencies: list[str]) -> str:
     return f"measure:{tiers.measure}"
 
 
-def window(tiers: TierSet, since_day: int, day: int) -> tuple[int | None, int]:
+def window(tiers: TierSet, day: int) -> tuple[int | None, int]:
     """The local days (first, last) that count for a look at `day`."""
     return window_start(tiers.window, day), day
 
@@ -85,4 +86,5 @@ def _default_validity(tiers: TierSet) -> str:
         return "forever"
     if tiers.window in _CALENDAR:
         return "end_of_period"
-    return tiers.window.removeprefix("rolling ")
+    days = re.fullmatch(r"last_(\d+)d", tiers.window)
+    return f"P{days.group(1)}D" if days else tiers.window.removeprefix("rolling ")

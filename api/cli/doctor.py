@@ -1,0 +1,169 @@
+"""`guerdon doctor`: what is wrong with this installation, and what to do about it."""
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+import rich_click as click
+
+from api.cli.output import as_json
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from infrastructure.settings import Settings
+
+_PACKAGES = ("domain", "application", "infrastructure", "projections", "api", "migrations")
+_DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+_LAG = 100_000
+"""Entries that a follower may be behind before that is worth a word."""
+_SKEW = timedelta(seconds=2)
+_MARKS = {"good": "ok  ", "doubtful": "note", "bad": "BAD "}
+
+State = Literal["good", "doubtful", "bad"]
+Answer = tuple[str, State, str]
+"""What was looked at, how it is, and what to do or know."""
+
+
+@click.command()
+@click.option("--json", "to_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(to_json: bool) -> None:
+    """Look over this installation. Exit code 1 when something has to be mended."""
+    answers = list(_look())
+    if to_json:
+        as_json([{"check": name, "state": state, "detail": detail} for name, state, detail in answers])
+    else:
+        for name, state, detail in answers:
+            click.echo(f"{_MARKS[state]} {name:<12} {detail}")
+    if any(state == "bad" for _, state, _ in answers):
+        raise click.exceptions.Exit(1)
+
+
+def _look() -> Iterator[Answer]:
+    import psycopg
+
+    from api.cli.session import database
+    from infrastructure.database import NoDatabase, connect
+    from infrastructure.settings import WrongSetting
+
+    yield _python()
+    yield _packages()
+    try:
+        with database() as settings:
+            yield "settings", "good", repr(settings)
+            assert settings.database_url is not None
+            with connect(settings.database_url) as connection:
+                yield from _database(settings, connection)
+    except WrongSetting as error:
+        yield "settings", "bad", str(error)
+    except (NoDatabase, psycopg.OperationalError) as error:
+        yield "database", "bad", str(error).strip().splitlines()[0]
+
+
+def _python() -> Answer:
+    version = sys.version.split()[0]
+    if sys.version_info < (3, 11):
+        return "python", "bad", f"{version}; Guerdon needs 3.11 or newer"
+    return "python", "good", version
+
+
+def _packages() -> Answer:
+    """Another distribution that owns one of our import names overwrites files and removes them when it goes."""
+    from importlib.metadata import packages_distributions
+
+    owners = packages_distributions()
+    others = {name: sorted({*owners.get(name, [])} - {"guerdon"}) for name in _PACKAGES}
+    clashes = [f"{name} ({', '.join(found)})" for name, found in others.items() if found]
+    if clashes:
+        return "packages", "bad", f"also owned by others: {'; '.join(clashes)}. Install Guerdon on its own."
+    return "packages", "good", "our import names are ours"
+
+
+def _database(settings: "Settings", connection: "psycopg.Connection") -> Iterator[Answer]:
+    server = connection.info.server_version
+    state: State = "good" if server >= 140_000 else "bad"
+    yield "database", state, f"PostgreSQL {server // 10_000}.{server % 10_000}, reachable"
+    missing = _missing_migrations(connection)
+    if missing:
+        yield "migrations", "bad", f"not applied: {', '.join(missing)}; run `guerdon migrate`"
+        return
+    yield "migrations", "good", "all applied"
+    yield _master_key(settings, connection)
+    yield _durability(connection)
+    yield from _followers(connection)
+    yield _clock(connection)
+
+
+def _missing_migrations(connection: "psycopg.Connection") -> list[str]:
+    from importlib.resources import files
+
+    expected = {
+        step.name.removesuffix(".sql")
+        for step in files("migrations").iterdir()
+        if step.name.endswith(".sql") and not step.name.endswith(".rollback.sql")
+    }
+    kept = connection.execute("SELECT to_regclass('_yoyo_migration') IS NOT NULL").fetchone()
+    if kept is None or not kept[0]:
+        return sorted(expected)
+    return sorted(expected - {row[0] for row in connection.execute("SELECT migration_id FROM _yoyo_migration")})
+
+
+def _master_key(settings: "Settings", connection: "psycopg.Connection") -> Answer:
+    from infrastructure.vault import Unreadable, Vault
+
+    vault = Vault(settings.master_key)
+    programs = connection.execute("SELECT id, key FROM programs ORDER BY id").fetchall()
+    for program, key in programs:
+        try:
+            vault.unwrap(key)
+        except Unreadable:
+            return "master key", "bad", f"does not open the key of program {program}: set the one it was made with"
+    return "master key", "good", f"opens the keys of {len(programs)} programs"
+
+
+def _durability(connection: "psycopg.Connection") -> Answer:
+    rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(_DURABLE)])
+    weak = sorted(f"{name} is {setting}" for name, setting in rows if setting in ("off", "local"))
+    if weak:
+        return "durability", "bad", f"{', '.join(weak)}: an acknowledged write can be lost"
+    return "durability", "good", "what is acknowledged is on disk"
+
+
+def _followers(connection: "psycopg.Connection") -> Iterator[Answer]:
+    lags = connection.execute(
+        "SELECT p.follower, (SELECT count(*) FROM (SELECT FROM stored_events WHERE notification_id > p.position"
+        " LIMIT %s) behind) FROM positions p ORDER BY 1",
+        [_LAG + 1],
+    ).fetchall()
+    slow = [name for name, lag in lags if lag > _LAG]
+    if not lags:
+        yield "followers", "doubtful", "none has run yet: tables for analysts are empty"
+    elif slow:
+        yield "followers", "doubtful", f"more than {_LAG} entries behind: {', '.join(slow)}; is `guerdon follow` up?"
+    else:
+        yield "followers", "good", ", ".join(f"{name} is {lag} entries behind" for name, lag in lags)
+    parked = connection.execute("SELECT follower, count(*) FROM parked GROUP BY 1 ORDER BY 1").fetchall()
+    if parked:
+        told = ", ".join(f"{count} of {name}" for name, count in parked)
+        yield "parked", "bad", f"entries that could not be projected: {told}; see the table `parked`"
+    else:
+        yield "parked", "good", "no entry is parked"
+
+
+def _clock(connection: "psycopg.Connection") -> Answer:
+    from infrastructure.clock import utc_now
+
+    asked = utc_now()
+    row = connection.execute(
+        "SELECT clock_timestamp(), (SELECT max(s.recorded_at) FROM state_rows s JOIN programs p ON p.id = s.program"
+        " WHERE p.clock IS NULL)"
+    ).fetchone()
+    answered = utc_now()
+    assert row is not None
+    theirs, newest = row
+    if not asked - _SKEW <= theirs <= answered + _SKEW:
+        return "clock", "bad", f"this machine and the database differ by {theirs - answered}: use NTP on both"
+    if newest is not None and newest > answered + _SKEW:
+        return "clock", "bad", f"the log's newest entry is from {newest.isoformat()}: this clock is behind it"
+    return "clock", "good", "agrees with the database's"

@@ -1,0 +1,59 @@
+"""What a command works in: settings, a database that runs, and the wired application."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from api.wiring import Wired
+    from infrastructure.settings import Settings
+
+ACTOR = "cli"
+"""Who the log names for what was done on the command line."""
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def database() -> Iterator["Settings"]:
+    """Settings with the URL of a database that runs: the one given, or the embedded one for the block's time."""
+    import msgspec
+
+    from infrastructure import logging
+    from infrastructure.database import embedded
+    from infrastructure.settings import from_environment
+
+    settings = from_environment()
+    logging.configure(settings.log_level)
+    if settings.database_url is not None:
+        yield settings
+        return
+    with embedded(settings.data_dir) as dsn:
+        yield msgspec.structs.replace(settings, database_url=dsn)
+
+
+def session(work: Callable[["Wired"], Awaitable[_T]]) -> _T:
+    """The answer of `work`, done with the application wired to the database."""
+    with database() as settings:
+        return within(settings, work)
+
+
+def within(settings: "Settings", work: Callable[["Wired"], Awaitable[_T]]) -> _T:
+    """The same, for who holds the database already."""
+    from api.wiring import wired
+
+    async def done() -> _T:
+        async with wired(settings) as application:
+            return await work(application)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(done())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # where it does not exist
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,191 @@
+"""Problems: what a refused, malformed or failed request is answered with (RFC 9457).
+
+`PROBLEMS` is the one place where a code becomes an HTTP status. Codes are frozen: added to, never renamed.
+Each has a page in docs/reference/problems, served at `/problems/<code>`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import psycopg
+import structlog
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+
+from application.ports import Unavailable
+from domain.errors import Refused
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 1
+"""Seconds after which to try again what was refused for being busy."""
+
+log = structlog.get_logger()
+
+
+class Kind(NamedTuple):
+    status: int
+    title: str
+
+
+PROBLEMS: Mapping[str, Kind] = {
+    "malformed-json": Kind(400, "The body is not acceptable JSON"),
+    "unknown-field": Kind(400, "A field is not known here"),
+    "unauthenticated": Kind(401, "No valid API key was given"),
+    "missing-scope": Kind(403, "The API key may not do this"),
+    "not-found": Kind(404, "Nothing is at this address"),
+    "unknown-member": Kind(404, "No such member"),
+    "unknown-activity": Kind(404, "No such activity"),
+    "unknown-program": Kind(404, "No such program"),
+    "unknown-rulebook": Kind(404, "No such rulebook"),
+    "unknown-reward": Kind(404, "No such reward"),
+    "unknown-key": Kind(404, "No such API key"),
+    "unknown-job": Kind(404, "No such job"),
+    "method-not-allowed": Kind(405, "This address does not take this method"),
+    "member-exists": Kind(409, "The member exists"),
+    "program-exists": Kind(409, "The program exists"),
+    "identity-taken": Kind(409, "Another member has this identity"),
+    "activity-differs": Kind(409, "The activity is recorded with another body"),
+    "in-progress": Kind(409, "The same request is being worked on"),
+    "not-enough-points": Kind(409, "Not enough points"),
+    "sold-out": Kind(409, "Sold out"),
+    "limit-reached": Kind(409, "A limit is reached"),
+    "not-eligible": Kind(409, "Not eligible"),
+    "hold-expired": Kind(409, "The hold has expired"),
+    "already-confirmed": Kind(409, "Already confirmed"),
+    "already-reversed": Kind(409, "Already reversed"),
+    "code-not-targeted": Kind(409, "The code is for another member"),
+    "code-outside-window": Kind(409, "The code is not valid now"),
+    "code-not-in-campaign": Kind(409, "The code belongs to another campaign"),
+    "code-used": Kind(409, "The code has been used"),
+    "return-exceeds-activity": Kind(409, "More is returned than was bought"),
+    "version-conflict": Kind(409, "Another version came first"),
+    "member-suspended": Kind(409, "The member is not active"),
+    "not-a-sandbox": Kind(409, "The program is not a sandbox"),
+    "clock-backwards": Kind(409, "The clock only goes forward"),
+    "member-erased": Kind(410, "The member was erased"),
+    "precondition-failed": Kind(412, "It was edited meanwhile"),
+    "too-large": Kind(413, "The body is too large"),
+    "unsupported-media-type": Kind(415, "The body is in a format not taken here"),
+    "invalid-payload": Kind(422, "A field does not fit"),
+    "bad-id": Kind(422, "Not an acceptable id"),
+    "bad-time": Kind(422, "Not an acceptable time"),
+    "too-old": Kind(422, "The activity is too old"),
+    "from-the-future": Kind(422, "The activity lies in the future"),
+    "amount-out-of-range": Kind(422, "An amount is out of range"),
+    "unknown-activity-type": Kind(422, "No such activity type"),
+    "unknown-currency": Kind(422, "No such currency"),
+    "unknown-money": Kind(422, "Not the money of this program"),
+    "below-minimum": Kind(422, "Less than the minimum"),
+    "idempotency-key-reused": Kind(422, "The idempotency key belongs to another request"),
+    "rulebook-invalid": Kind(422, "The rulebook has errors"),
+    "precondition-required": Kind(428, "An edit must say what it edits"),
+    "rate-limited": Kind(429, "Too many requests"),
+    "internal": Kind(500, "Something broke here"),
+    "behind": Kind(503, "The answer is not ready yet"),
+    "unavailable": Kind(503, "Cannot answer now"),
+}
+
+
+class AtTheDoor(Refused):
+    """A request that never reached the domain. `code` is one of PROBLEMS."""
+
+    def __init__(
+        self, code: str, message: str, *, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, errors=errors, reasons=reasons)
+        assert code in PROBLEMS
+        self.code = code
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """Where in the request, as a JSON pointer, and what is wrong there."""
+
+    at: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every answer that is not a success."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] = []
+    reasons: list[str] = []
+
+
+_BY_STATUS = {
+    400: "malformed-json",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+_CUT_OFF = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+def problem(error: Exception) -> Problem:
+    """What to say about any exception. What is nobody's refusal is told as `internal`, with no detail."""
+    if isinstance(error, Refused):
+        code = error.code if error.code in PROBLEMS else "not-eligible"
+        return _problem(code, error.message, error.errors, error.reasons)
+    if isinstance(error, Unavailable) or isinstance(error, _CUT_OFF):
+        return _problem("unavailable", "The log cannot be reached at the moment. Repeat the request with its key.")
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        code = _BY_STATUS.get(error.status_code, "malformed-json")
+        return _problem(code, PROBLEMS[code].title + ".")
+    return _problem("internal", "The fault is ours and has been logged. Repeating the request is safe.")
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> ASGIResponse:
+    """The exception handler for everything."""
+    told = problem(error)
+    if told.code == "internal":
+        # The route, never the address: ids and queries may be personal. Locals stay out of the traceback.
+        log.error(
+            "request failed",
+            method=request.scope["method"],
+            route=request.scope.get("path_template"),
+            error=type(error).__name__,
+            at=_where(error),
+        )
+    headers = {"cache-control": "no-store"}
+    if told.status in (429, 503):
+        headers["retry-after"] = str(RETRY_AFTER)
+    if told.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="guerdon"'
+    if isinstance(error, HTTPException) and error.headers:
+        headers |= {name.lower(): value for name, value in error.headers.items() if name.lower() == "allow"}
+    return ASGIResponse(
+        body=msgspec.json.encode(told), status_code=told.status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def _problem(
+    code: str, detail: str, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()
+) -> Problem:
+    status, title = PROBLEMS[code]
+    return Problem(
+        type=f"/problems/{code}",
+        title=title,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=[FieldError(at, message) for at, message in errors],
+        reasons=list(reasons),
+    )
+
+
+def _where(error: Exception) -> list[str]:
+    """File, line and function of each frame, innermost last: what a traceback says without any value."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-12:]

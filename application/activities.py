@@ -1,0 +1,392 @@
+"""Activities: check the payload, hide what is personal, record, simulate, explain."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from application import answers
+from application.answers import Answered, answered, parse_ref
+from application.handle import Handler, Loaded, Stored, Wish
+from application.members import EnrolBody, LookupBody, enrol, lookup
+from application.payloads import ActivityBody, command_of, sane
+from application.points import reverse
+from application.programs import KnownProgram
+from application.repeats import SEPARATOR, Ask, carry_out
+from domain.calendar import recorded_offsets
+from domain.errors import (
+    InvalidPayload,
+    MemberExists,
+    UnknownActivity,
+    UnknownActivityType,
+    UnknownMember,
+    UnknownMoney,
+)
+from domain.log import ENGINE, Entry, Pins, after, decode, fold, stream_name
+from domain.member.activities import Evaluated, evaluate, rulebook_for
+from domain.member.commands import RecordActivity, ReturnActivity
+from domain.member.decide import Decision, next_instant
+from domain.member.draft import Circumstances, Draft
+from domain.member.settle import settle
+from domain.member.state import Member
+from domain.rules.celtree import references
+from domain.rules.check import check
+from domain.rules.compiled import ENROLLED, CompiledRulebook
+from domain.rules.earning import RuleTrace, with_clauses
+from domain.rules.expression import EvaluationError
+from domain.rules.rulebook import digest_of, read
+from domain.rules.timeline import Published
+
+Json = dict[str, Any]
+
+class SimulateBody(ActivityBody, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The same, tried without writing; `rulebook` names a draft (rb_7) or a version to try it under."""
+
+    rulebook: str | int | None = None
+
+
+async def record(
+    handler: Handler,
+    program: str,
+    body: ActivityBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
+) -> Answered:
+    """Record an activity: durable before it is answered. Raises Refused."""
+    sane(body)
+    loaded, known = await _whose(handler, program, body, actor)
+    book = _ruling(known, body, handler.now(loaded))
+    ask = Ask(
+        program=program,
+        route="activities",
+        body=msgspec.to_builtins(body),
+        actor=actor,
+        key=key,
+        business=(("activity", body.source + SEPARATOR + body.id),),
+    )
+    declared = book.activity(body.type)
+    if declared is not None and declared.role == "reverses":
+        return await reverse(handler, ask, book, body)
+    command = command_of(body, book)
+    if loaded.key is not None:
+        command = _sealed(handler, program, loaded.stream, loaded.key, command, book)
+    wish = Wish(program=program, command=command, actor=actor, correlation=correlation)
+    found = await carry_out(handler, ask, wish, loaded, known)
+    return answered(found, answers.activity(found, loaded.member.id))
+
+
+async def simulate(
+    handler: Handler, program: str, body: SimulateBody, *, draft: Json | None = None
+) -> Json:
+    """The answer `record` would give, with the explanation. Writes nothing.
+
+    `draft` is a document to try instead of the published versions.
+    """
+    sane(body)
+    loaded, known = await handler.find(program, await _member_id(handler, program, body))
+    now = handler.now(loaded)
+    if draft is not None:
+        known = _trying(known, draft, now)
+    elif isinstance(body.rulebook, int):
+        known = _under(known, body.rulebook)
+    command = command_of(body, _ruling(known, body, now))
+    recorded_at = next_instant(loaded.member, now)
+    decision, circumstances = await handler.decide(command, loaded, known, recorded_at)
+    entry = _as_entry(program, loaded, command, decision, circumstances)
+    return answers.activity(Stored(entry, 0), loaded.member.id) | {
+        "simulated": True,
+        "explanation": explanation(_evaluate_only(loaded.member, circumstances, command), command),
+    }
+
+
+async def get(handler: Handler, program: str, ref: str) -> Json:
+    """A recorded activity, answered as it was when it was recorded."""
+    stream, version = _parsed(ref)
+    return await _shown(handler, program, stream, version)
+
+
+async def find(handler: Handler, program: str, source: str, activity_id: str) -> Json:
+    """A recorded activity by its business key."""
+    held = await handler.store.claim(program, "activity", source + SEPARATOR + activity_id)
+    if held is None:
+        raise UnknownActivity(f"no activity {activity_id!r} of source {source!r}")
+    return await _shown(handler, program, held.stream, held.version)
+
+
+async def explain(handler: Handler, program: str, ref: str) -> Json:
+    """Why an activity earned what it earned: decided again from the log, under its pinned rulebook."""
+    stream, version = _parsed(ref)
+    entries = await handler.entries(stream, version)
+    if not entries or entries[-1].program != program or entries[-1].version != version:
+        raise UnknownActivity("no such activity")
+    entry = entries[-1]
+    if not isinstance(entry.input, RecordActivity):
+        raise UnknownActivity("that entry is not an activity")
+    known = await handler.programs.get(program, entry.pins.timeline)
+    before = Member()
+    for earlier in entries[:-1]:
+        fold(before, earlier)
+    circumstances = Circumstances(
+        program=program,
+        zone=entry.pins.zone,
+        recorded_at=entry.recorded_at,
+        timeline=known.timeline().cut(entry.pins.timeline),
+        offsets=recorded_offsets(entry.pins.offsets),
+    )
+    evaluated = _evaluate_only(before, circumstances, entry.input)
+    return {
+        "ref": ref,
+        "activity": {"source": entry.input.source, "id": entry.input.id, "type": entry.input.type},
+        "rulebook": answers.rulebook(entry),
+        "awards": answers.awards(entry),
+        "effects": answers.effects(entry),
+        **explanation(evaluated, entry.input),
+    }
+
+
+def _evaluate_only(member: Member, circumstances: Circumstances, command: RecordActivity) -> Evaluated:
+    """The rules over an activity with the member as it stood before: a decision moves what they read."""
+    draft = Draft(member, circumstances, command.occurred_at)
+    settle(draft)
+    return evaluate(draft, draft.member, rulebook_for(draft, command), command)
+
+
+def explanation(evaluated: Evaluated, command: RecordActivity) -> Json:
+    """The evaluator's own trace, in the contract's shape."""
+    traces = with_clauses(evaluated.book, evaluated.earned, command.type, evaluated.reading)
+    return {
+        "rules": [_trace(trace) for trace in traces],
+        "measures": evaluated.measures,
+        "read": _read(evaluated, command),
+        "zone": evaluated.zone,
+    }
+
+
+def _trace(trace: RuleTrace) -> Json:
+    return {
+        "rule": trace.rule,
+        "phase": trace.phase,
+        "matched": trace.matched,
+        "clauses": [
+            {"text": clause.text, "line": clause.line, "column": clause.column, "value": clause.value}
+            for clause in trace.clauses
+        ],
+        "currency": trace.currency,
+        "wanted": trace.wanted,
+        "granted": trace.granted,
+        "limited_by": msgspec.to_builtins(trace.limited_by) if trace.limited_by else None,
+        "error": trace.error,
+        "note": trace.note,
+    }
+
+
+def _read(evaluated: Evaluated, command: RecordActivity) -> Json:
+    """What the rules of the type read, by name, with its value."""
+    book, reading = evaluated.book, evaluated.reading
+    paths = [rule.path for rule in book.rules(command.type)]
+    found: Json = {}
+    for path, tree in book.trees.items():
+        if not any(path.startswith(f"{one}/") for one in paths):
+            continue
+        for reference in sorted(references(tree)):
+            name, value = _value(reading, reference)
+            found[name] = value
+    return found
+
+
+def _value(reading: Any, reference: tuple[str, ...]) -> tuple[str, Any]:
+    kind, *rest = reference
+    try:
+        match kind:
+            case "activity":
+                value: Any = reading.activity
+                for part in ".".join(rest).split("."):
+                    value = value.get(part) if isinstance(value, Mapping) else None
+                return "activity." + ".".join(rest), value
+            case "counter":
+                return f"member.counters.{rest[0]}.{rest[1]}", reading.counter(*rest)
+            case "history":
+                value = reading.history(*rest)
+                return f"history.{rest[0]}({', '.join(repr(one) for one in rest[1:])})", value
+            case "tier":
+                return f"member.tiers.{rest[0]}.level", reading.member["tiers"][rest[0]]["level"]
+            case "balance":
+                name = ".".join(rest)
+                balance = reading.member["balances"][rest[0]]
+                return f"member.balances.{name}", balance if len(rest) == 1 else balance[rest[1]]
+            case "attribute":
+                value = reading.member["attributes"]
+                for part in ".".join(rest).split("."):
+                    value = value.get(part) if isinstance(value, Mapping) else None
+                return "member.attributes." + ".".join(rest), value
+            case "local":
+                return f"local.{rest[0]}", reading.local[rest[0]]
+            case _:
+                return ".".join(reference), None
+    except (EvaluationError, KeyError) as error:
+        return ".".join(reference), f"error: {error}"
+
+
+# --- whose, and under which rules --------------------------------------------------------------
+
+
+def _ruling(known: KnownProgram, body: ActivityBody, now: datetime) -> CompiledRulebook:
+    """The version whose schema the payload must fit; the domain decides the rest (and what is unknown)."""
+    timeline = known.timeline()
+    latest = timeline.at(now)
+    by_recording = latest is not None and latest.document.late.rule_time == "recorded"
+    book = latest if by_recording else timeline.at(body.occurred_at)
+    if book is None or book.activity(body.type) is None or body.type == ENROLLED:
+        raise UnknownActivityType(
+            f"{body.type!r} is not an activity type of the rulebook in force",
+            errors=[("/type", "declare it under `activities`, or correct the type")],
+        )
+    declared = book.activity(body.type)
+    if declared is not None and declared.money is not None:
+        money: Any = body.data
+        for part in declared.money.removeprefix("/").split("/"):
+            money = money.get(part) if isinstance(money, dict) else None
+        if money is not None and money != known.program.money:
+            raise UnknownMoney(
+                f"this program counts in {known.program.money}",
+                errors=[(f"/data{declared.money}", f"only {known.program.money}")],
+            )
+    return book
+
+
+async def _whose(
+    handler: Handler, program: str, body: ActivityBody, actor: str
+) -> tuple[Loaded, KnownProgram]:
+    """The member an activity is of, enrolled on the spot where the rulebook says so."""
+    member = await _member_id(handler, program, body)
+    try:
+        return await handler.find(program, member)
+    except UnknownMember:
+        pass
+    # A repeat of an activity whose member was erased must say so, whoever has the id now.
+    there = await handler.store.claim(program, "activity", body.source + SEPARATOR + body.id)
+    if there is not None:
+        return await handler.load(program, there.stream)
+    known = await handler.programs.get(program)
+    book = _ruling(known, body, await handler.clock.now(program))
+    if book.document.unknown_member == "enrol" and body.member is not None:
+        command_of(body, book)
+        # Unless another activity of the same stranger was faster.
+        with suppress(MemberExists):
+            await enrol(handler, program, EnrolBody(id=member, enrolled_at=body.occurred_at), actor=actor)
+        return await handler.find(program, member)
+    raise await handler.unknown(program, member)
+
+
+async def _member_id(handler: Handler, program: str, body: ActivityBody) -> str:
+    if (body.member is None) == (body.member_email is None):
+        raise InvalidPayload(
+            "give one of member, member_email", errors=[("/member", "exactly one of member, member_email")]
+        )
+    if body.member is not None:
+        return body.member
+    found: str = (await lookup(handler, program, LookupBody(email=body.member_email)))["id"]
+    return found
+
+
+def _under(known: KnownProgram, number: int) -> KnownProgram:
+    known.load(number)
+    published = tuple(version for version in known.program.published if version.number <= number)
+    program = msgspec.structs.replace(known.program, published=published)
+    return msgspec.structs.replace(known, program=program)
+
+
+def _trying(known: KnownProgram, document: Json, now: datetime) -> KnownProgram:
+    """The program as if `document` had been published from the beginning."""
+    checked = check(document)
+    if not checked.ok:
+        raise InvalidPayload(
+            "the draft has errors: check it first",
+            errors=[(one.at, one.message) for one in checked.findings if one.severity == "error"],
+        )
+    number = len(known.program.published) + 1
+    trial = CompiledRulebook(number, digest_of(document), read(document), checked.trees)
+    version = Published(number, trial.digest, datetime.min.replace(tzinfo=UTC), now)
+    program = msgspec.structs.replace(known.program, published=(*known.program.published, version))
+    return msgspec.structs.replace(known, program=program, compiled={**known.compiled, number: trial})
+
+
+def _as_entry(
+    program: str, loaded: Loaded, command: RecordActivity, decision: Decision, circumstances: Circumstances
+) -> Entry:
+    return Entry(
+        stream=stream_name(program, "member", loaded.stream),
+        version=decision.member.version,
+        save="",
+        recorded_at=circumstances.recorded_at,
+        at=decision.at,
+        actor="",
+        input=command,
+        pins=Pins(
+            engine=ENGINE,
+            timeline=circumstances.timeline.number,
+            rulebook=decision.rulebook,
+            rulebooks=circumstances.timeline.used,
+        ),
+        events=decision.events,
+        settled=decision.settled,
+        after=after(decision.member, circumstances.recorded_at),
+    )
+
+
+def _parsed(ref: str) -> tuple[UUID, int]:
+    found = parse_ref(ref)
+    if found is None:
+        raise UnknownActivity("no such activity")
+    return found
+
+
+async def _shown(handler: Handler, program: str, stream: UUID, version: int) -> Json:
+    rows = await handler.store.rows(stream, after=version - 1, upto=version)
+    if not rows or rows[0].program != program:
+        raise UnknownActivity("no such activity")
+    entry = decode(rows[0].state)
+    if not isinstance(entry.input, RecordActivity | ReturnActivity):
+        raise UnknownActivity("that entry is not an activity")
+    loaded, _ = await handler.load(program, stream)
+    found = Stored(entry, rows[0].position)
+    if isinstance(entry.input, ReturnActivity):
+        return answers.returned(found, loaded.member.id)
+    return answers.activity(found, loaded.member.id) | {"data": entry.input.data, "metadata": entry.input.metadata}
+
+
+def _sealed(
+    handler: Handler,
+    program: str,
+    stream: UUID,
+    member_key: bytes,
+    command: RecordActivity,
+    book: CompiledRulebook,
+) -> RecordActivity:
+    """The command with the fields that the rulebook declares personal moved into cipher text."""
+    declared = book.activity(command.type)
+    if declared is None or not declared.personal:
+        return command
+    data = msgspec.json.decode(msgspec.json.encode(command.data))
+    hidden = {pointer: value for pointer in declared.personal if (value := _cut(data, pointer)) is not None}
+    if not hidden:
+        return command
+    context = f"{stream_name(program, 'member', stream)}/activity".encode()
+    sealed = handler.crypto.seal(member_key, msgspec.json.encode(hidden), context)
+    return msgspec.structs.replace(command, data=data, sealed=sealed)
+
+
+def _cut(data: Json, pointer: str) -> Any:
+    """Remove and return what a JSON pointer names in objects; None where there is nothing."""
+    *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    inner: Any = data
+    for part in path:
+        inner = inner.get(part) if isinstance(inner, dict) else None
+    return inner.pop(last, None) if isinstance(inner, dict) else None
+
+

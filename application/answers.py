@@ -1,0 +1,229 @@
+"""Answers to writes, made from entries alone.
+
+A first answer and a repeated one come from the same stored entry through the same function, so they are the
+same. Shapes are those of the HTTP contract; more fields may be added, none renamed.
+"""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from application.handle import Stored
+from domain.log import After, Entry
+from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
+from domain.member.events import (
+    ActivityReversed,
+    MemberEnrolled,
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsRedeemed,
+    TierChanged,
+)
+
+Json = dict[str, Any]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a write answers. `replayed` says that the first answer is given again."""
+
+    status: int
+    body: Json
+    position: int
+    replayed: bool = False
+
+
+def answered(stored: Stored, body: Json) -> Answered:
+    return Answered(200 if stored.replayed else 201, body, stored.position, stored.replayed)
+
+
+_REF = re.compile(r"act_([0-9a-f]{32})_([1-9][0-9]{0,17})")
+
+
+def activity_ref(stream: UUID, version: int) -> str:
+    """The public name of an activity: where its entry stands."""
+    return f"act_{stream.hex}_{version}"
+
+
+def parse_ref(ref: str) -> tuple[UUID, int] | None:
+    found = _REF.fullmatch(ref)
+    return (UUID(found.group(1)), int(found.group(2))) if found else None
+
+
+def activity(stored: Stored, member: str) -> Json:
+    """The answer to an activity: what it earned, what else it did, and what the member has now."""
+    entry = stored.entry
+    assert isinstance(entry.input, RecordActivity)
+    return {
+        "ref": activity_ref(entry.stream_id, entry.version),
+        "source": entry.input.source,
+        "id": entry.input.id,
+        "type": entry.input.type,
+        "position": stored.position,
+        "occurred_at": entry.input.occurred_at,
+        "recorded_at": entry.recorded_at,
+        "rulebook": rulebook(entry),
+        "awards": awards(entry),
+        "effects": effects(entry),
+        "member": member_after(entry, member),
+    }
+
+
+def enrolment(stored: Stored, member: str) -> Json:
+    entry = stored.entry
+    assert isinstance(entry.input, EnrolMember)
+    return {
+        "member": member_after(entry, member) | {"status": "active", "enrolled_at": entry.input.enrolled_at},
+        "awards": awards(entry),
+        "effects": effects(entry),
+        "position": stored.position,
+    }
+
+
+def returned(stored: Stored, member: str) -> Json:
+    """The answer to a return; `written_off` points were neither found nor owed."""
+    entry = stored.entry
+    assert isinstance(entry.input, ReturnActivity)
+    noted = next(event for event in entry.events if isinstance(event, ActivityReversed))
+    return {
+        "return": {
+            "source": entry.input.source,
+            "id": entry.input.id,
+            "activity": {"source": entry.input.activity_source, "id": entry.input.activity_id},
+            "amount_minor": noted.amount_minor,
+            "returned_minor": noted.returned_minor,
+            "occurred_at": entry.input.occurred_at,
+            "recorded_at": entry.recorded_at,
+        },
+        "clawed_back": [
+            {
+                "rule": event.rule,
+                "currency": event.currency,
+                "wanted": event.points,
+                "from_pending": sum(draw.points for draw in event.from_pending),
+                "from_lots": sum(draw.points for draw in event.from_lots),
+                "from_other": sum(draw.points for draw in event.from_other),
+                "debt": event.debt,
+                "written_off": event.written_off,
+            }
+            for event in entry.events
+            if isinstance(event, PointsClawedBack)
+        ],
+        "given_back": [],
+        "excess_minor": noted.excess_minor,
+        "effects": effects(entry),
+        "member": member_after(entry, member),
+        "position": stored.position,
+    }
+
+
+def redemption(stored: Stored, member: str) -> Json:
+    entry = stored.entry
+    assert isinstance(entry.input, RedeemPoints)
+    spent = next(event for event in entry.events if isinstance(event, PointsRedeemed))
+    return {
+        "redemption": {
+            "id": entry.input.id,
+            "state": "confirmed",
+            "currency": spent.currency,
+            "points": spent.points,
+            "value_minor": spent.value_minor,
+            "draws": draws(spent.draws),
+            "codes": [],
+            "expires_at": None,
+        },
+        "member": member_after(entry, member),
+        "position": stored.position,
+    }
+
+
+def adjustment(stored: Stored, member: str) -> Json:
+    entry = stored.entry
+    assert isinstance(entry.input, AdjustPoints)
+    done = next(event for event in entry.events if isinstance(event, PointsAdjusted))
+    return {
+        "adjustment": {
+            "id": done.adjustment,
+            "currency": done.currency,
+            "points": done.points,
+            "reason": done.reason,
+            "lots": [done.lot] if done.lot else [],
+            "available_at": done.available_at,
+            "expires_at": done.expires_at,
+            "repaid": done.repaid,
+            "draws": draws(done.draws),
+            "debt": done.debt,
+        },
+        "member": member_after(entry, member),
+        "position": stored.position,
+    }
+
+
+def rulebook(entry: Entry) -> Json | None:
+    """The version that ruled the input; None before any was published."""
+    number = entry.pins.rulebook
+    return {"version": number, "digest": entry.pins.rulebooks[number]} if number else None
+
+
+def awards(entry: Entry) -> list[Json]:
+    return [
+        {
+            "rule": event.rule,
+            "currency": event.currency,
+            "wanted": event.wanted,
+            "granted": event.points,
+            "limited_by": msgspec.to_builtins(event.limited_by) if event.limited_by else None,
+            "available_at": event.available_at,
+            "expires_at": event.expires_at,
+            "repaid": event.repaid,
+            "lots": [event.lot] if event.points > event.repaid else [],
+        }
+        for event in entry.events
+        if isinstance(event, PointsEarned)
+    ]
+
+
+def effects(entry: Entry) -> list[Json]:
+    """What else happened: tiers moved, points spent by a feed."""
+    found: list[Json] = []
+    for event in entry.events[entry.settled :]:
+        if isinstance(event, TierChanged):
+            found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
+        elif isinstance(event, PointsRedeemed) and isinstance(entry.input, RecordActivity):
+            found.append(
+                {
+                    "kind": "redeemed",
+                    "currency": event.currency,
+                    "points": event.points,
+                    "value_minor": event.value_minor,
+                    "draws": draws(event.draws),
+                    "debt": event.debt,
+                }
+            )
+    return found
+
+
+def draws(found: Any) -> list[Json]:
+    return [{"lot": draw.lot, "points": draw.points} for draw in found]
+
+
+def member_after(entry: Entry, member: str) -> Json:
+    """The member as the entry left it."""
+    after = entry.after or After()
+    return {
+        "id": member,
+        "balances": {name: msgspec.to_builtins(held) for name, held in after.balances.items()},
+        "tiers": {name: {"level": level} for name, level in after.tiers.items()},
+    }
+
+
+def enrolled_id(entries: list[Entry]) -> str:
+    """The client's id of a stream's member, from its first entry."""
+    for event in entries[0].events:
+        if isinstance(event, MemberEnrolled):
+            return event.member
+    return ""
+
+

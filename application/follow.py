@@ -1,0 +1,421 @@
+"""Followers: whoever reads the log entry by entry and keeps something in step with it.
+
+One runner serves them all. It reads the log in batches from where the follower stands, and moves the follower's
+position by compare-and-set in the transaction that writes what the follower makes of the batch: so every entry
+counts exactly once, whoever else runs the same follower, and wherever a process dies.
+
+An entry that cannot be taken is parked, together with all later entries of its stream, and everything else goes on.
+`retry_parked` takes them again, in order.
+
+Read on in this order: what a board is (Table, Projection, Boards), the ports, the Runner, the Projector.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from application.ports import Unavailable
+from domain.log import Entry, Row, decode
+
+log = structlog.get_logger(__name__)
+
+BATCH = 5_000
+POLL = 0.2
+"""Seconds after which the log is looked at even though nothing was notified."""
+PATIENCE = 1.0
+"""Seconds to wait before trying again what was not possible."""
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """An entry, and where it stands."""
+
+    position: int
+    program: str
+    kind: str
+    stream: UUID
+    entry: Entry
+
+    @property
+    def version(self) -> int:
+        return self.entry.version
+
+    @property
+    def recorded_at(self) -> datetime:
+        return self.entry.recorded_at
+
+
+def placed(row: Row) -> Placed:
+    """Raises msgspec.ValidationError for stored bytes that this code does not know."""
+    return Placed(row.position, row.program, row.kind, row.stream, decode(row.state))
+
+
+# --- what a board is ---------------------------------------------------------------------------
+
+Key = tuple[object, ...]
+Rows = MutableMapping[Key, Any]
+"""Rows of one table by key: those that were asked for and exist, and those that were written meanwhile."""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table, declared by the struct of its rows: each field is a column, and its annotation the comment.
+
+    `replaced` says that an entry gives the whole row, so that what stood there need not be known.
+    """
+
+    name: str
+    comment: str
+    row: type[msgspec.Struct]
+    key: tuple[str, ...]
+    indexes: tuple[str, ...] = ()
+    replaced: bool = False
+
+
+class View(msgspec.Struct, frozen=True):
+    """A question that the tables answer when it is asked. `query` reads tables of its own schema as {schema}.name."""
+
+    name: str
+    comment: str
+    columns: Mapping[str, str]
+    query: str
+
+
+class Projection(msgspec.Struct, frozen=True):
+    """A question: its table, and the fold that answers it.
+
+    `apply` writes one entry of a stream of `kind` into the rows. `reads` names the rows it has to see for that.
+    `version` is raised when the meaning of `apply` or the table changes: all rows are then made again.
+    """
+
+    table: Table
+    version: int
+    apply: Callable[[Rows, Placed], None]
+    reads: Callable[[Placed], Iterable[Key]] = lambda _: ()
+    kind: str = "member"
+
+
+class Boards(msgspec.Struct, frozen=True):
+    """All tables and views of a schema, kept by one follower of its name.
+
+    The version is the sum of its projections', so that of two versions of the code the newer one is known.
+    """
+
+    name: str
+    projections: tuple[Projection, ...]
+    views: tuple[View, ...] = ()
+
+    @property
+    def version(self) -> int:
+        return sum(projection.version for projection in self.projections)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(projection.table for projection in self.projections)
+
+
+# --- the ports ---------------------------------------------------------------------------------
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far a follower has read, and which version of it."""
+
+    position: int
+    version: int
+
+
+class Overtaken(Exception):
+    """Another process moved the follower's position meanwhile: nothing of the batch was written."""
+
+
+class OtherVersion(Exception):
+    """What the follower keeps was written by another version of it, or is not there at all (None)."""
+
+    def __init__(self, follower: str, stored: int | None) -> None:
+        super().__init__(f"{follower} is at version {stored}")
+        self.stored = stored
+
+
+class Transaction(Protocol):
+    """What a follower writes, and its position: both or neither."""
+
+    @property
+    def connection(self) -> Any:
+        """The database's own handle, for followers that know the database."""
+
+    async def parked(self) -> frozenset[UUID]:
+        """Streams that have parked entries."""
+
+    async def park(self, rows: Sequence[Row], error: str) -> None: ...
+
+    async def unpark(self, position: int) -> None:
+        """Raises Overtaken when the entry is not parked any more."""
+
+
+class Turn(Protocol):
+    """Being the one process that runs a follower."""
+
+    async def wait(self, seconds: float) -> None:
+        """Until something was written to the log since the last call, or the time is over."""
+
+
+class Positions(Protocol):
+    """Where followers stand. Everything raises Unavailable when the database is the reason."""
+
+    async def register(self, follower: str, version: int) -> None:
+        """Let a follower begin at the log's beginning, unless it is known already."""
+
+    async def standing(self, follower: str) -> Standing | None: ...
+
+    async def head(self) -> int:
+        """The last position in the log; 0 when it is empty."""
+
+    async def parked(self, follower: str, stream: UUID | None = None) -> list[tuple[UUID, int]]:
+        """(stream, position) of parked entries in order of position."""
+
+    def leading(self, follower: str) -> AbstractAsyncContextManager[Turn]:
+        """Wait until no other process runs the follower, and keep others from it."""
+
+    def advance(
+        self, follower: str, version: int, previous: int, position: int
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that moves the follower from `previous` to `position`. Raises Overtaken.
+
+        Nobody else can write as this follower until the transaction ends. Errors that are not the data's fault
+        are raised as Unavailable.
+        """
+
+
+class Log(Protocol):
+    """The part of the event store that is read here."""
+
+    async def log(self, program: str | None, *, after: int = 0, limit: int = 100) -> list[Row]: ...
+
+
+class Tables(Protocol):
+    """Rows in tables, inside a follower's transaction."""
+
+    async def load(
+        self, transaction: Transaction, schema: str, table: Table, keys: Collection[Key]
+    ) -> dict[Key, Any]: ...
+
+    async def add(self, transaction: Transaction, schema: str, table: Table, rows: Sequence[Any]) -> None:
+        """Rows under keys that were not there."""
+
+    async def replace(self, transaction: Transaction, schema: str, table: Table, rows: Sequence[Any]) -> None:
+        """Rows in place of those under the same keys, if any."""
+
+
+class Follower(Protocol):
+    """What the runner runs. `take` either takes the whole batch or raises; its effects outside the transaction
+    may happen again.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    async def take(self, batch: Sequence[Placed], transaction: Transaction) -> None: ...
+
+
+# --- the runner --------------------------------------------------------------------------------
+
+
+class Runner:
+    """Runs one follower. Any number of processes may run the same one; one at a time leads."""
+
+    def __init__(self, follower: Follower, store: Log, positions: Positions, batch: int = BATCH) -> None:
+        self.follower = follower
+        self._store = store
+        self._positions = positions
+        self._batch = batch
+        self._position: int | None = None
+        self._next: tuple[int, asyncio.Task[list[Row]]] | None = None
+
+    async def run(self) -> None:
+        """Follow the log until cancelled. Raises OtherVersion."""
+        while True:
+            try:
+                async with self._positions.leading(self.follower.name) as turn:
+                    self._position = None
+                    while True:
+                        if not await self.step():
+                            await turn.wait(POLL)
+            except Overtaken:
+                log.info("overtaken", follower=self.follower.name)
+            except Unavailable as error:
+                log.warning("follower waits", follower=self.follower.name, reason=str(error))
+                await asyncio.sleep(PATIENCE)
+
+    async def catch_up(self) -> int:
+        """Take all that is in the log now; how many entries that were."""
+        taken = 0
+        while step := await self.step():
+            taken += step
+        return taken
+
+    async def step(self) -> int:
+        """Take one batch; how many entries it had, 0 at the end of the log."""
+        if self._position is None:
+            self._position = await self._stand()
+        rows = await self._read(self._position)
+        if rows:
+            await self._take(rows)
+        return len(rows)
+
+    @property
+    def position(self) -> int:
+        return self._position or 0
+
+    async def _stand(self) -> int:
+        return (await _standing(self.follower, self._positions)).position
+
+    async def _read(self, after: int) -> list[Row]:
+        """The batch after a position. While it is being taken, the next one is fetched."""
+        ahead, self._next = self._next, None
+        if ahead is not None and ahead[0] == after:
+            rows = await ahead[1]
+        else:
+            rows = await self._store.log(None, after=after, limit=self._batch)
+        if len(rows) == self._batch:
+            last = rows[-1].position
+            self._next = last, asyncio.create_task(self._store.log(None, after=last, limit=self._batch))
+        return rows
+
+    async def _take(self, rows: Sequence[Row]) -> None:
+        """Take a batch; halve it around an entry that cannot be taken, until that one is alone."""
+        try:
+            await self._commit(rows)
+        except (Overtaken, Unavailable):
+            # The position in memory may be wrong now: a commit that lost its answer may have moved it.
+            self._position = None
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one of these entries
+            if len(rows) > 1:
+                half = len(rows) // 2
+                await self._take(rows[:half])
+                await self._take(rows[half:])
+            else:
+                log.warning("entry parked", follower=self.follower.name, position=rows[0].position, error=_text(error))
+                await self._commit(rows, _text(error))
+
+    async def _commit(self, rows: Sequence[Row], error: str | None = None) -> None:
+        assert self._position is not None
+        last = rows[-1].position
+        async with self._positions.advance(
+            self.follower.name, self.follower.version, self._position, last
+        ) as transaction:
+            if error is not None:
+                await transaction.park(rows, error)
+            else:
+                parked = await transaction.parked()
+                behind = [row for row in rows if row.stream in parked] if parked else []
+                if behind:
+                    await transaction.park(behind, "waits behind an earlier entry of its stream")
+                    rows = [row for row in rows if row.stream not in parked]
+                if rows:
+                    await self.follower.take([placed(row) for row in rows], transaction)
+        self._position = last
+
+
+async def retry_parked(follower: Follower, store: Log, positions: Positions) -> tuple[int, int]:
+    """Take parked entries again, in order; how many were taken, and how many stay parked.
+
+    May run beside the runner. A stream goes on being parked until its last parked entry was taken.
+    """
+    taken = 0
+    for stream in dict.fromkeys(stream for stream, _ in await positions.parked(follower.name)):
+        while waiting := await positions.parked(follower.name, stream):
+            position = waiting[0][1]
+            try:
+                await _retry(follower, store, positions, position)
+            except Overtaken:
+                continue  # the runner was quicker; it has moved, nothing is lost
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - as in the runner
+                log.warning("entry stays parked", follower=follower.name, position=position, error=_text(error))
+                break
+            taken += 1
+    return taken, len(await positions.parked(follower.name))
+
+
+async def _retry(follower: Follower, store: Log, positions: Positions, position: int) -> None:
+    standing = await _standing(follower, positions)
+    (row,) = await store.log(None, after=position - 1, limit=1)
+    # Moving to where it stands is how the runner is kept out for the moment.
+    async with positions.advance(follower.name, standing.version, standing.position, standing.position) as transaction:
+        await transaction.unpark(position)
+        await follower.take([placed(row)], transaction)
+
+
+async def _standing(follower: Follower, positions: Positions) -> Standing:
+    standing = await positions.standing(follower.name)
+    if standing is None or standing.version != follower.version:
+        raise OtherVersion(follower.name, standing.version if standing else None)
+    return standing
+
+
+async def wait_for(
+    positions: Positions, followers: Iterable[str], position: int, seconds: float, every: float = 0.01
+) -> bool:
+    """Whether all the followers have read up to `position`, or do within `seconds`."""
+    behind = list(followers)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                standings = [await positions.standing(follower) for follower in behind]
+                if all(standing is not None and standing.position >= position for standing in standings):
+                    return True
+                await asyncio.sleep(every)
+    except TimeoutError:
+        return False
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:2_000]
+
+
+# --- the follower that paints the boards -------------------------------------------------------
+
+
+class Projector:
+    """The follower that keeps the tables of `boards` in `schema`: load what is there, fold, write."""
+
+    def __init__(self, boards: Boards, tables: Tables, schema: str | None = None) -> None:
+        self._boards = boards
+        self._tables = tables
+        self.schema = schema or boards.name
+
+    @property
+    def name(self) -> str:
+        return self.schema
+
+    @property
+    def version(self) -> int:
+        return self._boards.version
+
+    async def take(self, batch: Sequence[Placed], transaction: Transaction) -> None:
+        for projection in self._boards.projections:
+            table, apply, reads = projection.table, projection.apply, projection.reads
+            ours = [one for one in batch if one.kind == projection.kind]
+            keys = {key for one in ours for key in reads(one)}
+            known = await self._tables.load(transaction, self.schema, table, keys) if keys else {}
+            rows = dict(known)
+            for one in ours:
+                apply(rows, one)
+            if table.replaced:
+                added, changed = [], list(rows.values())
+            else:
+                added = [row for key, row in rows.items() if key not in known]
+                changed = [rows[key] for key, row in known.items() if rows[key] is not row]
+            if added:
+                await self._tables.add(transaction, self.schema, table, added)
+            if changed:
+                await self._tables.replace(transaction, self.schema, table, changed)

@@ -1,0 +1,425 @@
+"""A member's past: as of any moment on either clock, as sentences, as lots, as a statement.
+
+Everything here folds the member's own stream, so it is current to the last entry and needs no projection. What time
+has made true since the last entry is shown too, without being written.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from application.answers import activity_ref
+from application.handle import Handler, Loaded
+from application.programs import KnownProgram
+from application.views import current_member, shown
+from domain.errors import BadTime, UnknownMember
+from domain.log import ENGINE, Entry, Pins, decode, fold
+from domain.member.draft import Circumstances
+from domain.member.events import (
+    ActivityRecorded,
+    ActivityReversed,
+    LotActivated,
+    LotExpired,
+    MemberChanged,
+    MemberEnrolled,
+    MemberErased,
+    MemberEventUnion,
+    MemberStatusChanged,
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsRedeemed,
+    RuleFailed,
+    TierChanged,
+    TierRenewed,
+)
+from domain.member.movements import Movement, movements
+from domain.member.reading import level_at
+from domain.member.settle import settled
+from domain.member.state import Member, evolve
+from domain.member.wallet import Balance
+
+Json = dict[str, Any]
+
+
+class Past(msgspec.Struct):
+    """A stream as known at an instant: its entries up to then, and what time had made true by then."""
+
+    entries: list[Entry]
+    positions: dict[int, int]
+    member: Member
+    circumstances: Circumstances
+    by_time: Entry | None
+
+
+async def past(handler: Handler, known: KnownProgram, stream: UUID, known_at: datetime) -> Past:
+    """The member's stream as known at `known_at`, folded and settled to it. Raises UnknownMember before enrolment."""
+    entries, positions, member = [], {}, Member()
+    for row in await handler.store.rows(stream):
+        if row.recorded_at > known_at:
+            break
+        entry = decode(row.state)
+        fold(member, entry)
+        entries.append(entry)
+        positions[entry.version] = row.position
+    if not entries:
+        raise UnknownMember("the member was not known then")
+    # A sandbox's clock may run behind the one its rulebooks were published by.
+    timeline = known.timeline(None if known.program.sandbox else lambda one: one.published_at <= known_at)
+    circumstances = msgspec.structs.replace(handler.circumstances(known, known_at), timeline=timeline)
+    current, events = settled(member, circumstances)
+    last = entries[-1]
+    by_time = Entry(
+        stream=last.stream,
+        version=last.version + 1,
+        save="",
+        recorded_at=known_at,
+        at=known_at,
+        actor="",
+        pins=Pins(engine=ENGINE),
+        events=events,
+        settled=len(events),
+    )
+    return Past(entries, positions, current, circumstances, by_time if events else None)
+
+
+async def view_as_of(
+    handler: Handler,
+    known: KnownProgram,
+    loaded: Loaded,
+    *,
+    as_of: datetime | None,
+    known_at: datetime | None,
+) -> Json:
+    """The member as of an instant of the world, as known at an instant of the program's clock.
+
+    `known_at` defaults to now and `as_of` to `known_at`. Balance = the movements effective by `as_of` and recorded by
+    `known_at`. Raises BadTime for instants that have not come.
+    """
+    now = handler.now(loaded)
+    known_at = known_at or now
+    as_of = as_of or known_at
+    if known_at > now or as_of > known_at:
+        raise BadTime(
+            "as_of is not after known_at, and known_at not after the program's clock",
+            errors=[("/as_of" if as_of > known_at else "/known_at", f"the clock shows {now.isoformat()}")],
+        )
+    found = await past(handler, known, loaded.stream, known_at)
+    view = shown(found.member, found.circumstances, known_at)
+    if as_of < known_at:
+        partial = _counted(found, as_of)
+        then = shown(partial, found.circumstances, as_of)
+        view |= {"balances": _balances(found, as_of, view["balances"]), "counters": then["counters"]}
+        view["tiers"] = {
+            name: then["tiers"][name] | {"level": level_at(found.member, name, as_of)} for name in then["tiers"]
+        }
+    return view | {"as_of": as_of, "known_at": known_at}
+
+
+def _balances(found: Past, as_of: datetime, names: Json) -> Json:
+    """Sums of movements effective by `as_of`."""
+    sums: dict[tuple[str, str], int] = {}
+    lifetime: dict[str, int] = {}
+    for entry in _all(found):
+        for line in movements(entry):
+            if line.effective_at <= as_of:
+                key = (line.currency, line.account)
+                sums[key] = sums.get(key, 0) + line.points
+                if line.account == "program" and line.kind in ("award", "claw_back", "write_off"):
+                    lifetime[line.currency] = lifetime.get(line.currency, 0) - line.points
+    return {
+        name: msgspec.to_builtins(
+            Balance(
+                available=sums.get((name, "member"), 0),
+                pending=sums.get((name, "pending"), 0),
+                held=sums.get((name, "reserve"), 0),
+                debt=-sums.get((name, "debt"), 0),
+                lifetime=lifetime.get(name, 0),
+            )
+        )
+        for name in names
+    }
+
+
+def _counted(found: Past, as_of: datetime) -> Member:
+    """A book that holds only the counters of what happened by `as_of`."""
+    partial = Member(id=found.member.id, status=found.member.status)
+    for entry in found.entries:
+        for event in entry.events:
+            counts = (
+                (isinstance(event, ActivityRecorded) and event.occurred_at <= as_of)
+                or (isinstance(event, ActivityReversed | PointsClawedBack) and entry.at <= as_of)
+                or (isinstance(event, PointsEarned) and entry.at <= as_of)
+            )
+            if counts:
+                _count_only(partial, event, entry)  # type: ignore[arg-type]
+    return partial
+
+
+def _count_only(partial: Member, event: MemberEventUnion, entry: Entry) -> None:
+    if isinstance(event, PointsEarned):
+        event = msgspec.structs.replace(event, repaid=0)
+    elif isinstance(event, PointsClawedBack):
+        event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
+    evolve(partial, event, entry.stamp)
+
+
+def _all(found: Past) -> Iterator[Entry]:
+    yield from found.entries
+    if found.by_time is not None:
+        yield found.by_time
+
+
+# --- sentences ---------------------------------------------------------------------------------
+
+
+async def history(
+    handler: Handler,
+    program: str,
+    member: str,
+    *,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    kind: str | None = None,
+    limit: int = 100,
+    cursor: int = 0,
+) -> Json:
+    """What happened, oldest first, one item per fact, each in a sentence.
+
+    `after` and `before` bound `recorded_at` (half-open); `cursor` is the number of items to pass over.
+    """
+    loaded, known = await handler.find(program, member)
+    found = await past(handler, known, loaded.stream, handler.now(loaded))
+    items = [
+        item
+        for item in _items(found)
+        if (after is None or item["recorded_at"] >= after)
+        and (before is None or item["recorded_at"] < before)
+        and (kind is None or item["kind"] == kind)
+    ]
+    page = items[cursor : cursor + limit]
+    return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
+
+
+def _items(found: Past) -> Iterator[Json]:
+    running: dict[str, int] = {}
+    for entry in _all(found):
+        cause = _cause(entry)
+        lines = movements(entry)
+        for event in entry.events:
+            told = _told(event, entry)
+            if told is None:
+                continue
+            kind, at, currency, points, rule, text = told
+            if currency is not None and points:
+                running[currency] = running.get(currency, 0) + points
+            yield {
+                "at": at,
+                "recorded_at": entry.recorded_at,
+                "position": found.positions.get(entry.version),
+                "kind": kind,
+                "currency": currency,
+                "points": points,
+                "balance_after": running.get(currency, 0) if currency is not None else None,
+                "cause": cause if not isinstance(event, LotActivated | LotExpired | TierRenewed) else None,
+                "rule": rule,
+                "rulebook": entry.pins.rulebook or None,
+                "text": text,
+            }
+        assert sum(line.points for line in lines) == 0, "movements of an entry sum to zero"
+
+
+def _cause(entry: Entry) -> str | None:
+    """The activity's ref, which opens its explanation; None where time or an operator acted."""
+    if any(isinstance(event, ActivityRecorded) for event in entry.events):
+        return activity_ref(entry.stream_id, entry.version)
+    for event in entry.events:
+        if isinstance(event, ActivityReversed):
+            return activity_ref(entry.stream_id, event.activity)
+    return None
+
+
+_Told = tuple[str, datetime, str | None, int | None, str | None, str]
+
+
+def _told(event: Any, entry: Entry) -> _Told | None:
+    """(kind, when, currency, points as they move what can be spent, rule, sentence)."""
+    match event:
+        case MemberEnrolled():
+            return "enrolled", event.enrolled_at, None, None, None, f"{event.member} became a member"
+        case MemberChanged():
+            return "changed", entry.at, None, None, None, "Member details were changed"
+        case MemberStatusChanged():
+            return "status", entry.at, None, None, None, f"Status became {event.status}: {event.reason}"
+        case MemberErased():
+            return "erased", entry.at, None, None, None, "The person was erased"
+        case ActivityRecorded():
+            text = f"{event.type} {event.id} from {event.source}"
+            return "activity", event.occurred_at, None, None, None, text
+        case PointsEarned():
+            spendable = event.available_at is not None and event.available_at <= entry.recorded_at
+            limit = f" of {event.wanted}" if event.wanted != event.points else ""
+            until = f", until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else ""
+            debt = f", {event.repaid} repaid debt" if event.repaid else ""
+            pending = "" if spendable else ", pending"
+            text = f"{event.points}{limit} {event.currency} earned by {event.rule}{pending}{debt}{until}"
+            points = event.points - event.repaid if spendable else 0
+            return "earned", entry.at, event.currency, points, event.rule, text
+        case LotActivated():
+            text = f"{event.points} {event.currency} became available"
+            return "activated", event.at, event.currency, event.points - event.repaid, None, text
+        case LotExpired():
+            text = f"{event.points} {event.currency} expired"
+            return "expired", event.at, event.currency, -event.points, None, text
+        case PointsRedeemed():
+            worth = f" worth {event.value_minor} minor units" if event.value_minor is not None else ""
+            owed = f", {event.debt} of them owed" if event.debt else ""
+            text = f"{event.points} {event.currency} spent on {event.redemption}{worth}{owed}"
+            return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsAdjusted():
+            text = f"{event.points:+d} {event.currency} by hand: {event.reason}"
+            points = event.points - event.repaid if event.points > 0 else event.points + event.debt
+            if event.available_at is not None and event.available_at > entry.recorded_at:
+                points = 0
+            return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case ActivityReversed():
+            more = f", {event.excess_minor} too many" if event.excess_minor else ""
+            text = f"Return {event.return_id} from {event.source} of {event.amount_minor} minor units{more}"
+            return "returned", entry.at, None, None, None, text
+        case PointsClawedBack():
+            spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
+            owed = f", {event.debt} of them owed" if event.debt else ""
+            off = f", {event.written_off} written off" if event.written_off else ""
+            text = f"{event.points} {event.currency} of {event.rule} taken back{owed}{off}"
+            return "clawed_back", entry.at, event.currency, -spent, event.rule, text
+        case TierChanged():
+            text = f"{event.set}: from {event.from_ or 'no level'} to {event.to or 'no level'} ({event.reason})"
+            return "tier_changed", event.at, None, None, None, text
+        case TierRenewed():
+            return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case RuleFailed():
+            text = f"{event.rule} could not be evaluated: {event.error}"
+            return "rule_failed", entry.at, None, None, event.rule, text
+    return None
+
+
+# --- lots, statement, expiring -----------------------------------------------------------------
+
+
+async def lots(handler: Handler, program: str, member: str, *, limit: int = 100, cursor: int = 0) -> Json:
+    """Every lot the member ever had, oldest first, with what became of it."""
+    loaded, known = await handler.find(program, member)
+    found = await past(handler, known, loaded.stream, handler.now(loaded))
+    items = list(_lots(found).values())
+    page = items[cursor : cursor + limit]
+    return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
+
+
+def _lots(found: Past) -> dict[str, Json]:
+    lots: dict[str, Json] = {}
+
+    def leaves(lot: str, points: int, state: str) -> None:
+        lots[lot]["remaining"] -= points
+        if lots[lot]["remaining"] == 0:
+            lots[lot]["state"] = state
+
+    for entry in _all(found):
+        activity = None
+        for event in entry.events:
+            match event:
+                case ActivityRecorded():
+                    activity = {"source": event.source, "id": event.id}
+                case PointsEarned() | PointsAdjusted() if event.lot is not None and event.points > 0:
+                    spendable = event.available_at is not None and event.available_at <= entry.recorded_at
+                    lots[event.lot] = {
+                        "id": event.lot,
+                        "currency": event.currency,
+                        "points": event.points,
+                        "remaining": event.points - event.repaid,
+                        "state": "spent" if event.points == event.repaid else "open" if spendable else "pending",
+                        "available_at": event.available_at,
+                        "expires_at": event.expires_at,
+                        "activity": activity,
+                        "rule": event.rule if isinstance(event, PointsEarned) else "adjustment",
+                        "rulebook": entry.pins.rulebook or None,
+                    }
+                case LotActivated():
+                    lots[event.lot]["state"] = "open"
+                    if event.repaid:
+                        leaves(event.lot, event.repaid, "spent")
+                case LotExpired():
+                    leaves(event.lot, event.points, "expired")
+                case PointsRedeemed() | PointsAdjusted():
+                    for draw in event.draws:
+                        leaves(draw.lot, draw.points, "spent")
+                case PointsClawedBack():
+                    for draw in (*event.from_pending, *event.from_lots, *event.from_other):
+                        leaves(draw.lot, draw.points, "returned")
+                case _:
+                    pass
+    return lots
+
+
+async def statement(
+    handler: Handler,
+    program: str,
+    member: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Json:
+    """What could be spent at the start, every movement of it in between by effective time, and at the end."""
+    loaded, known = await handler.find(program, member)
+    now = handler.now(loaded)
+    found = await past(handler, known, loaded.stream, now)
+    end = min(end or now, now)
+    lines = [line for entry in _all(found) for line in movements(entry) if line.account in ("member", "debt")]
+    lines.sort(key=lambda line: (line.effective_at, line.recorded_at))
+    opening: dict[str, int] = {}
+    closing: dict[str, int] = {}
+    items = []
+    for line in lines:
+        if line.effective_at > end:
+            continue
+        if start is not None and line.effective_at < start:
+            opening[line.currency] = opening.get(line.currency, 0) + line.points
+        else:
+            items.append(_line(line))
+        closing[line.currency] = closing.get(line.currency, 0) + line.points
+    return {
+        "member": member,
+        "from": start,
+        "to": end,
+        "opening": {name: opening.get(name, 0) for name in closing},
+        "closing": closing,
+        "items": items,
+    }
+
+
+def _line(line: Movement) -> Json:
+    shape: Json = msgspec.to_builtins(line, builtin_types=(datetime,))
+    return shape
+
+
+async def expiring(handler: Handler, program: str, member: str, *, until: datetime | None = None) -> Json:
+    """What will expire and when, soonest first; with what never does it sums to available and pending."""
+    loaded, known = await handler.find(program, member)
+    now = handler.now(loaded)
+    current, _ = await current_member(handler, known, loaded, now)
+    items = [
+        {
+            "lot": lot.id,
+            "currency": lot.currency,
+            "points": lot.remaining,
+            "state": "open" if lot.spendable(now) else "pending",
+            "expires_at": lot.expires_at,
+        }
+        for lot in sorted(current.lots, key=lambda one: (one.expires_at is None, one.expires_at or now, one.id))
+        if until is None or (lot.expires_at is not None and lot.expires_at < until)
+    ]
+    return {"items": items, "next_cursor": None}
+
+

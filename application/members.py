@@ -1,0 +1,315 @@
+"""Members: enrol, change, suspend, erase, look up.
+
+Personal values (e-mail, external ids, profile) leave this module only as cipher text under the member's own key,
+and as HMACs under the program's key where they must be unique.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from application import answers
+from application.answers import Answered, answered
+from application.handle import AlreadyThere, Handler, Loaded, Wish
+from application.history import view_as_of
+from application.programs import KnownProgram
+from application.repeats import Ask, Fingerprints, carry_out, repeat
+from application.views import member_view
+from domain.errors import BadId, BadTime, InvalidPayload, MemberErasedAlready, UnknownMember
+from domain.log import Claim, stream_name
+from domain.member.commands import ChangeMember, EnrolMember, EraseMember, SetMemberStatus
+
+Json = dict[str, Any]
+ExternalIds = list[str] | dict[str, str]
+
+MEMBER_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class EnrolBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`external_ids` is a list of ids, or ids by system, which then read `system:id`."""
+
+    id: str
+    external_ids: ExternalIds | None = None
+    email: str | None = None
+    profile: Json | None = None
+    attributes: Json = {}
+    consents: dict[str, bool] = {}
+    time_zone: str | None = None
+    referral_code: str | None = None
+    enrolled_at: datetime | None = None
+
+
+class ChangeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is given is replaced; what is left out stays."""
+
+    external_ids: ExternalIds | None = None
+    email: str | None = None
+    profile: Json | None = None
+    attributes: Json | None = None
+    consents: dict[str, bool] | None = None
+    time_zone: str | None = None
+
+
+class StatusBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: str
+    reason: str
+
+
+class LookupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One of the two."""
+
+    email: str | None = None
+    external_id: str | None = None
+
+
+class Personal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The personal fields of a member, sealed as one."""
+
+    email: str | None = None
+    external_ids: list[str] = []
+    profile: Json = {}
+
+
+async def enrol(
+    handler: Handler,
+    program: str,
+    body: EnrolBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
+) -> Answered:
+    """Make a member. Raises MemberExists, IdentityTaken, InvalidPayload."""
+    if not MEMBER_ID.fullmatch(body.id):
+        raise BadId("a member's id is 1 to 128 of A-Z a-z 0-9 . _ ~ -", errors=[("/id", "not such an id")])
+    known = await handler.programs.get(program, await handler.store.timeline(program))
+    _valid(handler, known, body.attributes, body.time_zone)
+    if body.referral_code is not None:
+        raise InvalidPayload(
+            "this program has no referrals", errors=[("/referral_code", "no referrals in the rulebook")]
+        )
+    stream = handler.new_id()
+    wrapped = handler.crypto.new_key()
+    member_key = handler.crypto.unwrap(wrapped)
+    personal = Personal(body.email, _externals(body.external_ids), body.profile or {})
+    ask = Ask(
+        program=program,
+        route="members",
+        body=msgspec.to_builtins(body),
+        actor=actor,
+        key=key,
+        business=(("member", body.id),),
+    )
+    wish = Wish(
+        program=program,
+        command=EnrolMember(
+            member=body.id,
+            enrolled_at=body.enrolled_at or await handler.clock.now(program),
+            attributes=body.attributes,
+            time_zone=body.time_zone,
+            consents=body.consents,
+            sealed=_seal(handler, member_key, program, stream, personal),
+        ),
+        actor=actor,
+        correlation=correlation,
+        claims=(*Fingerprints(handler, member_key, ask).claims, *_identities(handler, known, personal)),
+    )
+    try:
+        stored = await handler.create(wish, wrapped, stream)
+    except AlreadyThere as there:
+        stored = await repeat(handler, ask, there)
+    body_ = answers.enrolment(stored, body.id)
+    return answered(stored, body_)
+
+
+async def change(
+    handler: Handler, program: str, member: str, body: ChangeBody, *, actor: str, key: str | None = None
+) -> Answered:
+    """Replace what is given. Raises IdentityTaken, InvalidPayload."""
+    loaded, known = await handler.find(program, member)
+    _valid(handler, known, body.attributes, body.time_zone)
+    member_key = _key(loaded)
+    old = _open(handler, member_key, program, loaded.stream, loaded.member.sealed)
+    new = Personal(
+        body.email if body.email is not None else old.email,
+        _externals(body.external_ids) if body.external_ids is not None else old.external_ids,
+        body.profile if body.profile is not None else old.profile,
+    )
+    before, after = _identities(handler, known, old), _identities(handler, known, new)
+    ask = Ask(
+        program=program, route=f"members/{member}", body=msgspec.to_builtins(body), actor=actor, key=key
+    )
+    stored = await carry_out(
+        handler,
+        ask,
+        Wish(
+            program=program,
+            command=ChangeMember(
+                attributes=body.attributes,
+                time_zone=body.time_zone,
+                consents=body.consents,
+                sealed=_seal(handler, member_key, program, loaded.stream, new) if new != old else None,
+            ),
+            actor=actor,
+            claims=tuple(claim for claim in after if claim not in before),
+            releases=tuple(claim for claim in before if claim not in after),
+        ),
+        loaded,
+        known,
+    )
+    view = await read(handler, program, member)
+    return Answered(200, {"member": view, "position": stored.position}, stored.position, stored.replayed)
+
+
+async def set_status(
+    handler: Handler, program: str, member: str, body: StatusBody, *, actor: str, key: str | None = None
+) -> Answered:
+    if body.status not in ("active", "suspended", "closed"):
+        raise InvalidPayload(
+            "a status is active, suspended or closed", errors=[("/status", "active, suspended or closed")]
+        )
+    loaded, known = await handler.find(program, member)
+    ask = Ask(
+        program=program, route=f"members/{member}/status", body=msgspec.to_builtins(body), actor=actor, key=key
+    )
+    wish = Wish(program=program, command=SetMemberStatus(status=body.status, reason=body.reason), actor=actor)
+    stored = await carry_out(handler, ask, wish, loaded, known)
+    view = await read(handler, program, member)
+    return Answered(200, {"member": view, "position": stored.position}, stored.position, stored.replayed)
+
+
+async def erase(
+    handler: Handler, program: str, member: str, *, actor: str, reason: str = "", key: str | None = None
+) -> Answered:
+    """Destroy the member's key and free its identities. What was earned stays counted."""
+    loaded, known = await handler.find(program, member)
+    member_key = _key(loaded)
+    personal = _open(handler, member_key, program, loaded.stream, loaded.member.sealed)
+    gone = handler.erased_claim(known, member)
+    again = await handler.store.claim(program, gone.kind, gone.key) is not None
+    wish = Wish(
+        program=program,
+        command=EraseMember(reason=reason),
+        actor=actor,
+        releases=(Claim("member", member), *_identities(handler, known, personal)),
+        claims=(*(() if again else (gone,)), *((Claim("key", key),) if key else ())),
+    )
+    stored = await handler.handle(wish, loaded, known)
+    return Answered(
+        200, {"member": {"id": member, "status": "erased"}, "position": stored.position}, stored.position
+    )
+
+
+async def lookup(handler: Handler, program: str, body: LookupBody) -> Json:
+    """The member with this e-mail address or external id. A miss looks like any other unknown member."""
+    if (body.email is None) == (body.external_id is None):
+        raise InvalidPayload("give one of email, external_id", errors=[("/", "exactly one of the two")])
+    known = await handler.programs.get(program, await handler.store.timeline(program))
+    (claim,) = _identities(
+        handler, known, Personal(body.email, [body.external_id] if body.external_id is not None else [])
+    )
+    held = await handler.store.claim(program, claim.kind, claim.key)
+    if held is None:
+        raise UnknownMember("no member has this identity")
+    loaded, known = await handler.load(program, held.stream)
+    return await _view(handler, known, loaded)
+
+
+async def read(
+    handler: Handler,
+    program: str,
+    member: str,
+    *,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Json:
+    """The member now, or as of an instant of the world as known at an instant of the program's clock."""
+    loaded, known = await handler.find(program, member)
+    if as_of is not None or known_at is not None:
+        view = await view_as_of(handler, known, loaded, as_of=as_of, known_at=known_at)
+        return view | _personal_view(handler, program, loaded)
+    return await _view(handler, known, loaded)
+
+
+async def _view(handler: Handler, known: KnownProgram, loaded: Loaded) -> Json:
+    view = await member_view(handler, known, loaded, handler.now(loaded))
+    return view | _personal_view(handler, known.program.id, loaded)
+
+
+def _personal_view(handler: Handler, program: str, loaded: Loaded) -> Json:
+    if loaded.key is None:
+        return {"profile": None, "email": None, "external_ids": []}
+    personal = _open(handler, loaded.key, program, loaded.stream, loaded.member.sealed)
+    return {"profile": personal.profile, "email": personal.email, "external_ids": personal.external_ids}
+
+
+def _valid(handler: Handler, known: KnownProgram, attributes: Json | None, time_zone: str | None) -> None:
+    newest = known.newest
+    if attributes and newest is not None:
+        wrong = newest.attributes.errors(attributes)
+        if wrong:
+            raise InvalidPayload(
+                "the attributes do not fit the rulebook's schema",
+                errors=[(f"/attributes{at}", message) for at, message in wrong],
+            )
+    if time_zone is not None and not handler.zones.known(time_zone):
+        raise BadTime(f"{time_zone!r} is not a time zone", errors=[("/time_zone", "an IANA name")])
+
+
+def _externals(given: ExternalIds | None) -> list[str]:
+    if given is None:
+        return []
+    named = [f"{system}:{name}" for system, name in given.items()] if isinstance(given, dict) else given
+    for one in named:
+        if not 0 < len(one) <= 200 or _CONTROL.search(one):
+            raise BadId(
+                "an external id is 1 to 200 printable characters", errors=[("/external_ids", "not such an id")]
+            )
+    return sorted(set(named))
+
+
+def _identities(handler: Handler, known: KnownProgram, personal: Personal) -> tuple[Claim, ...]:
+    """The claims of a person's identities: HMACs under the program's key, so that the tables tell nothing."""
+    found: list[Claim] = []
+    if personal.email is not None:
+        email = canonical_email(personal.email)
+        found.append(Claim("email", handler.crypto.fingerprint(known.key, "email", email)))
+    found += (
+        Claim("external", handler.crypto.fingerprint(known.key, "external", external))
+        for external in personal.external_ids
+    )
+    return tuple(found)
+
+
+def canonical_email(email: str) -> str:
+    """The form two spellings of one address share. Raises InvalidPayload for what is no address."""
+    text = email.strip().casefold()
+    if not re.fullmatch(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}", text):
+        raise InvalidPayload("that is no e-mail address", errors=[("/email", "name@host")])
+    return text
+
+
+def _context(program: str, stream: UUID) -> bytes:
+    return stream_name(program, "member", stream).encode()
+
+
+def _seal(handler: Handler, member_key: bytes, program: str, stream: UUID, personal: Personal) -> bytes:
+    return handler.crypto.seal(member_key, msgspec.json.encode(personal), _context(program, stream))
+
+
+def _open(handler: Handler, member_key: bytes, program: str, stream: UUID, sealed: bytes) -> Personal:
+    if not sealed:
+        return Personal()
+    return msgspec.json.decode(handler.crypto.open(member_key, sealed, _context(program, stream)), type=Personal)
+
+
+def _key(loaded: Loaded) -> bytes:
+    if loaded.key is None:
+        raise MemberErasedAlready("the member was erased")
+    return loaded.key
+
+

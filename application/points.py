@@ -1,0 +1,252 @@
+"""Points that move on request: redemptions, adjustments, returns."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from application import answers
+from application.answers import Answered, answered
+from application.handle import Handler, Wish
+from application.payloads import command_of
+from application.repeats import SEPARATOR, Ask, carry_out
+from domain.calendar import Offsets
+from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity, UnknownReward
+from domain.log import decode
+from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints, ReturnActivity
+from domain.member.reading import Reading
+from domain.member.state import Member
+from domain.numbers import MAX_AMOUNT
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.expression import EvaluationError
+
+Json = dict[str, Any]
+
+ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+
+
+class ActivityName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The business key of an activity."""
+
+    source: str
+    id: str
+
+
+class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Spend `points` of `currency`, or as many as are worth `value_minor`."""
+
+    id: str
+    member: str
+    currency: str | None = None
+    points: int | None = None
+    value_minor: int | None = None
+    order: ActivityName | None = None
+    reward: str | None = None
+    quantity: int | None = None
+    hold: Json | None = None
+
+
+class AdjustBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    id: str
+    member: str
+    currency: str
+    points: int
+    reason: str
+    allow_negative: bool = False
+    expires_at: datetime | None = None
+    available_at: datetime | None = None
+    available: str | None = None
+
+
+class ReturnLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    line: str
+    amount_minor: int
+    quantity: int = 1
+
+
+class ReturnBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Without `amount_minor` and `lines` all that is left is returned."""
+
+    id: str
+    source: str
+    activity: ActivityName
+    occurred_at: datetime
+    amount_minor: int | None = None
+    lines: list[ReturnLine] | None = None
+
+
+async def redeem(
+    handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None
+) -> Answered:
+    """Spend points at once. Raises NotEnoughPoints, BelowMinimum, UnknownCurrency."""
+    _good_id(body.id)
+    if body.reward is not None or body.quantity is not None:
+        raise UnknownReward("this program has no rewards", errors=[("/reward", "no such reward")])
+    if body.hold is not None:
+        raise InvalidPayload("holds are not offered yet: redeem directly", errors=[("/hold", "leave it out")])
+    if body.currency is None or (body.points is None) == (body.value_minor is None):
+        raise InvalidPayload(
+            "give a currency and one of points, value_minor", errors=[("/points", "exactly one of the two")]
+        )
+    for name in ("points", "value_minor"):
+        _amount(f"/{name}", getattr(body, name))
+    loaded, known = await handler.find(program, body.member)
+    ask = _ask(program, "redemptions", body, actor, key, ("redemption", body.id))
+    command = RedeemPoints(
+        id=body.id,
+        currency=body.currency,
+        points=body.points,
+        value_minor=body.value_minor,
+        order_source=body.order.source if body.order else None,
+        order_id=body.order.id if body.order else None,
+    )
+    found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
+    return answered(found, answers.redemption(found, body.member))
+
+
+async def adjust(
+    handler: Handler, program: str, body: AdjustBody, *, actor: str, key: str | None = None
+) -> Answered:
+    """Give or take points by hand. Raises NotEnoughPoints unless `allow_negative`."""
+    _good_id(body.id)
+    if body.points == 0 or abs(body.points) > MAX_AMOUNT:
+        raise AmountOutOfRange("points is not 0", errors=[("/points", "-(2^53 - 1) to 2^53 - 1, not 0")])
+    if not 0 < len(body.reason) <= 1000:
+        raise InvalidPayload("an adjustment has a reason", errors=[("/reason", "1 to 1,000 characters")])
+    if body.available not in (None, "at_once"):
+        raise InvalidPayload("points on action are not offered yet", errors=[("/available", "leave it out")])
+    for name in ("expires_at", "available_at"):
+        instant = getattr(body, name)
+        if instant is not None and instant.tzinfo is None:
+            raise InvalidPayload("a time needs its offset from UTC", errors=[(f"/{name}", "no offset")])
+    loaded, known = await handler.find(program, body.member)
+    ask = _ask(program, "adjustments", body, actor, key, ("adjustment", body.id))
+    command = AdjustPoints(
+        id=body.id,
+        currency=body.currency,
+        points=body.points,
+        reason=body.reason,
+        allow_negative=body.allow_negative,
+        expires_at=body.expires_at.astimezone(UTC) if body.expires_at else None,
+        available_at=body.available_at.astimezone(UTC) if body.available_at else None,
+    )
+    found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
+    return answered(found, answers.adjustment(found, body.member))
+
+
+async def return_activity(
+    handler: Handler, program: str, body: ReturnBody, *, actor: str, key: str | None = None
+) -> Answered:
+    """Take back (part of) an activity. Raises UnknownActivity, ReturnExceedsActivity."""
+    amount = body.amount_minor
+    if body.lines is not None:
+        if amount is not None:
+            raise InvalidPayload("give amount_minor or lines", errors=[("/lines", "one of the two")])
+        for number, line in enumerate(body.lines):
+            _amount(f"/lines/{number}/amount_minor", line.amount_minor)
+        amount = sum(line.amount_minor for line in body.lines)
+    _amount("/amount_minor", amount)
+    ask = _ask(program, "returns", body, actor, key, ("return", body.source + SEPARATOR + body.id))
+    return await _return(
+        handler,
+        ask,
+        ReturnActivity(
+            source=body.source,
+            id=body.id,
+            activity_source=body.activity.source,
+            activity_id=body.activity.id,
+            original=0,
+            occurred_at=body.occurred_at.astimezone(UTC),
+            amount_minor=amount,
+            lines=[msgspec.to_builtins(line) for line in body.lines or []],
+        ),
+    )
+
+
+async def reverse(
+    handler: Handler, ask: Ask, book: CompiledRulebook, body: Any
+) -> Answered:
+    """An activity whose type has the role `reverses`: a return that came through the feed."""
+    command_of(body, book)
+    declared = book.activity(body.type)
+    assert declared is not None
+    reading = Reading(
+        member=Member(),
+        data=body.data,
+        at=body.occurred_at,
+        now=body.occurred_at,
+        day=body.occurred_at.toordinal(),
+        zone="UTC",
+        offsets=Offsets(handler.zones.offset),
+        program=ask.program,
+        tier_at=body.occurred_at,
+    )
+    try:
+        original = _evaluated(book, f"/activities/{body.type}/original", reading)
+        amount = _evaluated(book, f"/activities/{body.type}/amount", reading)
+    except EvaluationError as error:
+        raise InvalidPayload(f"the payload does not say what is reversed: {error}") from None
+    _amount("/data", amount)
+    return await _return(
+        handler,
+        ask,
+        ReturnActivity(
+            source=body.source,
+            id=body.id,
+            activity_source=body.source,
+            activity_id=original,
+            original=0,
+            occurred_at=body.occurred_at.astimezone(UTC),
+            amount_minor=amount,
+            type=body.type,
+            data=body.data,
+        ),
+    )
+
+
+async def _return(handler: Handler, ask: Ask, command: ReturnActivity) -> Answered:
+    held = await handler.store.claim(
+        ask.program, "activity", command.activity_source + SEPARATOR + command.activity_id
+    )
+    if held is None:
+        raise UnknownActivity(
+            f"no activity {command.activity_id!r} of source {command.activity_source!r}",
+            errors=[("/activity", "returns name an activity that was recorded")],
+        )
+    rows = await handler.store.rows(held.stream, after=held.version - 1, upto=held.version)
+    if not rows or not isinstance(decode(rows[0].state).input, RecordActivity):
+        raise UnknownActivity("a return cannot be returned", errors=[("/activity", "not an activity that earns")])
+    command = msgspec.structs.replace(command, original=held.version)
+    wish = Wish(program=ask.program, command=command, actor=ask.actor)
+    loaded, known = await handler.load(ask.program, held.stream)
+    found = await carry_out(handler, ask, wish, loaded, known)
+    return answered(found, answers.returned(found, loaded.member.id))
+
+
+def _evaluated(book: CompiledRulebook, path: str, reading: Reading) -> Any:
+    evaluator = book.evaluator(path)
+    return evaluator(reading) if evaluator is not None else None
+
+
+def _ask(program: str, route: str, body: Any, actor: str, key: str | None, business: tuple[str, str]) -> Ask:
+    return Ask(
+        program=program,
+        route=route,
+        body=msgspec.to_builtins(body),
+        actor=actor,
+        key=key,
+        business=(business,),
+    )
+
+
+def _good_id(name: str) -> None:
+    if not ID.fullmatch(name):
+        raise BadId("an id is 1 to 128 of A-Z a-z 0-9 . _ ~ -", errors=[("/id", "not such an id")])
+
+
+def _amount(at: str, amount: int | None) -> None:
+    if amount is not None and not 0 < amount <= MAX_AMOUNT:
+        raise AmountOutOfRange("an amount is 1 to 2^53 - 1", errors=[(at, "1 to 2^53 - 1")])
+
+

@@ -1,0 +1,106 @@
+"""Doing a request once: idempotency keys and business keys.
+
+Every write claims its keys in the transaction that writes its entry, with an HMAC of the request. A repeat
+finds the claim, compares, and is answered from the entry that stands there: nothing is decided twice, and
+neither kind of key is ever forgotten. The HMAC is under the member's own key, so it is gone with the person.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from application.handle import AlreadyThere, Handler, Loaded, Stored, Wish
+from application.programs import KnownProgram
+from domain.errors import (
+    ActivityDiffers,
+    IdentityTaken,
+    KeyReused,
+    MemberErasedAlready,
+    MemberExists,
+    Refused,
+    UnknownMember,
+)
+from domain.log import Claim, decode
+
+_canonical = msgspec.json.Encoder(order="sorted")
+
+IDENTITIES = ("member", "email", "external")
+
+SEPARATOR = "\x1f"
+"""Between the parts of a key; no id may contain it."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it arrived: which route, with what body, under which keys.
+
+    `business` are (kind, key) pairs that name the thing itself: ("activity", source + id), ("redemption", id).
+    """
+
+    program: str
+    route: str
+    body: Any
+    actor: str
+    key: str | None = None
+    business: tuple[tuple[str, str], ...] = ()
+    correlation: str | None = None
+
+
+class Fingerprints:
+    """The claims of a request, under one member's key."""
+
+    def __init__(self, handler: Handler, member_key: bytes, ask: Ask) -> None:
+        self.hash = handler.crypto.fingerprint(member_key, ask.route, _canonical.encode(ask.body))
+        self.claims = tuple(Claim(kind, name, self.hash) for kind, name in ask.business)
+        if ask.key is not None:
+            self.claims += (Claim("key", ask.key, self.hash),)
+
+
+async def carry_out(handler: Handler, ask: Ask, wish: Wish, loaded: Loaded, known: KnownProgram) -> Stored:
+    """Carry out a wish for a member, or give the entry of the same request that came before."""
+    if loaded.key is None:
+        raise MemberErasedAlready("the member was erased")
+    claims = Fingerprints(handler, loaded.key, ask).claims
+    try:
+        return await handler.handle(msgspec.structs.replace(wish, claims=(*wish.claims, *claims)), loaded, known)
+    except AlreadyThere as there:
+        return await repeat(handler, ask, there)
+
+
+async def repeat(handler: Handler, ask: Ask, there: AlreadyThere) -> Stored:
+    """The entry that holds the claim, if it answers this very request. Raises the refusal that fits otherwise."""
+    kind, key = there.claim.kind, there.claim.key
+    if kind in IDENTITIES:
+        # An identity is no repeat of anything, unless the request also carries the key it came with before.
+        if ask.key is None or await handler.store.claim(ask.program, "key", ask.key) is None:
+            raise _clash(kind, key)
+        kind, key = "key", ask.key
+    held = await handler.store.claim(ask.program, kind, key)
+    if held is None:
+        # Released between the two looks: an erasure, or a change of identity.
+        raise KeyReused("the key was in use a moment ago: try again")
+    member_key = await handler.keys.member_key(held.stream)
+    if member_key is None:
+        raise MemberErasedAlready("the member was erased")
+    if Fingerprints(handler, member_key, ask).hash != held.hash:
+        raise _clash(kind, key)
+    return await stored(handler, held.stream, held.version, held.position)
+
+
+async def stored(handler: Handler, stream: UUID, version: int, position: int) -> Stored:
+    """An entry as it stands in the log."""
+    rows = await handler.store.rows(stream, after=version - 1, upto=version)
+    if not rows:
+        raise UnknownMember("no such entry")
+    return Stored(decode(rows[0].state), position, replayed=True)
+
+
+def _clash(kind: str, key: str) -> Refused:
+    if kind == "activity":
+        source, _, name = key.partition(SEPARATOR)
+        return ActivityDiffers(f"activity {name!r} of source {source!r} is recorded, with another body")
+    if kind == "member":
+        return MemberExists(f"{key!r} is a member already")
+    if kind in IDENTITIES:
+        return IdentityTaken("another member has this e-mail address or external id")
+    return KeyReused(f"the {kind} {key!r} was used for another request")

@@ -1,0 +1,204 @@
+"""What an entry moved: double-entry lines, derived from its events alone.
+
+Every movement is a pair of lines, from one account to another: so the lines of each event sum to zero. The
+accounts of a member, per currency:
+
+- `member`    what can be spent
+- `pending`   granted, not yet spendable
+- `reserve`   held for a redemption that is not confirmed yet
+- `debt`      what is owed, as a negative number: it sinks when no lot can pay, rises when an award repays it
+- `program`   the other side of awards, spending and claw-backs: the issuer
+- `breakage`  what expired
+
+A line has two times: `effective_at` in the world, and `recorded_at` when we learned of it. The balance as of
+T, known at K, is the sum of the member account's lines effective at or before T and recorded at or before K.
+"""
+
+from datetime import datetime
+from typing import Literal, assert_never
+
+import msgspec
+
+from domain.log import Entry
+from domain.member.events import (
+    ActivityRecorded,
+    ActivityReversed,
+    Draw,
+    LotActivated,
+    LotExpired,
+    MemberChanged,
+    MemberEnrolled,
+    MemberErased,
+    MemberStatusChanged,
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsRedeemed,
+    RuleFailed,
+    TierChanged,
+    TierRenewed,
+)
+from domain.program.events import ProgramCreated, RulebookPublished
+
+Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
+Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
+
+OWN_SOURCE = "guerdon"
+"""The source of activities that are the engine's own: enrolling."""
+
+
+class Movement(msgspec.Struct, frozen=True, gc=False):
+    """One line. `points` is signed, in smallest units.
+
+    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption or an adjustment.
+    It is None, as `rulebook` is, where time alone acted.
+    """
+
+    currency: str
+    account: Account
+    points: int
+    effective_at: datetime
+    recorded_at: datetime
+    kind: Kind
+    cause: str | None
+    lot: str | None
+    rule: str | None
+    rulebook: int | None
+
+
+def movements(entry: Entry) -> tuple[Movement, ...]:
+    """The lines of an entry, in the order of its events. Entries of other streams than members' have none."""
+    sheet = _Sheet(entry)
+    for number, event in enumerate(entry.events):
+        if number == entry.settled:
+            sheet.rulebook = entry.pins.rulebook or None
+        match event:
+            case ActivityRecorded():
+                sheet.earned_at = event.occurred_at
+                sheet.cause = cause_of(event)
+            case PointsEarned():
+                if event.points:
+                    sheet.grant("award", event, sheet.earned_at, event.points, event.rule)
+            case LotActivated():
+                sheet.move(event.currency, "pending", "member", event.points, event.at, "activation", event.lot)
+                sheet.move(event.currency, "member", "debt", event.repaid, event.at, "repayment", event.lot)
+            case LotExpired():
+                sheet.move(event.currency, "member", "breakage", event.points, event.at, "expiry", event.lot)
+            case PointsRedeemed():
+                sheet.cause = event.redemption
+                sheet.pay("spend", event, entry.recorded_at)
+            case PointsAdjusted():
+                sheet.cause = event.adjustment
+                if event.points > 0:
+                    sheet.grant("adjustment", event, entry.recorded_at, event.points, None)
+                else:
+                    sheet.pay("adjustment", event, entry.recorded_at)
+            case ActivityReversed():
+                sheet.cause = f"{event.source}/{event.return_id}"
+            case PointsClawedBack():
+                sheet.claw_back(event)
+            case (
+                MemberEnrolled()
+                | MemberChanged()
+                | MemberStatusChanged()
+                | MemberErased()
+                | RuleFailed()
+                | TierChanged()
+                | TierRenewed()
+                | ProgramCreated()
+                | RulebookPublished()
+            ):
+                pass
+            case _:
+                assert_never(event)
+    return tuple(sheet.lines)
+
+
+def cause_of(activity: ActivityRecorded) -> str:
+    """`source/id`. An enrolment's id is the client's id of the member, which erasure must be able to forget."""
+    return f"{activity.source}/{activity.type if activity.source == OWN_SOURCE else activity.id}"
+
+
+class _Sheet:
+    """Lines so far, and what they have in common."""
+
+    __slots__ = ("at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
+
+    def __init__(self, entry: Entry) -> None:
+        self.lines: list[Movement] = []
+        self.at = entry.at
+        self.earned_at = entry.at
+        self.recorded_at = entry.recorded_at
+        self.rulebook: int | None = None
+        self.cause: str | None = None
+
+    def grant(
+        self,
+        kind: Kind,
+        event: PointsEarned | PointsAdjusted,
+        earned_at: datetime,
+        points: int,
+        rule: str | None,
+    ) -> None:
+        """Points that came: to the member when they can be spent already, else to pending.
+
+        What is learned of late may have become spendable on the way: then both steps stand here, each at its
+        time.
+        """
+        available_at, lot = event.available_at, event.lot
+        if available_at is None or available_at > self.recorded_at:
+            self.move(event.currency, "program", "pending", points, earned_at, kind, lot, rule)
+            return
+        if available_at <= earned_at:
+            available_at = earned_at
+            self.move(event.currency, "program", "member", points, earned_at, kind, lot, rule)
+        else:
+            self.move(event.currency, "program", "pending", points, earned_at, kind, lot, rule)
+            self.move(event.currency, "pending", "member", points, available_at, "activation", lot, rule)
+        self.move(event.currency, "member", "debt", event.repaid, available_at, "repayment", lot, rule)
+
+    def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted, at: datetime) -> None:
+        """Points that went: from the lots that paid, and as debt what none could."""
+        self._draw(event.currency, "member", event.draws, at, kind, None)
+        self.move(event.currency, "debt", "program", event.debt, at, kind)
+
+    def claw_back(self, event: PointsClawedBack) -> None:
+        """Points taken back, effective when the return happened.
+
+        What is forgiven arises as debt and is written off at once, so that it can be added up.
+        """
+        currency, rule, at = event.currency, event.rule, self.at
+        self._draw(currency, "pending", event.from_pending, at, "claw_back", rule)
+        self._draw(currency, "member", event.from_lots, at, "claw_back", rule)
+        self._draw(currency, "member", event.from_other, at, "claw_back", rule)
+        owed = event.debt + event.written_off
+        self.move(currency, "debt", "program", owed, at, "claw_back", event.lot, rule)
+        self.move(currency, "program", "debt", event.written_off, at, "write_off", event.lot, rule)
+
+    def _draw(
+        self,
+        currency: str,
+        giver: Account,
+        draws: tuple[Draw, ...],
+        at: datetime,
+        kind: Kind,
+        rule: str | None,
+    ) -> None:
+        for draw in draws:
+            self.move(currency, giver, "program", draw.points, at, kind, draw.lot, rule)
+
+    def move(
+        self,
+        currency: str,
+        giver: Account,
+        taker: Account,
+        points: int,
+        at: datetime,
+        kind: Kind,
+        lot: str | None = None,
+        rule: str | None = None,
+    ) -> None:
+        if points:
+            rest = (at, self.recorded_at, kind, self.cause, lot, rule, self.rulebook)
+            self.lines.append(Movement(currency, giver, -points, *rest))
+            self.lines.append(Movement(currency, taker, points, *rest))

@@ -1,0 +1,58 @@
+"""How many points does each member have, as of the member's last entry?
+
+What time has done since (a lot that expired and was not swept) does not show here: balances_now knows it.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from application.follow import Placed, Projection, Rows, Table
+from projections.columns import Currency, Position, Program, RecordedAt, Stream, Version
+
+
+class Balance(msgspec.Struct, frozen=True, gc=False):
+    program: Program
+    stream: Stream
+    currency: Currency
+    available: Annotated[int, "Points that could be spent when the last entry was recorded."]
+    pending: Annotated[int, "Points granted that could not be spent yet."]
+    held: Annotated[int, "Points held for redemptions that were not confirmed yet."]
+    debt: Annotated[int, "Points owed; the next award repays them first."]
+    lifetime: Annotated[int, "All that rules ever granted, less what returns took back."]
+    version: Version
+    position: Position
+    recorded_at: RecordedAt
+
+
+def apply(rows: Rows, at: Placed) -> None:
+    """An entry carries the balances that resulted from it, of every currency the member ever had."""
+    if at.entry.after is None:
+        return
+    for currency, balance in at.entry.after.balances.items():
+        rows[(at.stream, currency)] = Balance(
+            at.program,
+            at.stream,
+            currency,
+            balance.available,
+            balance.pending,
+            balance.held,
+            balance.debt,
+            balance.lifetime,
+            at.entry.version,
+            at.position,
+            at.entry.recorded_at,
+        )
+
+
+BALANCES = Projection(
+    table=Table(
+        name="balances",
+        comment="Balances per member and currency, settled up to the member's last entry.",
+        row=Balance,
+        key=("stream", "currency"),
+        replaced=True,
+    ),
+    version=1,
+    apply=apply,
+)

@@ -1,0 +1,142 @@
+"""Which lots of points were opened, what is left in each, and how did it end?"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from application.follow import Key, Placed, Projection, Rows, Table
+from domain.member.events import (
+    ActivityRecorded,
+    Draw,
+    LotActivated,
+    LotExpired,
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsRedeemed,
+)
+from domain.member.movements import cause_of
+from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
+
+State = Literal["pending", "open", "spent", "expired", "returned"]
+
+
+class Lot(msgspec.Struct, frozen=True, gc=False):
+    program: Program
+    stream: Stream
+    lot: Annotated[str, "Id of the lot in its stream."]
+    currency: Currency
+    points: Annotated[int, "Points it was opened with, including what repaid debt at once."]
+    remaining: Annotated[int, "Points left in it, as of the last entry that touched it."]
+    state: Annotated[
+        State,
+        "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
+        "a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed waits to be swept.",
+    ]
+    occurred_at: Annotated[datetime, "When the points were earned, in the world."]
+    available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
+    expires_at: Annotated[datetime | None, "From when on they cannot be spent any more. Null: never expires."]
+    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment."]
+    rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand."]
+    rulebook: Rulebook
+    version: Version
+    position: Position
+    recorded_at: RecordedAt
+
+
+def reads(at: Placed) -> list[Key]:
+    keys: list[Key] = []
+    for event in at.entry.events:
+        match event:
+            case LotActivated() | LotExpired():
+                keys.append((at.stream, event.lot))
+            case PointsRedeemed() | PointsAdjusted():
+                keys += [(at.stream, draw.lot) for draw in event.draws]
+            case PointsClawedBack():
+                for draws in (event.from_pending, event.from_lots, event.from_other):
+                    keys += [(at.stream, draw.lot) for draw in draws]
+            case _:
+                pass
+    return keys
+
+
+def apply(rows: Rows, at: Placed) -> None:
+    """Version, position and time of a row are those of the entry that opened it."""
+    entry = at.entry
+    cause, earned_at = "", entry.at
+    for event in entry.events:
+        match event:
+            case ActivityRecorded():
+                cause, earned_at = cause_of(event), event.occurred_at
+            case PointsEarned():
+                if event.points:
+                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, earned_at, cause, event.rule)
+            case LotActivated():
+                key = (at.stream, event.lot)
+                rows[key] = replace(rows[key], state="open", available_at=event.at)
+                _draw(rows, at, (Draw(event.lot, event.repaid),), "spent")
+            case LotExpired():
+                _draw(rows, at, (Draw(event.lot, event.points),), "expired")
+            case PointsRedeemed():
+                _draw(rows, at, event.draws, "spent")
+            case PointsAdjusted():
+                if event.points > 0 and event.lot is not None:
+                    rows[(at.stream, event.lot)] = _opened(
+                        at, event, event.lot, entry.recorded_at, event.adjustment, None
+                    )
+                _draw(rows, at, event.draws, "spent")
+            case PointsClawedBack():
+                for draws in (event.from_pending, event.from_lots, event.from_other):
+                    _draw(rows, at, draws, "returned")
+            case _:
+                pass
+
+
+def _opened(
+    at: Placed, event: PointsEarned | PointsAdjusted, lot: str, earned_at: datetime, cause: str, rule: str | None
+) -> Lot:
+    remaining = event.points - event.repaid
+    spendable = event.available_at is not None and event.available_at <= at.entry.recorded_at
+    return Lot(
+        at.program,
+        at.stream,
+        lot,
+        event.currency,
+        event.points,
+        remaining,
+        "spent" if remaining == 0 else "open" if spendable else "pending",
+        earned_at,
+        event.available_at,
+        event.expires_at,
+        cause,
+        rule,
+        at.entry.pins.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
+
+
+def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...], ends_as: State) -> None:
+    for draw in draws:
+        row: Lot = rows[(at.stream, draw.lot)]
+        remaining = row.remaining - draw.points
+        # Parks this member's entries, not the program's: such an event could not have been decided.
+        assert remaining >= 0, f"lot {draw.lot} below zero"
+        rows[(at.stream, draw.lot)] = replace(row, remaining=remaining, state=row.state if remaining else ends_as)
+
+
+LOTS = Projection(
+    table=Table(
+        name="lots",
+        comment="Lots: points that came together and end together.",
+        row=Lot,
+        key=("stream", "lot"),
+        indexes=("(program, expires_at) WHERE remaining > 0",),
+    ),
+    version=1,
+    reads=reads,
+    apply=apply,
+)

@@ -1,0 +1,177 @@
+"""Worked cases D: returns, claw-back and debt. Ids are those of the collection of cases."""
+
+import pytest
+
+from domain.log import encoded
+from domain.member.events import LotActivated
+from tests.build import Stream, World, adjust, enrol, instant, multiply, per, points, purchase, rate, refund, rulebook
+from tests.spec import (
+    adjusted,
+    bought,
+    clawed_back,
+    corrected,
+    earned,
+    enrolled,
+    given,
+    lawful,
+    moved_to,
+    published,
+    redeemed,
+    returned,
+)
+
+
+def test_d1_a_return_takes_its_share_and_never_more_than_was_awarded() -> None:
+    given(rulebook(rate("0.05")), enrolled(), bought(200_00)).when(returned(100_00, id="r1")).then(
+        clawed_back(500)
+    ).balance(500).when(returned(100_00, id="r2")).then(clawed_back(500)).balance(0).when(
+        returned(100_00, id="r3")
+    ).then().balance(0)
+
+
+@pytest.mark.parametrize(
+    ("awarded", "paid", "parts", "taken"),
+    [
+        (100, 99_00, [33_00, 33_00, 33_00], [33, 34, 33]),
+        (1, 99_00, [33_00, 33_00, 33_00], [0, 1, 0]),
+        (5, 10_00, [1_00] * 10, [1, 0, 1, 0, 1, 0, 1, 0, 1, 0]),
+    ],
+)
+def test_d2_rounding_never_leaks(awarded: int, paid: int, parts: list[int], taken: list[int]) -> None:
+    outcome = given(rulebook(points(awarded)), enrolled()).when(bought(paid))
+    for number, (part, points_taken) in enumerate(zip(parts, taken, strict=True)):
+        outcome = outcome.when(returned(part, id=f"r{number}"))
+        outcome.then(*([clawed_back(points_taken)] if points_taken else []))
+    outcome.balance(0)
+
+
+def test_d3_returns_beyond_the_original_are_clamped() -> None:
+    given(rulebook(points(100)), enrolled(), bought(100_00)).when(returned(60_00, id="r1")).then(
+        clawed_back(60)
+    ).when(returned(60_00, id="r2")).then(clawed_back(40)).balance(0)
+
+
+def test_d3_over_return_may_be_refused_and_one_larger_than_the_original_always_is() -> None:
+    refusing = {"returns": {"over_return": "refuse"}}
+    given(rulebook(points(100), currency=refusing), enrolled(), bought(100_00), returned(60_00, id="r1")).when(
+        returned(60_00, id="r2")
+    ).refused("return-exceeds-activity")
+    given(rulebook(points(100)), enrolled(), bought(100_00)).when(returned(100_01)).refused("return-exceeds-activity")
+
+
+@pytest.mark.parametrize("later", [rulebook(per(100, 2)), rulebook()], ids=["doubled", "withdrawn"])
+def test_d5_a_return_is_judged_by_the_rule_that_granted(later: dict[str, object]) -> None:
+    given(rulebook(per(100, 1)), enrolled(), bought(50_00), published(later, "2026-01-05")).when(
+        returned(None)
+    ).then(clawed_back(50)).balance(0)
+
+
+@pytest.mark.parametrize(
+    ("recovery", "available", "debt", "written_off"),
+    [("only_pending", 20, 0, 100), ("within_balance", 0, 0, 80), ("unlimited", 0, 80, 0)],
+)
+def test_d6_recovery_of_spent_points_is_a_policy(recovery: str, available: int, debt: int, written_off: int) -> None:
+    book = rulebook(points(100), currency={"returns": {"recovery": recovery}})
+    given(book, enrolled(), bought(10_00), redeemed(80, "2026-01-03")).when(returned(None)).then(
+        clawed_back(100, debt=debt, written_off=written_off)
+    ).balance(available, debt=debt)
+
+
+def test_d8_debt_is_repaid_first_and_does_not_expire() -> None:
+    book = rulebook(points("activity.amount_minor"), currency={"expires": {"after": "P1M"}})
+    given(book, enrolled(), adjusted(-40, "2026-01-02", allow_negative=True)).when(
+        bought(60, at="2027-01-02")
+    ).then(earned(60, repaid=40)).balance(20).when(returned(None, at="2027-01-03")).balance(0, debt=40)
+
+
+def test_d8_pending_points_repay_when_they_become_available() -> None:
+    book = rulebook(points(60), currency={"available": {"after": "P7D"}})
+    given(book, enrolled(), adjusted(-40, "2026-01-02", allow_negative=True)).when(
+        bought(1_00, at="2026-01-03")
+    ).balance(0, pending=60, debt=40).balance(20, at="2026-01-10")
+
+
+def test_d9_an_adjustment_goes_below_zero_only_when_the_operator_says_so() -> None:
+    given(rulebook(), enrolled(), adjusted(50, "2026-01-02")).when(adjusted(-60, "2026-01-03", "b")).refused(
+        "not-enough-points"
+    ).when(adjusted(-60, "2026-01-03", "c", allow_negative=True)).then(corrected(-60, debt=10)).balance(0, debt=10)
+
+
+def test_d15_buying_and_returning_any_number_of_times_leaves_nothing() -> None:
+    world = World(
+        rulebook(
+            rate("0.07", cap=[{"points": 5_000, "period": "month"}]),
+            multiply("1.5"),
+            tiers={"levels": [{"id": "silver", "at": 600}]},
+        )
+    )
+    stream = Stream(world)
+    stream.do(enrol(), "2026-01-01")
+    for number in range(25):
+        stream.do(purchase(100_00, f"p{number}", "2026-01-02"), "2026-01-02")
+        stream.do(refund(stream, f"p{number}", None, "2026-01-03", f"r{number}"), "2026-01-03")
+    held = stream.entries[-1].after
+    assert held is not None
+    assert encoded(held.balances) == b'{"points":{"available":0,"pending":0,"held":0,"debt":0,"lifetime":0}}'
+    assert held.tiers == {"status": None}
+    assert all(total.ever == 0 for name, total in stream.member.totals.items() if not name.startswith("type:"))
+    lawful(stream)
+
+
+def test_a_step_that_is_no_longer_reached_is_taken_back_whole() -> None:
+    given(rulebook(per(1000, 10)), enrolled(), bought(25_00)).when(returned(6_00)).then(clawed_back(10)).balance(10)
+
+
+def test_a_minimum_that_is_no_longer_met_takes_all() -> None:
+    book = rulebook(points(100, when="activity.amount_minor >= 5000"))
+    given(book, enrolled(), bought(60_00)).when(returned(20_00)).then(clawed_back(100)).balance(0)
+
+
+def test_a_return_re_evaluates_on_the_member_of_that_moment_settled() -> None:
+    # The level had ended when the second purchase was decided, though nothing had written that down.
+    book = rulebook(
+        points("member.tiers.status.level == 'silver' ? activity.amount_minor : activity.amount_minor / 10"),
+        tiers={"window": "month", "levels": [{"id": "silver", "at": 100}]},
+    )
+    given(book, enrolled(), bought(10_00, "p1", "2026-01-02"), bought(10_00, "p2", "2026-06-01")).when(
+        returned(5_00, of="p2", at="2026-06-02")
+    ).then(clawed_back(50), moved_to(None)).balance(150)
+
+
+def test_a_multiplier_over_two_currencies_gives_back_of_each_what_it_granted() -> None:
+    book = rulebook(
+        per(1000, 10),
+        per(1000, 1, rule="gems", currency="gems"),
+        multiply("2"),
+        currencies={"gems": {}},
+    )
+    given(book, enrolled(), bought(100_00)).when(returned(50_00)).balance(100).balance(10, currency="gems").when(
+        returned(None, id="r2")
+    ).balance(0).balance(0, currency="gems")
+
+
+def test_an_earlier_adjustment_is_not_touched_by_a_return() -> None:
+    world = World(rulebook(points(10)))
+    stream = Stream(world)
+    stream.do(enrol(), "2026-01-01")
+    stream.do(adjust(5, expires_at=instant("2026-02-01")), "2026-01-01T13:00")
+    stream.do(purchase(1_00), "2026-01-02")
+    entry = stream.do(refund(stream, "p1", None, "2026-01-03"), "2026-01-03")
+    assert entry.after is not None and entry.after.balances["points"].available == 5
+    lawful(stream)
+
+
+def test_whose_points_repay_first_does_not_depend_on_how_often_a_sweeper_came_by() -> None:
+    # Both lots become available at one instant; entry 9 is older than entry 10, whatever their texts say.
+    world = World(rulebook(points("activity.amount_minor"), currency={"available": {"at": "2026-02-01T00:00:00Z"}}))
+    stream = Stream(world)
+    stream.do(enrol(), "2026-01-01")
+    stream.do(adjust(-40, allow_negative=True), "2026-01-01T13:00")
+    for _ in range(6):
+        stream.settle("2026-01-01T14:00")
+    stream.do(purchase(100, "p1"), "2026-01-02")
+    stream.do(purchase(100, "p2"), "2026-01-02")
+    assert [lot.entry for lot in stream.member.lots] == [9, 10]
+    entry = stream.settle("2026-02-02")
+    assert [event.repaid for event in entry.events if isinstance(event, LotActivated)] == [40, 0]
+    lawful(stream)

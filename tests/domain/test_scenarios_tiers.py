@@ -1,0 +1,85 @@
+"""Worked cases E: tiers. Ids are those of the collection of cases."""
+
+import pytest
+
+from tests.build import instant, points, rulebook
+from tests.spec import bought, enrolled, given, moved_to, published, redeemed, renewed, returned, swept
+
+EVERY_CENT = points("activity.amount_minor")
+LADDER = [{"id": "silver", "at": 100}, {"id": "gold", "at": 300}]
+
+
+def test_e2_spending_does_not_demote() -> None:
+    book = rulebook(EVERY_CENT, tiers={"levels": LADDER})
+    given(book, enrolled(), bought(100)).when(redeemed(100, "2026-01-03")).balance(0).tier("silver")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "level"),
+    [
+        (0, 6_000, "bronze"),
+        (0, 15_000, "silver"),
+        (0, 25_000, "gold"),
+        (4_000, 500, "bronze"),
+        (8_000, 3_000, "silver"),
+        (18_000, 3_000, "gold"),
+        (22_000, 5_000, "gold"),
+    ],
+)
+def test_e4_the_purchase_itself_counts_for_the_level(before: int, now: int, level: str) -> None:
+    levels = [{"id": "bronze", "at": 0}, {"id": "silver", "at": 10_000}, {"id": "gold", "at": 20_000}]
+    book = rulebook(tiers={"measure": "spend", "levels": levels})
+    history = [bought(before, "p0")] if before else []
+    given(book, enrolled(), *history).when(bought(now, "p1", "2026-01-03")).tier(level)
+
+
+def test_e13_validity_ends_with_the_last_instant_of_the_local_day() -> None:
+    book = rulebook(EVERY_CENT, tiers={"window": "calendar_year", "levels": LADDER})
+    given(book, enrolled(), bought(150, at="2026-05-01"), zone="Europe/Berlin").when(
+        bought(1, "p2", "2026-05-02")
+    ).tier("silver", at="2026-12-31T23:59:59.999999+01:00").when(swept("2027-01-01T00:00+01:00")).then(
+        renewed("silver", evidence=151, at=instant("2027-01-01T00:00+01:00"))
+    )
+
+
+def test_a_member_idle_for_three_years_gets_each_review_under_the_rules_of_its_time() -> None:
+    book = rulebook(EVERY_CENT, tiers={"window": "calendar_year", "downgrade": "one_step", "levels": LADDER})
+    kinder = rulebook(EVERY_CENT, tiers={"window": "calendar_year", "downgrade": "none", "levels": LADDER})
+    given(book, enrolled(), bought(300, at="2026-05-01"), published(kinder, "2028-06-01")).when(
+        swept("2030-01-01T00:00")
+    ).then(
+        renewed("gold", evidence=300, rulebook=1),
+        moved_to("silver", evidence=0, rulebook=1),
+        renewed("silver", evidence=0, rulebook=2),
+        renewed("silver", evidence=0, rulebook=2),
+    )
+
+
+def test_a_return_gives_qualifying_points_back_and_the_level_with_them() -> None:
+    book = rulebook(EVERY_CENT, tiers={"levels": LADDER})
+    given(book, enrolled(), bought(120, "p1", "2026-01-02")).when(returned(100)).tier(None).balance(20)
+
+
+def test_levels_reached_before_the_returned_purchase_stay() -> None:
+    book = rulebook(EVERY_CENT, tiers={"levels": LADDER})
+    given(book, enrolled(), bought(100, "p1", "2026-01-02"), bought(250, "p2", "2026-01-05")).when(
+        returned(None, of="p2")
+    ).tier("silver")
+
+
+def test_a_late_activity_raises_from_its_own_time() -> None:
+    book = rulebook(
+        EVERY_CENT,
+        points(7, rule="vip", when="member.tiers.status.level == 'silver'"),
+        tiers={"levels": LADDER},
+    )
+    given(book, enrolled(), bought(60, "p1", "2026-02-01"), bought(60, "late", "2026-01-15", learned="2026-03-01")).when(
+        bought(1, "between", "2026-01-20", learned="2026-03-02")
+    ).balance(60 + 60 + 1 + 7)
+
+
+def test_a_level_counts_a_window_of_days_by_its_short_name() -> None:
+    book = rulebook(EVERY_CENT, tiers={"window": "last_30d", "levels": LADDER})
+    given(book, enrolled()).when(bought(150, at="2026-01-02")).tier("silver").tier("silver", at="2026-01-31").tier(
+        None, at="2026-03-05"
+    )

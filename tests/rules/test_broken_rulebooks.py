@@ -1,0 +1,229 @@
+"""Every way to get a rulebook wrong is found, by code and place, with line and column where an expression stands."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from domain.rules.check import check
+from domain.rules.rulebook import read
+from infrastructure.zones import SystemZones
+
+Json = Any
+Place = tuple[str, str, int | None, int | None]
+"""Code, JSON pointer, line and column."""
+
+GOOD: Json = {
+    "currencies": {"points": {}},
+    "activities": {
+        "purchase": {
+            "data": {
+                "type": "object",
+                "properties": {
+                    "amount_minor": {"type": "integer"},
+                    "note": {"type": "string"},
+                    "email": {"type": "string"},
+                },
+            },
+            "personal": ["/email"],
+            "measures": {"spend": "activity.amount_minor"},
+        }
+    },
+    "rules": [
+        {
+            "id": "base",
+            "on": "purchase",
+            "when": "activity.amount_minor > 0",
+            "award": {
+                "currency": "points",
+                "per": {"amount": "activity.amount_minor", "step": 100, "points": 1},
+            },
+        }
+    ],
+    "tiers": {"status": {"levels": [{"id": "silver", "at": 100}]}},
+}
+
+# What is put where (`-` appends), and what is found.
+BROKEN: list[tuple[str, Json, list[Place]]] = [
+    ("/rulez", [], [("shape", "", None, None)]),
+    ("/rules/0/phase", "late", [("shape", "/rules/0/phase", None, None)]),
+    ("/rules/0/award/per/step", "10", [("shape", "/rules/0/award/per/step", None, None)]),
+    ("/time_zone", "Mars/Olympus", [("unknown-zone", "/time_zone", None, None)]),
+    ("/day_starts", "25:00", [("bad-time", "/day_starts", None, None)]),
+    ("/late/max_age", "30 days", [("bad-period", "/late/max_age", None, None)]),
+    ("/late/mode", "restate", [("not-supported-yet", "/late/mode", None, None)]),
+    ("/currencies/points/scale", 12, [("out-of-range", "/currencies/points/scale", None, None)]),
+    ("/currencies/points/expires", "P12M", [("bad-policy", "/currencies/points/expires", None, None)]),
+    (
+        "/currencies/points/expires",
+        {"after": "P12M", "at": "2027-01-01T00:00:00Z"},
+        [("missing", "/currencies/points/expires", None, None)],
+    ),
+    (
+        "/currencies/points/expires",
+        {"after": "P12M", "round_up": "02-30"},
+        [("bad-policy", "/currencies/points/expires/round_up", None, None)],
+    ),
+    ("/currencies/points/value", {"per_point": "-1"}, [("bad-rate", "/currencies/points/value/per_point", None, None)]),
+    (
+        "/currencies/points/value",
+        {"per_point": "0"},
+        [("out-of-range", "/currencies/points/value/per_point", None, None)],
+    ),
+    ("/currencies/points/available", "on_action", [("not-supported-yet", "/currencies/points/available", None, None)]),
+    (
+        "/currencies/po ints",
+        {},
+        [("bad-id", "/currencies/po ints", None, None), ("ambiguous", "/tiers/status/measure", None, None)],
+    ),
+    (
+        "/activities/purchase/data/properties/amount_minor/type",
+        "number",
+        [("schema", "/activities/purchase/data/properties/amount_minor/type", None, None)],
+    ),
+    ("/activities/purchase/personal", ["email"], [("bad-pointer", "/activities/purchase/personal/0", None, None)]),
+    (
+        "/activities/purchase/measures/spend",
+        "activity.amount",
+        [("expression", "/activities/purchase/measures/spend", 1, 10)],
+    ),
+    (
+        "/activities/purchase/measures/spend",
+        "activity.note",
+        [("expression", "/activities/purchase/measures/spend", 1, 1)],
+    ),
+    (
+        "/activities/redeem",
+        {"role": "spends", "currency": "miles"},
+        [
+            ("unknown-currency", "/activities/redeem/currency", None, None),
+            ("missing", "/activities/redeem/points", None, None),
+        ],
+    ),
+    (
+        "/activities/refund",
+        {"role": "reverses", "of": "sale", "original": "activity.x"},
+        [
+            ("unknown-activity-type", "/activities/refund/of", None, None),
+            ("expression", "/activities/refund/original", 1, 10),
+        ],
+    ),
+    ("/rules/0/on", "sale", [("unknown-activity-type", "/rules/0/on", None, None)]),
+    ("/rules/0/when", "activity.amount_minor >", [("expression", "/rules/0/when", 1, 24)]),
+    ("/rules/0/when", "activity.amount_minor > 0 &&\n  activity.amount > 3", [("expression", "/rules/0/when", 2, 12)]),
+    ("/rules/0/when", "activity.amount_minor", [("expression", "/rules/0/when", 1, 1)]),
+    ("/rules/0/when", "activity.email == 'a'", [("expression", "/rules/0/when", 1, 10)]),
+    ("/rules/0/when", "member.email == 'a'", [("expression", "/rules/0/when", 1, 8)]),
+    ("/rules/0/when", "activity.note > 5", [("expression", "/rules/0/when", 1, 15)]),
+    (
+        "/rules/0/when",
+        "timestamp(now()) > 5",
+        [("expression", "/rules/0/when", 1, 11), ("expression", "/rules/0/when", 1, 18)],
+    ),
+    ("/rules/0/when", "activity.amount_minor * 0.5 > 1.0", [("expression", "/rules/0/when", 1, 23)]),
+    (
+        "/rules/0/when",
+        "member.tiers.status.level == 'gold' || member.tiers.vip.level == 'x'",
+        [("expression", "/rules/0/when", 1, 53)],
+    ),
+    ("/rules/0/when", "member.counters.visits.ever > 1", [("expression", "/rules/0/when", 1, 17)]),
+    ("/rules/0/when", "history.count('sale', 'P30D') > 1", [("expression", "/rules/0/when", 1, 15)]),
+    ("/rules/0/when", "history.count('purchase', 'P3') > 1", [("expression", "/rules/0/when", 1, 27)]),
+    ("/rules/0/award/currency", "miles", [("unknown-currency", "/rules/0/award/currency", None, None)]),
+    ("/rules/0/award/points", 5, [("missing", "/rules/0/award", None, None)]),
+    ("/rules/0/award/per/step", 0, [("out-of-range", "/rules/0/award/per", None, None)]),
+    ("/rules/0/by", "2", [("misplaced", "/rules/0/by", None, None)]),
+    ("/rules/0/starts", "2027-01-01", [("bad-time", "/rules/0/starts", None, None)]),
+    ("/rules/0/cap", [{"period": "month"}], [("missing", "/rules/0/cap/0", None, None)]),
+    ("/rules/0/cap", [{"points": 5, "period": "fortnight"}], [("bad-window", "/rules/0/cap/0/period", None, None)]),
+    ("/rules/0/group", "g1", [("not-supported-yet", "/rules/0/group", None, None)]),
+    (
+        "/rules/-",
+        {"id": "base", "on": "purchase", "award": {"currency": "points", "points": 1}},
+        [("duplicate-id", "/rules/1/id", None, None)],
+    ),
+    ("/rules/-", {"id": "double", "on": "purchase", "phase": "multiply"}, [("missing", "/rules/1/by", None, None)]),
+    (
+        "/rules/-",
+        {"id": "half", "on": "purchase", "phase": "multiply", "by": "0.5"},
+        [("out-of-range", "/rules/1/by", None, None)],
+    ),
+    ("/rules/-", {"id": "none", "on": "purchase"}, [("missing", "/rules/1/award", None, None)]),
+    (
+        "/rules/-",
+        {"id": "r", "on": "purchase", "award": {"currency": "points", "rate": "5%"}},
+        [("bad-rate", "/rules/1/award/rate", None, None)],
+    ),
+    ("/tiers/status/measure", "visits", [("unknown-measure", "/tiers/status/measure", None, None)]),
+    ("/tiers/status/window", "fortnight", [("bad-window", "/tiers/status/window", None, None)]),
+    ("/tiers/status/levels", [], [("missing", "/tiers/status/levels", None, None)]),
+    ("/tiers/status/levels/-", {"id": "gold", "at": 100}, [("duplicate-id", "/tiers/status/levels", None, None)]),
+    ("/tiers/status/validity", "end_of_period", [("bad-window", "/tiers/status/validity", None, None)]),
+    ("/currencies/miles", {}, [("ambiguous", "/tiers/status/measure", None, None)]),
+    ("/offers", {"o": {}}, [("not-supported-yet", "/offers", None, None)]),
+]
+
+
+@pytest.mark.parametrize(("at", "value", "expected"), BROKEN, ids=[f"{at}={value}"[:60] for at, value, _ in BROKEN])
+def test_what_is_wrong_is_found_where_it_stands(at: str, value: Json, expected: list[Place]) -> None:
+    checked = check(_with(at, value), known_zone=SystemZones().known)
+    assert [(found.code, found.at, found.line, found.column) for found in checked.findings] == expected
+    assert not checked.ok
+
+
+def test_a_good_rulebook_has_no_findings() -> None:
+    checked = check(GOOD, known_zone=SystemZones().known)
+    assert checked.findings == ()
+    assert sorted(checked.trees) == [
+        "/activities/purchase/measures/spend",
+        "/rules/0/award/per/amount",
+        "/rules/0/when",
+    ]
+
+
+def test_an_expression_is_shown_with_a_caret_under_the_mistake() -> None:
+    (found,) = check(_with("/rules/0/when", "activity.amount_minor > 0 &&\n  activity.amount > 3")).findings
+    assert found.text == "  activity.amount > 3\n           ^"
+    assert found.message == "there is no field 'amount'; did you mean 'amount_minor'?"
+    assert found.rule == "base"
+
+
+@pytest.mark.parametrize("document", [None, [], "rules", 3, {"rules": {}}, {"rules": [[]]}, {"currencies": None}])
+def test_whatever_is_sent_check_answers_with_findings(document: Json) -> None:
+    checked = check(document)
+    assert [found.code for found in checked.findings] == ["shape"]
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "expected"),
+    [
+        ("/currencies", {"coins": {}}, ("error", "currency-removed", "/currencies/points")),
+        ("/currencies/points/scale", 2, ("error", "scale-changed", "/currencies/points/scale")),
+        (
+            "/activities/purchase/measures/spend",
+            "activity.amount_minor * 2",
+            ("error", "measure-changed", "/activities/purchase/measures/spend"),
+        ),
+        (
+            "/activities/purchase/measures/visits",
+            "1",
+            ("warning", "new-measure", "/activities/purchase/measures/visits"),
+        ),
+    ],
+)
+def test_what_members_have_history_in_does_not_change(at: str, value: Json, expected: tuple[str, str, str]) -> None:
+    found = check(_with(at, value), before=read(GOOD)).findings
+    assert expected in [(one.severity, one.code, one.at) for one in found]
+
+
+def _with(at: str, value: Json) -> Json:
+    document = copy.deepcopy(GOOD)
+    part = document
+    *way, last = at.split("/")[1:]
+    for step in way:
+        part = part[int(step)] if isinstance(part, list) else part.setdefault(step, {})
+    if last == "-":
+        part.append(value)
+    else:
+        part[last] = value
+    return document
