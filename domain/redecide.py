@@ -53,6 +53,7 @@ def _original(entry: Entry, before: Member) -> Original:
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,
+        timeline=entry.pins.timeline,
         rulebook=entry.pins.rulebook,
         command=entry.input,
         day=recorded.day,

@@ -28,18 +28,20 @@ class Activity(msgspec.Struct, frozen=True, gc=False):
 def apply(rows: Rows, at: Placed) -> None:
     for event in at.entry.events:
         if isinstance(event, ActivityRecorded):
-            rows[(at.stream, at.entry.version)] = Activity(
-                at.program,
-                at.stream,
-                at.entry.version,
-                event.source,
-                event.id if event.source != OWN_SOURCE else None,
-                event.type,
-                event.occurred_at,
-                at.entry.recorded_at,
-                date.fromordinal(event.day),
-                at.entry.pins.rulebook,
-                at.position,
+            rows.add(
+                Activity(
+                    at.program,
+                    at.stream,
+                    at.entry.version,
+                    event.source,
+                    event.id if event.source != OWN_SOURCE else None,
+                    event.type,
+                    event.occurred_at,
+                    at.entry.recorded_at,
+                    date.fromordinal(event.day),
+                    at.entry.pins.rulebook,
+                    at.position,
+                )
             )
 
 

@@ -37,24 +37,26 @@ def apply(rows: Rows, at: Placed) -> None:
     for event in entry.events:
         if isinstance(event, PointsEarned):
             number += 1
-            rows[(at.stream, entry.version, number)] = Award(
-                at.program,
-                at.stream,
-                entry.version,
-                number,
-                event.rule,
-                entry.pins.rulebook,
-                event.currency,
-                event.wanted,
-                event.points,
-                event.repaid,
-                limit(event.limited_by) if event.limited_by is not None else None,
-                event.lot if event.points else None,
-                kind,
-                occurred_at,
-                entry.recorded_at,
-                date.fromordinal(event.day),
-                at.position,
+            rows.add(
+                Award(
+                    at.program,
+                    at.stream,
+                    entry.version,
+                    number,
+                    event.rule,
+                    entry.pins.rulebook,
+                    event.currency,
+                    event.wanted,
+                    event.points,
+                    event.repaid,
+                    limit(event.limited_by) if event.limited_by is not None else None,
+                    event.lot if event.points else None,
+                    kind,
+                    occurred_at,
+                    entry.recorded_at,
+                    date.fromordinal(event.day),
+                    at.position,
+                )
             )
         elif isinstance(event, ActivityRecorded):
             kind, occurred_at = event.type, event.occurred_at

@@ -34,22 +34,24 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 def apply(rows: Rows, at: Placed) -> None:
     version = at.entry.version
     for number, moved in enumerate(movements(at.entry), 1):
-        rows[(at.stream, version, number)] = Line(
-            at.program,
-            at.stream,
-            version,
-            number,
-            moved.currency,
-            moved.account,
-            moved.points,
-            moved.effective_at,
-            moved.recorded_at,
-            moved.kind,
-            moved.cause,
-            moved.lot,
-            moved.rule,
-            moved.rulebook,
-            at.position,
+        rows.add(
+            Line(
+                at.program,
+                at.stream,
+                version,
+                number,
+                moved.currency,
+                moved.account,
+                moved.points,
+                moved.effective_at,
+                moved.recorded_at,
+                moved.kind,
+                moved.cause,
+                moved.lot,
+                moved.rule,
+                moved.rulebook,
+                at.position,
+            )
         )
 
 

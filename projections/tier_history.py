@@ -32,21 +32,23 @@ def apply(rows: Rows, at: Placed) -> None:
     for event in at.entry.events:
         if isinstance(event, TierChanged | TierRenewed):
             number += 1
-            rows[(at.stream, at.version, number)] = TierChange(
-                program=at.program,
-                stream=at.stream,
-                version=at.version,
-                number=number,
-                tier_set=event.set,
-                from_level=event.from_ if isinstance(event, TierChanged) else event.level,
-                to_level=event.to if isinstance(event, TierChanged) else event.level,
-                reason=event.reason if isinstance(event, TierChanged) else "renewed",
-                evidence=event.evidence,
-                at=event.at,
-                valid_until=event.valid_until,
-                rulebook=event.rulebook,
-                recorded_at=at.recorded_at,
-                position=at.position,
+            rows.add(
+                TierChange(
+                    program=at.program,
+                    stream=at.stream,
+                    version=at.version,
+                    number=number,
+                    tier_set=event.set,
+                    from_level=event.from_ if isinstance(event, TierChanged) else event.level,
+                    to_level=event.to if isinstance(event, TierChanged) else event.level,
+                    reason=event.reason if isinstance(event, TierChanged) else "renewed",
+                    evidence=event.evidence,
+                    at=event.at,
+                    valid_until=event.valid_until,
+                    rulebook=event.rulebook,
+                    recorded_at=at.recorded_at,
+                    position=at.position,
+                )
             )
 
 

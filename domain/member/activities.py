@@ -1,6 +1,6 @@
 """An activity: count it, run the rules, open lots, move tiers."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from domain.calendar import parse_period
 from domain.errors import FromTheFuture, MemberSuspended, NotEligible, TooOld, UnknownActivityType
 from domain.member.commands import RecordActivity
-from domain.member.counters import in_days, require
+from domain.member.counters import days_of, in_days, require
 from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed, TierChanged
 from domain.member.reading import Reading
@@ -41,7 +41,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     book = rulebook_for(draft, command)
     declared = book.activity(command.type)
     assert declared is not None
-    _acceptable(draft, command, book.document.late, book)
+    _acceptable(draft, command, book)
     if declared.role == "spends":
         draft.at = draft.now
     draft.rulebook = book.number
@@ -127,57 +127,67 @@ def move_tiers(
 ) -> None:
     """Raise the member to what its counters reach.
 
-    `down_since` (a local day) also lowers levels reached on or after that day, for returns.
+    A level counts from `at`, or, when a late activity reaches it only with what came after it, from the local day
+    on which it was reached. `down_since` (a local day) also lowers levels reached on or after that day, for returns.
     """
-    names = sorted(book.document.currencies)
-    for name, tiers in sorted(book.document.tiers.items()):
+    today = max(day, draft.local_day(book, zone, draft.now))
+    for name in sorted(book.document.tiers):
         standing = draft.member.tiers.get(name)
-        level = standing.level if standing else None
-        offsets = draft.circumstances.offsets
-        # Counted up to today, not only up to the activity's day: a late activity joins what came after it.
-        today = max(day, draft.local_day(book, zone, draft.now))
-        since = draft.local_day(book, zone, standing.since) if standing and standing.since else day
-        counter = counter_of(tiers, names)
-        evidence = in_days(draft.member, counter, *window(tiers, today))
-        target = reached(tiers, evidence)
-        if target != level and today != day and rank(tiers, target) <= rank(tiers, level):
-            evidence_then = in_days(draft.member, counter, *window(tiers, day))
-            if rank(tiers, reached(tiers, evidence_then)) > rank(tiers, target):
-                target, evidence = reached(tiers, evidence_then), evidence_then
-        up = rank(tiers, target) > rank(tiers, level)
-        down = (
-            down_since is not None
-            and since >= down_since
-            and level is not None
-            and rank(tiers, target) < rank(tiers, level)
-        )
-        if up or down:
-            until = valid_until(tiers, at, zone, offsets) if target is not None else None
-            if up and until is not None and until <= draft.now:
-                continue
-            draft.record(
-                TierChanged(
-                    set=name,
-                    from_=level,
-                    to=target,
-                    reason=reason,
-                    evidence=evidence,
-                    at=at,
-                    rulebook=book.number,
-                    valid_until=until,
-                )
-            )
+        since = standing.since if standing else None
+        looks = [(at, day, 1), *((instant, later, 1) for instant, later in _later_days(draft, book, name, day, today, zone))]
+        if down_since is not None and since is not None and draft.local_day(book, zone, since) >= down_since:
+            looks.append((at, today, -1))
+        for instant, last, direction in looks:
+            moved = _tier_at(draft, book, name, instant, last, zone, reason)
+            tiers = book.document.tiers[name]
+            higher = rank(tiers, moved.to) - rank(tiers, moved.from_)
+            over = moved.valid_until is not None and moved.valid_until <= draft.now
+            if higher * direction > 0 and not over:
+                draft.record(moved)
 
 
-def _acceptable(draft: Draft, command: RecordActivity, late: Late, book: CompiledRulebook) -> None:
-    member = draft.member
+def _later_days(
+    draft: Draft, book: CompiledRulebook, name: str, day: int, today: int, zone: str
+) -> list[tuple[datetime, int]]:
+    """The local days after `day` on which a tier's counter moved, each with the instant at which it begins."""
+    counter = counter_of(book.document.tiers[name], sorted(book.document.currencies))
+    return [
+        (draft.circumstances.offsets.instant(zone, datetime.combine(date.fromordinal(later), time())), later)
+        for later in days_of(draft.member, counter, day + 1, today)
+    ]
+
+
+def _tier_at(
+    draft: Draft,
+    book: CompiledRulebook,
+    name: str,
+    instant: datetime,
+    day: int,
+    zone: str,
+    reason: str,
+) -> TierChanged:
+    """The move that the counter calls for, looked at on the local day `day`; perhaps to the same level."""
+    tiers, standing = book.document.tiers[name], draft.member.tiers.get(name)
+    counter = counter_of(tiers, sorted(book.document.currencies))
+    evidence = in_days(draft.member, counter, *window(tiers, day))
+    target = reached(tiers, evidence)
+    return TierChanged(
+        set=name,
+        from_=standing.level if standing else None,
+        to=target,
+        reason=reason,
+        evidence=evidence,
+        at=instant,
+        rulebook=book.number,
+        valid_until=valid_until(tiers, instant, zone, draft.circumstances.offsets) if target else None,
+    )
+
+
+def _acceptable(draft: Draft, command: RecordActivity, book: CompiledRulebook) -> None:
+    member, late = draft.member, book.document.late
     if member.status != "active":
         raise MemberSuspended(f"the member is {member.status}: activities are refused")
-    if command.occurred_at > draft.now + _duration(late.future_skew):
-        raise FromTheFuture(
-            f"occurred_at lies after the program's clock, {draft.now.isoformat()}",
-            errors=[("/occurred_at", f"at most {late.future_skew} ahead")],
-        )
+    not_ahead(draft, command.occurred_at, late)
     if late.max_age is not None and command.occurred_at < draft.now - _duration(late.max_age):
         raise TooOld(
             f"older than {late.max_age}",
@@ -189,6 +199,15 @@ def _acceptable(draft: Draft, command: RecordActivity, late: Late, book: Compile
         and command.occurred_at < member.enrolled_at
     ):
         raise NotEligible("the activity lies before the member's enrolment", reasons=["before-enrolment"])
+
+
+def not_ahead(draft: Draft, occurred_at: datetime, late: Late) -> None:
+    """Raises FromTheFuture for what lies further ahead of the program's clock than clocks differ."""
+    if occurred_at > draft.now + _duration(late.future_skew):
+        raise FromTheFuture(
+            f"occurred_at lies after the program's clock, {draft.now.isoformat()}",
+            errors=[("/occurred_at", f"at most {late.future_skew} ahead")],
+        )
 
 
 def _duration(text: str) -> timedelta:

@@ -47,6 +47,12 @@ def distinct_days(member: Member, name: str, window: str, day: int) -> int:
     return len(_days(member, name, first, day))
 
 
+def days_of(member: Member, name: str, first: int, last: int) -> list[int]:
+    """The local days first..last, both included, on which the counter moved, in order."""
+    require(member, first)
+    return sorted(day for day, _ in _days(member, name, first, last))
+
+
 def require(member: Member, day: int) -> None:
     """Raises ColdHistoryNeeded when the days from `day` on are not all here."""
     if member.since and month_of(max(day, 1)) < member.since:

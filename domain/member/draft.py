@@ -18,6 +18,7 @@ class Original(msgspec.Struct, frozen=True):
 
     version: int
     recorded_at: datetime
+    timeline: int
     rulebook: int
     command: RecordActivity
     day: int

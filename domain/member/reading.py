@@ -128,9 +128,9 @@ def level_at(member: Member, tier_set: str, at: datetime) -> str | None:
     standing = member.tiers.get(tier_set)
     level = None
     for since, reached in standing.path if standing else ():
-        if since > at:
-            break
-        level = reached
+        # A late activity may have put an earlier instant after a later one: the last word that applies counts.
+        if since <= at:
+            level = reached
     return level
 
 

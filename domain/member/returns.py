@@ -8,11 +8,12 @@ import msgspec
 
 from domain.calendar import month_of
 from domain.errors import InvalidPayload, ReturnExceedsActivity
-from domain.member.activities import evaluate, measure, move_tiers
+from domain.member.activities import evaluate, move_tiers, not_ahead
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
-from domain.member.draft import Circumstances, Draft, HistoryNeeded, Original
+from domain.member.draft import Draft, HistoryNeeded, Original
 from domain.member.events import ActivityReversed, Draw, PointsClawedBack, PointsEarned
+from domain.member.settle import settle
 from domain.member.state import Lot, Reversed
 from domain.member.wallet import draw, spendable
 from domain.numbers import share
@@ -28,6 +29,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     original = history.original(command.original)
     book = draft.circumstances.timeline.version(original.rulebook)
     draft.rulebook = book.number
+    not_ahead(draft, command.occurred_at, book.document.late)
     require(draft.member, original.day)
     so_far = _so_far(draft, original)
     base = amount_of(original.command)
@@ -105,14 +107,16 @@ def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: in
     data = dict(original.command.data)
     data["amount_minor"] = data["amount_minor"] - returned
     command = msgspec.structs.replace(original.command, data=data)
-    then = msgspec.structs.replace(draft.circumstances, recorded_at=original.recorded_at)
-    evaluated = evaluate(_look_back(original, then), original.before, book, command)
-    measures, _ = measure(book, command.type, evaluated.reading)
-    return _Kept({(award.rule, award.currency): award.granted for award in evaluated.earned.awards}, measures)
-
-
-def _look_back(original: Original, then: Circumstances) -> Draft:
-    return Draft(original.before, then, original.command.occurred_at)
+    then = msgspec.structs.replace(
+        draft.circumstances,
+        recorded_at=original.recorded_at,
+        timeline=draft.circumstances.timeline.cut(original.timeline),
+    )
+    look_back = Draft(original.before, then, original.command.occurred_at)
+    settle(look_back)
+    evaluated = evaluate(look_back, look_back.member, book, command)
+    granted = {(award.rule, award.currency): award.granted for award in evaluated.earned.awards}
+    return _Kept(granted, evaluated.measures)
 
 
 def _measures_back(original: Original, so_far: Reversed, kept: _Kept | None) -> dict[str, int]:

@@ -1,0 +1,105 @@
+"""Stored rows for audits, in one snapshot, streamed in order of stream.
+
+A synchronous reader with a connection of its own, opened in whatever process the audit's task runs in. It reads
+what is there, however it was put there: a value that PostgreSQL holds but Python does not is given as one that
+no entry has.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.adapt import Buffer
+from psycopg.types.datetime import TimestamptzBinaryLoader
+
+from application.audit import Claimed, Connect, Head, RowReader
+from domain.log import Row
+from infrastructure.database import connect
+
+_ROW = """SELECT program, kind, originator_id, originator_version, notification_id, recorded_at,
+                 coalesce(topic, ''), coalesce(state, ''), digest, seal FROM stored_events"""
+_IN_RANGE = "BETWEEN %(first)s AND %(last)s"
+# A stream belongs to a program when any of its rows, or its state row, says so: a changed column must not hide it.
+_OF_PROGRAM = """(SELECT originator_id FROM stored_events WHERE program = %(program)s
+                  UNION SELECT stream FROM state_rows WHERE program = %(program)s)"""
+_PAGE = 2000
+
+
+class PostgresRowReader:
+    """The `RowReader` port over one connection in one transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def total(self, program: str | None) -> int:
+        query = "SELECT count(*) FROM stored_events WHERE %(program)s::text IS NULL OR program = %(program)s"
+        ((count,),) = self._connection.execute(query, {"program": program}).fetchall()
+        return int(count)
+
+    def stream(self, stream: UUID) -> Sequence[Row]:
+        return list(self._pages(f"{_ROW} WHERE originator_id = %(first)s ORDER BY originator_version", Row, first=stream))
+
+    def rows(self, program: str | None, first: UUID, last: UUID) -> Iterator[Row]:
+        return self._pages(
+            f"{_ROW} WHERE originator_id {_IN_RANGE} {_of(program, 'originator_id')}"
+            " ORDER BY originator_id, originator_version",
+            Row, program=program, first=first, last=last,
+        )  # fmt: skip
+
+    def heads(self, program: str | None, first: UUID, last: UUID) -> Iterator[Head]:
+        return self._pages(
+            "SELECT stream, program, kind, version, position, recorded_at, digest, shape, hot FROM state_rows"
+            f" WHERE stream {_IN_RANGE} {_of(program, 'stream')} ORDER BY stream",
+            Head, program=program, first=first, last=last,
+        )  # fmt: skip
+
+    def claims(self, program: str | None, first: UUID, last: UUID) -> Iterator[Claimed]:
+        return self._pages(
+            "SELECT stream, program, kind, key, version, position, hash FROM claims"
+            f" WHERE stream {_IN_RANGE} {_of(program, 'stream', 'OR program = %(program)s')} ORDER BY stream",
+            Claimed, program=program, first=first, last=last,
+        )  # fmt: skip
+
+    def takes(self, program: str | None) -> dict[tuple[str, str, str], int]:
+        query = "SELECT program, kind, key, used FROM takes WHERE %(program)s::text IS NULL OR program = %(program)s"
+        return {(row[0], row[1], row[2]): row[3] for row in self._connection.execute(query, {"program": program})}
+
+    def _pages(self, query: str, shape: Any, **params: Any) -> Iterator[Any]:
+        """Rows from a cursor on the server, so that no more than a page of them is here."""
+        with self._connection.cursor(name=f"audit_{uuid4().hex}") as cursor:
+            cursor.itersize = _PAGE
+            cursor.execute(query, params, binary=True)
+            for row in cursor:
+                yield shape(*row)
+
+
+def _of(program: str | None, column: str, more: str = "") -> str:
+    return f"AND ({column} IN {_OF_PROGRAM} {more})" if program is not None else ""
+
+
+class _AnyTimestamp(TimestamptzBinaryLoader):
+    """Timestamps, where PostgreSQL's calendar is longer than Python's."""
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return datetime.max.replace(tzinfo=UTC)
+
+
+@contextmanager
+def open_reader(dsn: str) -> Iterator[RowReader]:
+    """A reader whose every answer is of one moment."""
+    with connect(dsn) as connection:
+        connection.adapters.register_loader("timestamptz", _AnyTimestamp)
+        connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield PostgresRowReader(connection)
+
+
+def readers(dsn: str) -> Connect:
+    """How the tasks of an audit open their readers."""
+    return partial(open_reader, dsn)
