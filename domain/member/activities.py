@@ -134,7 +134,8 @@ def move_tiers(
     for name in sorted(book.document.tiers):
         standing = draft.member.tiers.get(name)
         since = standing.since if standing else None
-        looks = [(at, day, 1), *((instant, later, 1) for instant, later in _later_days(draft, book, name, day, today, zone))]
+        looks = [(at, day, 1)]
+        looks += [(instant, later, 1) for instant, later in _later_days(draft, book, name, day, today, zone)]
         if down_since is not None and since is not None and draft.local_day(book, zone, since) >= down_since:
             looks.append((at, today, -1))
         for instant, last, direction in looks:

@@ -73,11 +73,9 @@ def test_a_level_that_a_late_activity_reaches_counts_from_the_day_it_was_reached
         points(7, rule="vip", when="member.tiers.status.level == 'silver'"),
         tiers={"levels": LADDER},
     )
-    late = given(
-        book, enrolled(), bought(60, "p1", "2026-02-01"), bought(60, "late", "2026-01-15", learned="2026-03-01")
-    )
-    late.when(bought(1, "before", "2026-01-20", learned="2026-03-02")).balance(60 + 60 + 1)
-    late.when(bought(1, "after", "2026-02-10", learned="2026-03-02")).balance(60 + 60 + 1 + 7)
+    history = (enrolled(), bought(60, "p1", "2026-02-01"), bought(60, "late", "2026-01-15", learned="2026-03-01"))
+    given(book, *history).when(bought(1, "before", "2026-01-20", learned="2026-03-02")).balance(60 + 60 + 1)
+    given(book, *history).when(bought(1, "after", "2026-02-10", learned="2026-03-02")).balance(60 + 60 + 1 + 7)
 
 
 def test_a_level_counts_a_window_of_days_by_its_short_name() -> None:
