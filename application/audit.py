@@ -206,13 +206,17 @@ def verify_range(connect: Connect, program: str | None, number: int, of: int, li
 def _by_stream(
     rows: Iterable[Row], heads: Iterable[Head], claims: Iterable[Claimed]
 ) -> Iterator[tuple[int, tuple[list[Row], list[Head], list[Claimed]]]]:
-    every: tuple[Iterable[Row | Head | Claimed], ...] = (rows, heads, claims)
-    sources = [((one.stream.int, number, one) for one in source) for number, source in enumerate(every)]
+    sources = [_tagged(number, source) for number, source in enumerate((rows, heads, claims))]
     for stream, group in groupby(heapq.merge(*sources, key=itemgetter(0, 1)), key=itemgetter(0)):
         parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         for _, number, one in group:
             parts[number].append(one)
         yield stream, parts
+
+
+def _tagged(number: int, source: Iterable[Any]) -> Iterator[tuple[int, int, Any]]:
+    for one in source:
+        yield one.stream.int, number, one
 
 
 # --- one stream ----------------------------------------------------------------------------------
@@ -333,7 +337,7 @@ class _Task:
         elif head.kind == "member" and head.shape == SHAPE and len(entries) == len(rows):
             try:
                 kept = encoded(after(unpack(head.hot), head.recorded_at))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, ValueError):
                 kept = b""
             if kept != encoded(entries[-1].after):
                 self.found(last, "the state row holds other balances")
@@ -400,7 +404,7 @@ def _row_problems(row: Row, before: Row | None) -> Iterator[str]:
         return
     try:
         entry = decode(row.state)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:
         yield f"it cannot be read: {error}"
         return
     if entry.stream != stream_name(row.program, row.kind, row.stream):

@@ -115,18 +115,22 @@ class PostgresPositions:
         self, follower: str, version: int, previous: int, position: int
     ) -> AsyncIterator[PostgresTransaction]:
         with database_errors():
-            async with self._pool.connection() as connection, connection.transaction():
-                # What is lost with the last moment before a power cut is lost whole, and read again.
-                await connection.execute("SET LOCAL synchronous_commit = off")
-                # First of all: the lock on this row keeps everybody else out until the end.
-                moved = await connection.execute(
-                    "UPDATE positions SET position = %s, updated_at = now()"
-                    " WHERE follower = %s AND position = %s AND version = %s",
-                    (position, follower, previous, version),
-                )
-                if moved.rowcount != 1:
-                    raise Overtaken
-                yield PostgresTransaction(connection, follower)
+            async with self._pool.connection() as connection:
+                async with connection.transaction():
+                    # What is lost with the last moment before a power cut is lost whole, and read again.
+                    await connection.execute("SET LOCAL synchronous_commit = off")
+                    # First of all: the lock on this row keeps everybody else out until the end.
+                    moved = await connection.execute(
+                        "UPDATE positions SET position = %s, updated_at = now()"
+                        " WHERE follower = %s AND position = %s AND version = %s",
+                        (position, follower, previous, version),
+                    )
+                    if moved.rowcount != 1:
+                        raise Overtaken
+                    yield PostgresTransaction(connection, follower)
+                # On a connection that is gone, psycopg leaves the block without COMMIT and without a word.
+                if connection.closed:
+                    raise Unavailable("the connection was lost before the commit was answered")
 
     async def _all(self, query: str, params: Sequence[Any]) -> list[Any]:
         with database_errors():

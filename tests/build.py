@@ -11,7 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from domain.calendar import BEGINNING, Offsets
+from application.ports import NewProgram, NewRow, NewState, Save
+from application.programs import program_stream
+from domain.calendar import BEGINNING, FOREVER, MICROSECOND, Offsets
 from domain.log import (
     ENGINE,
     NO_DIGEST,
@@ -40,8 +42,11 @@ from domain.member.commands import (
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.decide import Decision, decide, next_instant
 from domain.member.draft import Circumstances, HistoryNeeded
-from domain.member.shape import bring_in, horizon_of, pack, unpack
+from domain.member.settle import next_due
+from domain.member.shape import SHAPE, bring_in, horizon_of, pack, unpack
 from domain.member.state import Member
+from domain.program.commands import CreateProgram, PublishRulebook
+from domain.program.events import ProgramCreated, RulebookPublished
 from domain.redecide import StreamHistory
 from domain.rules.check import check
 from domain.rules.compiled import CompiledRulebook
@@ -108,12 +113,20 @@ def rulebook(*rules: Json, currency: Json | None = None, tiers: Json | None = No
     return document | ({"tiers": {"status": tiers}} if tiers else {})
 
 
-def compiled(document: Json, number: int = 1) -> CompiledRulebook:
+def compiled(document: Json, number: int = 1) -> "Book":
     """A document made ready to run, as it comes back from the log: trees as plain JSON."""
     checked = check(document)
     assert checked.ok, checked.findings
     trees = msgspec.json.decode(msgspec.json.encode(checked.trees))
-    return CompiledRulebook(number, digest_of(document), read(document), trees)
+    book = Book(number, digest_of(document), read(document), trees)
+    book.source = document
+    return book
+
+
+class Book(CompiledRulebook):
+    """A compiled rulebook that remembers the document it came from."""
+
+    source: Json
 
 
 class World:
@@ -123,7 +136,7 @@ class World:
         self.program = program
         self.zone = zone
         self.published: list[Published] = []
-        self.books: list[CompiledRulebook] = []
+        self.books: list[Book] = []
         for document in documents:
             self.publish(document)
 
@@ -133,15 +146,17 @@ class World:
         self.books.append(book)
         self.published.append(Published(book.number, book.digest, begins, at))
 
-    def timeline(self) -> Timeline:
-        return Timeline(tuple(self.published), lambda number: self.books[number - 1])
+    def timeline(self, known_at: datetime = FOREVER) -> Timeline:
+        """The versions published by then."""
+        known = tuple(version for version in self.published if version.published_at <= known_at)
+        return Timeline(known, lambda number: self.books[number - 1])
 
     def circumstances(self, recorded_at: datetime, history: StreamHistory | None = None) -> Circumstances:
         return Circumstances(
             program=self.program,
             zone=self.zone,
             recorded_at=recorded_at,
-            timeline=self.timeline(),
+            timeline=self.timeline(recorded_at),
             offsets=Offsets(SystemZones().offset),
             history=history,
         )
@@ -315,3 +330,70 @@ def adjust(amount: int, id: str = "adj", **more: Any) -> AdjustPoints:
 
 
 DAY = timedelta(days=1)
+
+
+# --- the program's own stream, and saves for a store -----------------------------------------------
+
+
+def program_entries(world: World, created: datetime = datetime(2020, 1, 1, tzinfo=UTC)) -> list[Entry]:
+    """The entries by which a world came to be: the program, then each rulebook when it was published."""
+    stream = program_stream(world.program)
+    opened = CreateProgram(program=world.program, sandbox=False, money="EUR", time_zone=world.zone)
+    steps: list[tuple[Any, Any, datetime]] = [
+        (opened, ProgramCreated(program=world.program, sandbox=False, money="EUR", time_zone=world.zone), created)
+    ]
+    for book, published in zip(world.books, world.published, strict=True):
+        document = msgspec.json.decode(msgspec.json.encode(book.source))
+        event = RulebookPublished(
+            number=book.number,
+            digest=book.digest,
+            effective_from=published.effective_from,
+            document=document,
+            trees=dict(book.trees),
+        )
+        at = max(published.published_at, steps[-1][2] + MICROSECOND)
+        steps.append((PublishRulebook(digest=book.digest), event, at))
+    return [
+        Entry(
+            stream=stream_name(world.program, "program", stream),
+            version=number + 1,
+            save=f"{number + 1:032x}",
+            recorded_at=at,
+            at=at,
+            actor="key:test",
+            input=command,
+            pins=Pins(engine=ENGINE, timeline=max(0, number - 1)),
+            events=(event,),
+        )
+        for number, (command, event, at) in enumerate(steps)
+    ]
+
+
+def saves(world: World, entries: list[Entry]) -> list[Save]:
+    """The entries of one stream as a store takes them, each with the state it leads to."""
+    member, made = Member(), []
+    horizon = horizon_of(world.books[-1]) if world.books else 0
+    for entry, row in zip(entries, chained(entries), strict=True):
+        state = NewState(0, None, b"")
+        if entry.kind == "member":
+            fold(member, entry)
+            hot, cold = pack(member, horizon, entry.recorded_at.toordinal())
+            state = NewState(SHAPE, next_due(member), hot, cold)
+        opens = entry.kind == "program" and entry.version == 1
+        new = NewRow(entry, row.stream, row.program, row.kind, row.topic, row.state, row.digest, state)
+        made.append(
+            Save(
+                program=row.program,
+                rows=(new,),
+                timeline=entry.pins.timeline if entry.kind == "member" else None,
+                publishes=entry.version - 1 if entry.kind == "program" and not opens else None,
+                new_program=NewProgram(row.program, row.stream, sandbox=False, key=b"wrapped") if opens else None,
+                member_key=(row.stream, b"wrapped") if entry.kind == "member" and entry.version == 1 else None,
+            )
+        )
+    return made
+
+
+def by_time(*lists: list[Save]) -> list[Save]:
+    """Saves of several streams in the order in which they were recorded."""
+    return sorted((save for saves in lists for save in saves), key=lambda save: save.rows[0].entry.recorded_at)

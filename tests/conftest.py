@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -63,6 +64,13 @@ def database_server() -> Iterator[str]:
 @pytest.fixture
 def database_url(database_server: str) -> Iterator[str]:
     """URL of a fresh, migrated database that is dropped after the test."""
+    with fresh_database(database_server) as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(database_server: str) -> Iterator[str]:
+    """The same for property tests, which need one per example."""
     name = f"guerdon_test_{uuid4().hex}"
     with connect(database_server) as server:
         server.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_TEMPLATE)))

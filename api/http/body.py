@@ -7,7 +7,6 @@ that other readers round. Every refusal names the place as a JSON pointer; nothi
 import functools
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -27,6 +26,9 @@ LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 # Bodies without any of these need no walk.
 _WORTH_A_LOOK = re.compile(rb"[0-9]{16}|[0-9][eE]|\\u0000")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_ONE_SORT = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
@@ -80,15 +82,19 @@ def convert(value: Any, kind: type[T]) -> T:
 def check_json(raw: bytes) -> Any:
     """The JSON values, read strictly: no duplicate key, no NUL, no number that another reader would bend."""
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = _strict.decode(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise _malformed("The body is not UTF-8.") from None
     except RecursionError:
         raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
-    except ValueError as error:
-        # Also an integer of so many digits that Python refuses to read it.
+    except json.JSONDecodeError as error:
         raise _malformed(f"The body is not JSON: {error}.") from None
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH or _WORTH_A_LOOK.search(raw):
+    except ValueError:
+        # An integer of so many digits that Python declines to read it.
+        raise AtTheDoor("amount-out-of-range", "Whole numbers go from -(2^53 - 1) to 2^53 - 1.") from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _too_deep(raw):
+        raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    if _WORTH_A_LOOK.search(raw):
         _walk(value)
     return value
 
@@ -125,11 +131,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise AtTheDoor(
-                    "malformed-json",
-                    "A name stands twice in one object.",
-                    errors=[(_pointer([name]), "given twice")],
-                )
+                raise _malformed("A name stands twice in one object.", [name])
             seen.add(name)
     return found
 
@@ -138,50 +140,67 @@ def _no_constant(name: str) -> NoReturn:
     raise _malformed(f"{name} is not a JSON number.")
 
 
+_strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+Path = tuple["Path", str] | None
+"""Where a value stands: the place around it, and its name there."""
+
+
+def _too_deep(raw: bytes) -> bool:
+    """Whether valid JSON is nested too deep: each round takes the innermost brackets away."""
+    brackets = _STRING.sub(b"", raw).translate(_ONE_SORT, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
+
+
 def _walk(value: Any) -> None:
     """Look at every value once, without recursion."""
-    waiting: list[tuple[Any, tuple[str, ...]]] = [(value, ())]
+    waiting: list[tuple[Any, Path]] = [(value, None)]
     while waiting:
         here, path = waiting.pop()
         if isinstance(here, dict):
-            inner: Any = here.items()
-            for name in here:
+            for name, one in here.items():
                 _no_nul(name, path)
+                waiting.append((one, (path, name)))
         elif isinstance(here, list):
-            inner = enumerate(here)
+            waiting.extend((one, (path, str(index))) for index, one in enumerate(here))
         else:
             _scalar(here, path)
-            continue
-        if len(path) >= MAX_DEPTH and here:
-            raise AtTheDoor("malformed-json", f"The body is nested more than {MAX_DEPTH} levels deep.")
-        waiting.extend((one, (*path, str(name))) for name, one in inner)
 
 
-def _scalar(value: Any, path: tuple[str, ...]) -> None:
+def _scalar(value: Any, path: Path) -> None:
     if isinstance(value, str):
         _no_nul(value, path)
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")):
-            raise AtTheDoor(
-                "malformed-json", "A number is too large to be read.", errors=[(_pointer(path), "too large")]
-            )
+            raise _malformed("A number is too large to be read.", _steps(path))
     elif isinstance(value, int) and abs(value) > MAX_AMOUNT:
         raise AtTheDoor(
             "amount-out-of-range",
             "Whole numbers go from -(2^53 - 1) to 2^53 - 1.",
-            errors=[(_pointer(path), "out of range")],
+            errors=[(_pointer(_steps(path)), "out of range")],
         )
 
 
-def _no_nul(text: str, path: tuple[str, ...]) -> None:
+def _no_nul(text: str, path: Path) -> None:
     if "\0" in text:
-        raise AtTheDoor(
-            "malformed-json", "Text holds no NUL character.", errors=[(_pointer(path), "holds \\u0000")]
-        )
+        raise _malformed("Text holds no NUL character.", _steps(path))
 
 
-def _malformed(detail: str) -> AtTheDoor:
-    return AtTheDoor("malformed-json", detail[:300])
+def _steps(path: Path) -> list[str]:
+    steps: list[str] = []
+    while path is not None:
+        path, name = path
+        steps.append(name)
+    return steps[::-1]
+
+
+def _malformed(detail: str, path: list[str] | None = None) -> AtTheDoor:
+    errors = [(_pointer(path), detail)] if path is not None else []
+    return AtTheDoor("malformed-json", detail[:300], errors=errors)
 
 
 # --- what msgspec says, as a problem -----------------------------------------------------------
@@ -214,7 +233,7 @@ def _refuse(text: str) -> NoReturn:
     )
 
 
-def _pointer(path: list[str] | tuple[str, ...]) -> str:
+def _pointer(path: list[str]) -> str:
     """RFC 6901. Long and odd names are cut, so that a refusal stays small and printable."""
     steps = [step.replace("~", "~0").replace("/", "~1")[:128] for step in path]
     text = "".join(f"/{step}" for step in steps)

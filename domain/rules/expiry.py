@@ -4,7 +4,7 @@ Computed in local wall time of the pinned zone, stored as an instant. Calendar p
 end of the last local day, so the instant is the midnight after it; periods in hours are exact.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from domain.calendar import Offsets, parse_period, period_end, shift
 from domain.rules.rulebook import Availability, Expiry
@@ -16,7 +16,7 @@ def available_at(
     """The instant from which a lot can be spent; None means "on action"."""
     if isinstance(policy, Availability):
         if policy.at is not None:
-            return max(occurred_at, datetime.fromisoformat(policy.at))
+            return max(occurred_at, datetime.fromisoformat(policy.at).astimezone(UTC))
         period = parse_period(policy.after or "PT0S")
         if not period.is_calendar:
             return occurred_at + timedelta(days=period.days + 30 * period.months, seconds=period.seconds)
@@ -37,7 +37,8 @@ def expires_at(
     if not isinstance(policy, Expiry):
         return None
     if policy.at is not None:
-        return datetime.fromisoformat(policy.at)
+        # In UTC like every stored instant: a state row gives nothing else back.
+        return datetime.fromisoformat(policy.at).astimezone(UTC)
     if policy.after is None:
         return None
     start = {"occurred": occurred_at, "recorded": recorded_at, "available": available or occurred_at}[policy.from_]

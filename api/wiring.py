@@ -1,0 +1,120 @@
+"""The composition root: the only file that knows every room.
+
+The server, the command line and the tests all get their parts from `wired`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from psycopg_pool import AsyncConnectionPool
+
+from application.audit import Connect
+from application.follow import Boards
+from application.handle import Handler
+from application.jobs import Worker
+from application.programs import Programs
+from infrastructure.api_keys import ApiKeys
+from infrastructure.clock import utc_now
+from infrastructure.database import open_pool
+from infrastructure.drafts import PostgresDrafts
+from infrastructure.event_store import PostgresEventStore
+from infrastructure.jobs import PostgresJobs
+from infrastructure.keys import TableOfKeys
+from infrastructure.positions import PostgresPositions
+from infrastructure.program_clock import ProgramClock
+from infrastructure.refusals import Refusals
+from infrastructure.row_reader import readers
+from infrastructure.settings import Settings
+from infrastructure.tables import PostgresTables
+from infrastructure.vault import Vault
+from infrastructure.zones import SystemZones
+from projections import ANALYTICS
+
+READERS = 16
+PATIENCE = 5.0
+"""Seconds that a request waits for a connection before it is told that the database is not there."""
+
+
+class Wired(msgspec.Struct, frozen=True, kw_only=True):
+    """All parts of one process, open and connected to each other."""
+
+    dsn: str
+    pool: AsyncConnectionPool[Any]
+    store: PostgresEventStore
+    vault: Vault
+    keys: TableOfKeys
+    api_keys: ApiKeys
+    clock: ProgramClock
+    zones: SystemZones
+    programs: Programs
+    handler: Handler
+    drafts: PostgresDrafts
+    positions: PostgresPositions
+    boards: Boards
+    tables: PostgresTables
+    rows: Connect
+    jobs: PostgresJobs
+    worker: Worker
+    refusals: Refusals
+
+
+@asynccontextmanager
+async def wired(settings: Settings) -> AsyncIterator[Wired]:
+    """The application over the database of `settings.database_url`, which must be running and migrated.
+
+    It need not answer yet: requests are refused as unavailable until it does.
+    """
+    dsn = settings.database_url
+    assert dsn is not None, "an embedded database is started by the caller, who then knows its URL"
+    pool = open_pool(dsn, 1, READERS)
+    pool.timeout = PATIENCE
+    await pool.open(wait=False)
+    vault = Vault(settings.master_key)
+    store = PostgresEventStore(dsn, pool)
+    keys = TableOfKeys(pool, vault)
+    clock = ProgramClock(pool)
+    zones = SystemZones()
+    programs = Programs(store, keys, vault)
+    positions = PostgresPositions(dsn, pool)
+    jobs = PostgresJobs(pool)
+    parts = Wired(
+        dsn=dsn,
+        pool=pool,
+        store=store,
+        vault=vault,
+        keys=keys,
+        api_keys=ApiKeys(pool, settings.master_key),
+        clock=clock,
+        zones=zones,
+        programs=programs,
+        handler=Handler(
+            store=store,
+            keys=keys,
+            crypto=vault,
+            clock=clock,
+            wall=utc_now,
+            zones=zones,
+            programs=programs,
+            new_id=uuid4,
+        ),
+        drafts=PostgresDrafts(pool),
+        positions=positions,
+        boards=ANALYTICS,
+        tables=PostgresTables(ANALYTICS, pool),
+        rows=readers(dsn),
+        jobs=jobs,
+        worker=Worker(jobs),
+        refusals=Refusals(pool),
+    )
+    try:
+        await store.start()
+        parts.refusals.start()
+        yield parts
+    finally:
+        await parts.worker.stop()
+        await parts.refusals.stop()
+        await store.stop()
+        await pool.close()

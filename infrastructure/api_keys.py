@@ -1,0 +1,140 @@
+"""Who may call the API: keys with scopes, each of one program.
+
+A key is 256 bits of chance behind `gdn_`; the table holds only its HMAC under a secret of this installation,
+which is also what a key is looked up by. Nothing is remembered between requests, so a key that was revoked is
+refused at once; requests that wait at the same moment share one look.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from application.ports import Unavailable
+from infrastructure.clock import utc_now
+
+PREFIX = "gdn_"
+_KEY_LENGTH = len(PREFIX) + 43
+_COLUMNS = "id, program, scopes, name, created_at, revoked_at"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it is known: everything but the key itself."""
+
+    id: str
+    program: str
+    scopes: list[str]
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class ApiKeys:
+    """The keys of this installation. `master_key` is turned into the secret under which they are stored."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any], master_key: bytes) -> None:
+        self._pool = pool
+        self._secret = hmac.digest(master_key, b"guerdon/api-keys", "sha256")
+        self._asked: dict[bytes, asyncio.Future[ApiKey | None]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    async def create(
+        self, program: str, scopes: Sequence[str], name: str, *, once: str | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key, and its text, which is shown this one time.
+
+        With `once` the key follows from that word: asking again gives the same key and makes no second one.
+        """
+        text = PREFIX + _text(self._derived("key", program, once) if once else secrets.token_bytes(32))
+        name_of_it = (self._derived("id", program, once) if once else secrets.token_bytes(16))[:16].hex()
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
+            await cursor.execute(
+                "INSERT INTO api_keys (id, program, hash, scopes, name, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT (id) DO NOTHING",
+                (f"key_{name_of_it}", program, self._hash(text), list(scopes), name, utc_now()),
+            )
+            await cursor.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE id = %s", (f"key_{name_of_it}",))
+            (made,) = await cursor.fetchall()
+        return made, text
+
+    async def find(self, text: str) -> ApiKey | None:
+        """The valid key that reads `text`, as the table has it after this was called."""
+        if len(text) != _KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():
+            return None
+        digest = self._hash(text)
+        waiting = self._asked.get(digest)
+        if waiting is None:
+            waiting = self._asked[digest] = asyncio.get_running_loop().create_future()
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+        return await asyncio.shield(waiting)
+
+    async def get(self, id_: str) -> ApiKey | None:
+        found = await self._all(f"SELECT {_COLUMNS} FROM api_keys WHERE id = %s", (id_,))
+        return found[0] if found else None
+
+    async def listed(self, program: str, *, after: str = "", limit: int = 100) -> list[ApiKey]:
+        """Keys of a program in order of their ids, revoked ones too."""
+        return await self._all(
+            f"SELECT {_COLUMNS} FROM api_keys WHERE program = %s AND id > %s ORDER BY id LIMIT %s",
+            (program, after, limit),
+        )
+
+    async def revoke(self, id_: str) -> None:
+        """From now on the key opens nothing. Revoking again changes nothing."""
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL", (utc_now(), id_)
+            )
+
+    async def _look(self) -> None:
+        """Answer everybody who waits, until nobody does. Who comes during a look waits for the next one."""
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            try:
+                async with self._pool.connection() as connection:
+                    rows = await (
+                        await connection.execute(
+                            f"SELECT hash, {_COLUMNS} FROM api_keys WHERE hash = ANY(%s) AND revoked_at IS NULL",
+                            (list(asked),),
+                        )
+                    ).fetchall()
+            except Exception:
+                for waiting in asked.values():
+                    waiting.set_exception(Unavailable("the keys cannot be looked up"))
+                    # Whoever asked may have gone: nobody need fetch it.
+                    waiting.exception()
+                continue
+            found = {bytes(row[0]): _key(row[1:]) for row in rows}
+            for digest, waiting in asked.items():
+                waiting.set_result(found.get(digest))
+
+    async def _all(self, query: str, params: Sequence[Any]) -> list[ApiKey]:
+        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
+            await cursor.execute(query, params)
+            return await cursor.fetchall()
+
+    def _hash(self, text: str) -> bytes:
+        return hmac.digest(self._secret, text.encode(), hashlib.sha256)
+
+    def _derived(self, purpose: str, program: str, word: str) -> bytes:
+        return hmac.digest(self._secret, "\0".join((purpose, program, word)).encode(), hashlib.sha256)
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _key(row: Sequence[Any]) -> ApiKey:
+    id_, program, scopes, name, created_at, revoked_at = row
+    return ApiKey(
+        id=id_, program=program, scopes=scopes, name=name, created_at=created_at, revoked_at=revoked_at
+    )

@@ -1,0 +1,128 @@
+"""What a member had as of any moment, as known at any moment, against folds of the log cut there."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.log import Entry, after, decode
+from domain.log import fold as fold_entry
+from domain.member.movements import movements
+from domain.member.settle import settled
+from domain.member.state import Member
+from tests.application.engine import START, Engine, days, opened, run
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["buy", "late", "return", "redeem", "adjust", "sweep"]),
+        st.integers(1, 12_000),
+        st.integers(0, 40),
+    ),
+    min_size=3,
+    max_size=12,
+)
+
+
+async def _lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> None:
+    await engine.enrol()
+    now, orders = START, []
+    for number, (what, amount, wait) in enumerate(steps):
+        now += timedelta(days=wait, minutes=1)
+        await engine.at(now)
+        held = await engine.available()
+        if what in ("buy", "late"):
+            at = now - days(amount % 60) if what == "late" else now
+            await engine.buy(amount, at=at, id=f"o{number}")
+            orders.append(f"o{number}")
+        elif what == "return" and orders:
+            await engine.give_back(orders[amount % len(orders)])
+        elif what == "redeem" and held:
+            await engine.redeem(1 + amount % held)
+        elif what == "adjust":
+            await engine.adjust(amount % 50 + 1 if amount % 2 else -(amount % 50) - 1, allow_negative=True)
+        elif what == "sweep":
+            await engine.sweep()
+    await engine.at(now + days(1))
+
+
+async def _stream(engine: Engine) -> tuple[UUID, list[Entry]]:
+    loaded, _ = await engine.handler.find("main", "ann")
+    return loaded.stream, [decode(row.state) for row in await engine.handler.store.rows(loaded.stream)]
+
+
+async def _settled_cut(engine: Engine, entries: list[Entry], known_at: datetime) -> tuple[Member, list[Entry]]:
+    _, known = await engine.handler.find("main", "ann")
+    member, cut = Member(), [entry for entry in entries if entry.recorded_at <= known_at]
+    for entry in cut:
+        fold_entry(member, entry)
+    now, events = settled(member, engine.handler.circumstances(known, known_at))
+    from domain.log import Pins
+
+    if events:
+        by_time = Entry(
+            stream=cut[0].stream, version=99, save="", recorded_at=known_at, at=known_at, actor="",
+            pins=Pins(engine=1), events=events, settled=len(events),
+        )  # fmt: skip
+        cut.append(by_time)
+    return now, cut
+
+
+def _shape(view: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+    return {
+        name: (held["available"], held["pending"], held["debt"]) for name, held in view["balances"].items()
+    }
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, moments=st.lists(st.integers(0, 500), min_size=3, max_size=5))
+def test_both_clocks_agree_with_the_log_cut_there(
+    database_server: str, steps: list[tuple[str, int, int]], moments: list[int]
+) -> None:
+    from tests.conftest import fresh_database
+
+    async def story(url: str) -> None:
+        async with opened(url) as engine:
+            await _lead_a_life(engine, steps)
+            _, entries = await _stream(engine)
+            now = await engine.clock.now("main")
+            for moment in moments:
+                known_at = min(START + (now - START) * moment / 500, now)
+                if known_at < entries[0].recorded_at:
+                    continue
+                member, cut = await _settled_cut(engine, entries, known_at)
+                seen = await engine.read(known_at=known_at)
+                expected = after(member, known_at)
+                held = {n: (b.available, b.pending, b.debt) for n, b in expected.balances.items()}
+                assert {n: s for n, s in _shape(seen).items() if n in held} == held
+                assert {n: tier["level"] for n, tier in seen["tiers"].items()} == {
+                    name: expected.tiers.get(name) for name in seen["tiers"]
+                }
+                as_of = START + (known_at - START) / 2
+                sums: dict[str, int] = {}
+                for entry in cut:
+                    for line in movements(entry):
+                        if line.effective_at <= as_of and line.account == "member":
+                            sums[line.currency] = sums.get(line.currency, 0) + line.points
+                then = await engine.read(as_of=as_of, known_at=known_at)
+                assert {n: b["available"] for n, b in then["balances"].items() if n in sums} == sums
+
+    with fresh_database(database_server) as url:
+        asyncio.run(story(url))
+
+
+def test_m4_a_movement_effective_before_it_was_recorded_shows_on_one_clock_only(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url, start=datetime.fromisoformat("2026-03-01T00:00:00Z")) as engine:
+            await engine.enrol()
+            await engine.at(datetime.fromisoformat("2026-03-10T00:00:00Z"))
+            await engine.buy(10_000 - 5_100, at=datetime.fromisoformat("2026-03-01T00:00:00Z"))
+            fifth = datetime.fromisoformat("2026-03-05T00:00:00Z")
+            assert (await engine.read(as_of=fifth))["balances"]["points"]["available"] == 49
+            assert (await engine.read(known_at=fifth))["balances"]["points"]["available"] == 0
+
+    run(story)
+
+

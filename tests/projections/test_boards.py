@@ -1,0 +1,280 @@
+"""The boards answer what they ask, explain themselves, and have digests that anybody can make."""
+
+import asyncio
+import hashlib
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.member.settle import settled
+from domain.member.state import Member
+from domain.member.wallet import balance
+from infrastructure.database import connect
+from infrastructure.migrate import migrate
+from infrastructure.tables import ANALYST, columns
+from projections import ANALYTICS
+from tests.build import Stream, adjust, enrol, folded, instant, purchase
+from tests.projections.boards import House, house, interleaved, lives, world, write
+
+Rows = list[tuple[Any, ...]]
+
+
+def _ask(url: str, streams: list[Stream], query: str) -> Rows:
+    """What a query answers once the boards have followed the streams."""
+
+    async def run() -> Rows:
+        async with house(url) as found:
+            write(url, interleaved(streams))
+            await found.runner().catch_up()
+            assert await found.positions.parked("analytics") == []
+            return await found.rows(query)
+
+    return asyncio.run(run())
+
+
+def test_a_member_has_no_id_once_erased(database_url: str) -> None:
+    rows = _ask(
+        database_url, lives(3), "SELECT member, status, erased_at IS NOT NULL FROM analytics.members ORDER BY stream"
+    )
+    assert rows == [("m1", "active", False), ("m2", "active", False), (None, "erased", True)]
+
+
+def test_no_board_keeps_the_id_of_an_erased_member(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            write(database_url, interleaved(lives(3)))
+            await found.runner().catch_up()
+            for table in ANALYTICS.tables:
+                assert await found.rows(f"SELECT t FROM analytics.{table.name} t WHERE t::text ~ '\\mm3\\M'") == []
+
+    asyncio.run(run())
+
+
+def test_a_lot_says_what_is_left_and_what_took_the_last_of_it(database_url: str) -> None:
+    rows = _ask(
+        database_url,
+        lives(1),
+        "SELECT lot, points, remaining, state, rule, cause FROM analytics.lots ORDER BY version, lot",
+    )
+    assert rows == [
+        ("2.1", 50, 0, "spent", "base", "shop/p1"),
+        ("2.2", 5, 0, "spent", "bonus", "shop/p1"),
+        ("3.1", 10, 0, "spent", "base", "shop/p2"),
+        ("3.2", 3, 0, "spent", "bonus", "shop/p2"),
+        ("7.1", 30, 0, "spent", "base", "shop/p3"),
+        ("7.2", 5, 0, "spent", "bonus", "shop/p3"),
+        ("9.1", 600, rows[-1][2], "open", None, "sorry"),
+    ]
+
+
+def test_an_award_says_what_was_wanted_and_what_cut_it(database_url: str) -> None:
+    rows = _ask(
+        database_url,
+        lives(1),
+        "SELECT rule, wanted, granted, limited_by, day::text FROM analytics.awards ORDER BY version, number LIMIT 4",
+    )
+    assert rows == [
+        ("base", 50, 50, None, "2026-01-02"),
+        ("bonus", 5, 5, None, "2026-01-02"),
+        ("base", 10, 10, None, "2026-01-02"),
+        ("bonus", 5, 3, "cap member", "2026-01-02"),
+    ]
+
+
+def test_tiers_go_up_and_down_with_reasons(database_url: str) -> None:
+    rows = _ask(
+        database_url,
+        lives(2)[1:],
+        "SELECT from_level, to_level, reason, evidence FROM analytics.tier_history ORDER BY version, number",
+    )
+    assert rows[0] == (None, "silver", "reached", 100_00)
+
+
+def test_movements_sum_to_zero_and_to_the_balances(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            write(database_url, interleaved(lives(6)))
+            await found.runner().catch_up()
+            assert await found.rows(
+                "SELECT stream, version FROM analytics.movements GROUP BY 1, 2, currency HAVING sum(points) <> 0"
+            ) == []
+            # Of the entries that settled everything: no lot has expired unseen.
+            differing = await found.rows(
+                "SELECT b.stream FROM analytics.balances b JOIN ("
+                "  SELECT stream, currency,"
+                "    coalesce(sum(points) FILTER (WHERE account = 'member'), 0) AS available,"
+                "    coalesce(sum(points) FILTER (WHERE account = 'pending'), 0) AS pending,"
+                "    coalesce(-sum(points) FILTER (WHERE account = 'debt'), 0) AS debt"
+                "  FROM analytics.movements GROUP BY 1, 2) m USING (stream, currency)"
+                " WHERE (b.available, b.pending, b.debt) <> (m.available, m.pending, m.debt)"
+            )
+            assert differing == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("day", range(2, 14))
+def test_balances_now_are_what_settle_says_swept_or_not(database_url: str, day: int) -> None:
+    """Owing, waiting lots, lots that end: at any moment, though nothing was written since the ninth."""
+    one = Stream(world(), number=1)
+    one.do(enrol(), "2026-01-01")
+    one.do(adjust(-70, id="owed", allow_negative=True), "2026-01-02")
+    one.do(purchase(40_00, "p1", at="2026-01-03"), "2026-01-03")
+    one.do(purchase(50_00, "p2", at="2026-01-04"), "2026-01-04")
+    one.do(adjust(25, id="short", expires_at=instant("2026-01-10")), "2026-01-04T18:00")
+    one.do(purchase(20_00, "p3", at="2026-01-09"), "2026-01-09")
+    now = instant(f"2026-01-{day:02}T18:00")
+    entries = [entry for entry in one.entries if entry.recorded_at <= now]
+    member, _ = settled(folded(entries), one.world.circumstances(now))
+    one.entries = entries
+
+    async def run() -> None:
+        async with house(database_url) as found:
+            await _set_clock(found, now)
+            write(database_url, interleaved([one]))
+            await found.runner().catch_up()
+            rows = await found.rows("SELECT available, pending, held, debt, lifetime FROM analytics.balances_now")
+            assert rows == [_balance(member, now)]
+
+    asyncio.run(run())
+
+
+def _balance(member: Member, now: datetime) -> tuple[int, ...]:
+    found = balance(member, "points", now)
+    return found.available, found.pending, found.held, found.debt, found.lifetime
+
+
+async def _set_clock(found: House, now: datetime) -> None:
+    await found.rows(
+        "INSERT INTO programs (id, stream, sandbox, clock, key) VALUES ('main', %s, true, %s, '') RETURNING 1",
+        UUID(int=99),
+        now,
+    )
+
+
+def test_every_table_and_every_column_is_explained(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            silent = await found.rows(
+                "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+                " WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0"
+                "   AND (col_description(pg_class.oid, attnum) IS NULL OR obj_description(pg_class.oid) IS NULL)"
+            )
+            assert silent == []
+
+    asyncio.run(run())
+
+
+def test_points_and_every_other_number_are_bigint() -> None:
+    kinds = {column.type for table in ANALYTICS.tables for column in columns(table)}
+    assert kinds == {"text", "bigint", "uuid", "timestamptz", "date"}
+
+
+def test_analysts_may_read_and_nothing_else(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            rows = await found.rows(
+                "SELECT DISTINCT has_schema_privilege(%s, 'analytics', 'USAGE'),"
+                "  has_table_privilege(%s, c.oid, 'SELECT'), has_table_privilege(%s, c.oid, 'INSERT, UPDATE, DELETE'),"
+                "  has_table_privilege(%s, 'stored_events', 'SELECT')"
+                " FROM pg_class c WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v')",
+                *[ANALYST] * 4,
+            )
+            assert rows == [(True, True, False, False)]
+
+    asyncio.run(run())
+
+
+def test_processes_that_start_together_make_the_schema_once(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            with connect(database_url) as connection:
+                connection.execute("DROP SCHEMA analytics CASCADE")
+            await asyncio.gather(*(found.tables.ensure() for _ in range(4)))
+            assert len(await found.tables.digests()) == len(ANALYTICS.tables)
+
+    asyncio.run(run())
+
+
+def test_positions_are_no_part_of_a_digest_and_rows_are(database_url: str, empty_database_url: str) -> None:
+    """A restore gives the same entries other positions."""
+    migrate(empty_database_url)
+
+    async def digests(url: str, first: int, count: int = 3) -> dict[str, str]:
+        async with house(url) as found:
+            write(url, interleaved(lives(count), first))
+            await found.runner().catch_up()
+            return await found.tables.digests()
+
+    async def run() -> None:
+        one, other = await digests(database_url, 1), await digests(empty_database_url, 1_000)
+        assert one == other
+        with connect(empty_database_url) as connection:
+            connection.execute("UPDATE analytics.lots SET points = points + 1 WHERE lot = '2.1'")
+        async with house(empty_database_url) as found:
+            touched = await found.tables.digests()
+        assert {name for name in one if one[name] != touched[name]} == {"lots"}
+
+    asyncio.run(run())
+
+
+def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            write(database_url, interleaved(lives(2)))
+            await found.runner().catch_up()
+            with connect(database_url) as connection, connection.cursor() as cursor:
+                with cursor.copy(
+                    "COPY (SELECT program, stream, currency, available, pending, held, debt, lifetime, version,"
+                    " recorded_at FROM analytics.balances ORDER BY stream, currency) TO STDOUT"
+                ) as copy:
+                    hashed = hashlib.sha256(b"".join(bytes(piece) for piece in copy))
+            assert (await found.tables.digests())["balances"] == hashed.hexdigest()
+
+    asyncio.run(run())
+
+
+_VERSIONS = {
+    "members": (1, "program stream member status enrolled_at erased_at time_zone version position recorded_at"),
+    "balances": (
+        1,
+        "program stream currency available pending held debt lifetime version position recorded_at",
+    ),
+    "lots": (
+        1,
+        "program stream lot currency points remaining state occurred_at available_at expires_at cause rule rulebook"
+        " version position recorded_at",
+    ),
+    "movements": (
+        1,
+        "program stream version line currency account points effective_at recorded_at kind cause lot rule rulebook"
+        " position",
+    ),
+    "activities": (
+        1,
+        "program stream version source id type occurred_at recorded_at day rulebook position",
+    ),
+    "awards": (
+        1,
+        "program stream version number rule rulebook currency wanted granted repaid limited_by lot type occurred_at"
+        " recorded_at day position",
+    ),
+    "tier_history": (
+        1,
+        "program stream version number tier_set from_level to_level reason evidence at valid_until rulebook"
+        " recorded_at position",
+    ),
+}
+
+
+def test_a_table_that_changes_raises_its_version() -> None:
+    """Rows of another shape are made again only if the version says so: change both here."""
+    assert {
+        projection.table.name: (
+            projection.version,
+            " ".join(column.name for column in columns(projection.table)),
+        )
+        for projection in ANALYTICS.projections
+    } == _VERSIONS

@@ -1,0 +1,306 @@
+"""Laws that hold for any member, whatever it did, under any rulebook of a small family."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Refused
+from domain.log import Entry, encode, encoded, fold
+from domain.member.commands import MemberCommand
+from domain.member.events import LotExpired, PointsAdjusted, PointsClawedBack, PointsEarned, PointsRedeemed
+from domain.member.settle import next_due, settled
+from domain.member.state import Member
+from domain.member.wallet import balance, currencies
+from tests.build import (
+    Json,
+    Stream,
+    World,
+    adjust,
+    enrol,
+    folded,
+    instant,
+    multiply,
+    per,
+    points,
+    purchase,
+    rate,
+    redeem,
+    refund,
+    rulebook,
+)
+from tests.spec import lawful
+
+BEGIN = instant("2026-01-01T10:00")
+SECOND = timedelta(seconds=1)
+ZONES = ("UTC", "Europe/Berlin", "America/New_York")
+
+# --- a small family of rulebooks ------------------------------------------------------------------
+
+LEVELS = [{"id": "silver", "at": 150}, {"id": "gold", "at": 500}]
+EXPIRIES: list[Any] = [
+    "never",
+    {"after": "P1M"},
+    {"after": "P30D", "round_up": "month"},
+    {"after": "PT100H"},
+    {"after": "P2M", "from": "recorded"},
+    {"after": "P1M", "from": "available", "round_up": "week"},
+    {"at": "2026-06-01T00:00:00+02:00"},
+]
+AVAILABILITIES: list[Any] = ["at_once", {"after": "P7D"}, {"after": "P45D"}, {"at": "2026-03-01T00:00:00Z"}]
+AWARDS = [
+    per(1000, 10),
+    rate("0.07", round="half_up"),
+    points(20, when="activity.amount_minor >= 2500"),
+    rate("0.05", cap=[{"points": 120, "period": "month"}]),
+    points("member.tiers.status.level == 'gold' ? 30 : 10", cap=[{"times": 2, "period": "P30D", "partial": False}]),
+]
+MORE = [
+    multiply("1.5"),
+    multiply("2", when="member.tiers.status.level == 'silver'"),
+    points("history.count('purchase', 'P90D') + history.days('purchase', 'month')", rule="loyal", phase="add"),
+    points("member.balances.points.available > 100 ? 5 : 0", rule="rich", phase="add"),
+]
+
+
+@st.composite
+def rulebooks(draw: st.DrawFn) -> Json:
+    currency = {
+        "expires": draw(st.sampled_from(EXPIRIES)),
+        "available": draw(st.sampled_from(AVAILABILITIES)),
+        "spend_order": draw(st.sampled_from(["expiry_first", "fifo", "lifo", "proportional"])),
+        "returns": {
+            "recompute": draw(st.sampled_from(["auto", "proportional", "re_evaluate"])),
+            "recovery": draw(st.sampled_from(["unlimited", "within_balance", "only_pending"])),
+        },
+    }
+    tiers = {
+        "window": draw(st.sampled_from(["lifetime", "calendar_year", "month", "rolling P2M", "last_30d"])),
+        "downgrade": draw(st.sampled_from(["none", "one_step", "recompute", "to_base"])),
+        "measure": draw(st.sampled_from(["points_earned", "spend"])),
+        "levels": LEVELS,
+    }
+    rules = [draw(st.sampled_from(AWARDS)), *draw(st.lists(st.sampled_from(MORE), max_size=2, unique_by=lambda r: r["id"]))]
+    return rulebook(*rules, currency=currency, tiers=tiers, day_starts=draw(st.sampled_from(["00:00", "04:30"])))
+
+
+# --- a small life ----------------------------------------------------------------------------------
+
+Deed = tuple[str, int, int, int]
+"""What, how many hours after the one before, how much, how late or on which activity."""
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["buy", "buy", "buy", "late", "spend", "take", "give", "return", "nothing"]),
+        st.integers(1, 24 * 45),
+        st.integers(1, 9_999),
+        st.integers(0, 24 * 200),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> MemberCommand | None:
+    what, _, amount, extra = deed
+    bought = [entry.input.id for entry in stream.entries if type(entry.input).__name__ == "RecordActivity"]  # type: ignore[union-attr]
+    match what:
+        case "buy":
+            return purchase(amount, f"p{number}", now)
+        case "late":
+            return purchase(amount, f"p{number}", now - timedelta(hours=extra))
+        case "spend":
+            return redeem(1 + amount % 60, f"s{number}")
+        case "take":
+            return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
+        case "give":
+            return adjust(1 + amount % 40, f"g{number}")
+        case "return" if bought:
+            return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
+        case _:
+            return None
+
+
+def live(stream: Stream, deeds: list[Deed], sweeps: list[float] = []) -> list[Any]:  # noqa: B006 - never changed
+    """Do it all, with sweeps somewhere between (fractions of the gap); what each deed came to."""
+    now, came = BEGIN, []
+    stream.do(enrol(BEGIN), BEGIN)
+    for number, deed in enumerate(deeds):
+        gap = timedelta(hours=deed[1])
+        for part in sorted(sweeps):
+            # Never at the second of a deed, so that no clock has to be moved on.
+            stream.settle((now + gap * part).replace(microsecond=500_000))
+        now += gap
+        command = command_of(stream, number, deed, now)
+        if command is None:
+            continue
+        try:
+            entry = stream.do(command, now)
+            came.append(encoded(entry.after))
+        except Refused as refusal:
+            came.append(refusal.code)
+    stream.settle(now + timedelta(days=400))
+    return came
+
+
+def essence(member: Member) -> Json:
+    """A member less the numbers of entries, which tell how often it was written down."""
+    whole: Json = msgspec.to_builtins(member)
+    for gone in ("version", "recorded_at"):
+        del whole[gone]
+    for lot in whole["lots"]:
+        del lot["id"], lot["entry"]
+    for month in whole["months"].values():
+        month["reversed"] = sorted(
+            (note["returned_minor"], sorted(note["taken"].values()), sorted(note["counts"].items()))
+            for note in month["reversed"].values()
+        )
+        month["counts"] = {name: days for name, days in month["counts"].items() if days}
+    whole["months"] = {n: month for n, month in whole["months"].items() if month["counts"] or month["reversed"]}
+    whole["totals"] = {name: total for name, total in whole["totals"].items() if total[0] or total[1]}
+    return whole
+
+
+PLENTY = settings(max_examples=150, deadline=None)
+
+
+@PLENTY
+@given(rulebooks(), DEEDS, st.lists(st.floats(0.01, 0.99), max_size=3), st.sampled_from(ZONES))
+def test_a_member_swept_at_any_moments_is_one_that_never_was(
+    document: Json, deeds: list[Deed], sweeps: list[float], zone: str
+) -> None:
+    world = World(document, zone=zone)
+    unswept, swept = Stream(world), Stream(world, number=2)
+    assert live(unswept, deeds) == live(swept, deeds, sweeps)
+    assert essence(unswept.member) == essence(swept.member)
+    lawful(unswept)
+    lawful(swept)
+
+
+@PLENTY
+@given(rulebooks(), rulebooks(), DEEDS, st.lists(st.floats(0.01, 0.99), max_size=2), st.integers(1, 200))
+def test_reviews_long_overdue_follow_the_rulebook_of_their_time(
+    first: Json, second: Json, deeds: list[Deed], sweeps: list[float], published: int
+) -> None:
+    world = World(first)
+    world.publish(second, BEGIN + timedelta(days=published))
+    unswept, swept = Stream(world), Stream(world, number=2)
+    assert live(unswept, deeds) == live(swept, deeds, sweeps)
+    assert essence(unswept.member) == essence(swept.member)
+    lawful(swept)
+
+
+@PLENTY
+@given(rulebooks(), DEEDS, st.sampled_from(ZONES))
+def test_a_state_row_with_cold_months_decides_like_the_log(document: Json, deeds: list[Deed], zone: str) -> None:
+    world = World(document, zone=zone)
+    whole, hot = Stream(world), Stream(world, hot=True)
+    assert live(whole, deeds) == live(hot, deeds)
+    assert [encode(entry) for entry in whole.entries] == [encode(entry) for entry in hot.entries]
+
+
+@PLENTY
+@given(rulebooks(), DEEDS, st.integers(0, 400 * 24))
+def test_what_was_known_at_a_moment_is_the_settled_fold_of_the_log_cut_there(
+    document: Json, deeds: list[Deed], hours: int
+) -> None:
+    world = World(document)
+    stream = Stream(world)
+    live(stream, deeds)
+    known_at = BEGIN + timedelta(hours=hours, microseconds=500_000)
+    known = [entry for entry in stream.entries if entry.recorded_at <= known_at]
+    then, _ = settled(folded(known), world.circumstances(known_at))
+    alive = Stream(world)
+    alive.entries, alive.member = list(known), folded(known)
+    alive.settle(known_at)
+    assert essence(alive.member) == essence(then)
+    due = next_due(then)
+    assert due is None or due > known_at
+
+
+@PLENTY
+@given(rulebooks(), DEEDS, st.integers(0, 15))
+def test_a_fold_in_two_halves_is_a_fold_in_one(document: Json, deeds: list[Deed], cut: int) -> None:
+    stream = Stream(World(document))
+    live(stream, deeds)
+    member = folded(stream.entries[:cut])
+    member = msgspec.msgpack.decode(msgspec.msgpack.encode(member), type=Member)
+    for entry in stream.entries[cut:]:
+        fold(member, entry)
+    assert msgspec.to_builtins(member) == msgspec.to_builtins(stream.member)
+
+
+@PLENTY
+@given(rulebooks(), DEEDS)
+def test_lots_and_debt_add_up_to_what_the_events_say_and_nothing_is_negative(
+    document: Json, deeds: list[Deed]
+) -> None:
+    stream = Stream(World(document))
+    live(stream, deeds)
+    member, said = Member(), 0
+    for entry in stream.entries:
+        said += sum(moved(event) for event in entry.events)
+        fold(member, entry)
+        assert sum(lot.remaining for lot in member.lots) - member.debt.get("points", 0) == said
+        assert all(0 < lot.remaining <= lot.points for lot in member.lots)
+        assert all(owed > 0 for owed in member.debt.values())
+        for currency in currencies(member):
+            held = balance(member, currency, entry.recorded_at)
+            assert min(msgspec.structs.astuple(held)) >= 0
+            assert held.available + held.pending == sum(
+                lot.remaining for lot in member.lots if lot.currency == currency
+            )
+        for name, total in member.totals.items():
+            days = [day for month in member.months.values() for day in month.counts.get(name, {}).items()]
+            assert total.ever == sum(step for _, step in days)
+            assert total.days == len(days)
+
+
+def moved(event: object) -> int:
+    match event:
+        case PointsEarned() | PointsAdjusted():
+            return event.points
+        case PointsRedeemed() | LotExpired():
+            return -event.points
+        case PointsClawedBack():
+            return event.written_off - event.points
+        case _:
+            return 0
+
+
+@PLENTY
+@given(rulebooks(), st.lists(st.integers(1, 20_000), min_size=1, max_size=6), st.booleans())
+def test_earning_and_returning_all_of_it_leaves_nothing(document: Json, amounts: list[int], in_parts: bool) -> None:
+    document["currencies"]["points"]["returns"] = {"recompute": "auto"}
+    document["currencies"]["points"]["expires"] = "never"
+    stream = Stream(World(document))
+    stream.do(enrol(BEGIN), BEGIN)
+    now = BEGIN
+    for number, amount in enumerate(amounts):
+        stream.do(purchase(amount, f"p{number}", now := now + SECOND), now)
+        if in_parts and amount > 1:
+            stream.do(refund(stream, f"p{number}", amount // 2, now := now + SECOND, f"h{number}"), now)
+        entry = stream.do(refund(stream, f"p{number}", None, now := now + SECOND, f"r{number}"), now)
+        assert entry.after is not None
+        for held in entry.after.balances.values():
+            assert set(msgspec.structs.astuple(held)) == {0}
+        assert all(total.ever == 0 for name, total in stream.member.totals.items() if not name.startswith("type:"))
+    lawful(stream)
+
+
+@PLENTY
+@given(rulebooks(), DEEDS)
+def test_deciding_never_changes_the_member_it_is_shown(document: Json, deeds: list[Deed]) -> None:
+    class Watched(Stream):
+        def do(self, command: MemberCommand, at: str | datetime, **more: Any) -> Entry:
+            before = msgspec.msgpack.encode(self.member)
+            try:
+                self.decided(command, at)
+            except Refused:
+                pass
+            assert msgspec.msgpack.encode(self.member) == before
+            return super().do(command, at, **more)
+
+    live(Watched(World(document)), deeds)
