@@ -233,10 +233,11 @@ class _Task:
 
     def stream(self, rows: list[Row], heads: list[Head], claims: list[Claimed]) -> None:
         """Check one stream: its chain, its outcomes, and what is kept beside it."""
-        sound = self._chain(rows)
-        entries = [decode(row.state) for row in rows[:sound]]
+        entries = self._chain(rows)
+        sound = len(entries)
         self.tally.entries += len(rows)
-        self.tally.verdicts["not_redecidable"] += max(0, len(rows) - sound - 1) if sound < len(rows) else 0
+        # The first touched row is a finding itself; what comes after it stands on a state that nobody knows.
+        self.tally.verdicts["not_redecidable"] += max(0, len(rows) - sound - 1)
         if entries and entries[0].kind == "member":
             self._outcomes(rows, entries)
         elif entries and entries[0].kind == "program":
@@ -253,14 +254,15 @@ class _Task:
         name = stream_name(row.program, "member" if isinstance(row, Claimed) else row.kind, row.stream)
         self.tally.found(Finding(row.position, name, at, detail))
 
-    def _chain(self, rows: list[Row]) -> int:
-        """Report every row that was touched; how many rows come before the first of them."""
-        sound = len(rows)
+    def _chain(self, rows: list[Row]) -> list[Entry]:
+        """Report every row that was touched; the entries before the first of them."""
+        entries: list[Entry] = []
         # After a touched row the chain may go on from what it was or from what it is: the next row is not to blame.
         chain = {NO_DIGEST}
         before: Row | None = None
         for number, row in enumerate(rows):
-            problems = list(_row_problems(row, before))
+            entry, problems = _entry(row)
+            problems += _out_of_order(row, before)
             if row.version < 1:
                 chain = {row.digest}
             else:
@@ -271,9 +273,10 @@ class _Task:
                 chain = {row.digest} if row.digest in right else right | {row.digest}
             if problems:
                 self.found(row, "; ".join(problems))
-                sound = min(sound, number)
+            elif entry is not None and len(entries) == number:
+                entries.append(entry)
             before = row
-        return sound
+        return entries
 
     def _outcomes(self, rows: list[Row], entries: list[Entry]) -> None:
         """Decide a member's entries again, and hold the recorded balances against the fold."""
@@ -389,30 +392,33 @@ def _digest(previous: bytes, row: Row) -> bytes:
     )
 
 
-def _row_problems(row: Row, before: Row | None) -> Iterator[str]:
-    """What is wrong with a row's columns, beside what the digest says."""
+def _out_of_order(row: Row, before: Row | None) -> Iterator[str]:
     if row.version != (before.version if before else 0) + 1:
         yield f"version {row.version} comes after {before.version if before else 0}"
     if before is not None and row.position <= before.position:
         yield "its position is not after that of the entry before"
     if before is not None and row.recorded_at <= before.recorded_at:
         yield "it was not recorded after the entry before"
+
+
+def _entry(row: Row) -> tuple[Entry | None, list[str]]:
+    """The entry of a row, and where the columns beside it say something else."""
+    problems = []
     if row.seal != row_seal(row.digest, row.position):
-        yield "its seal is not that of its digest and position"
+        problems.append("its seal is not that of its digest and position")
     if row.topic != TOPIC:
-        yield f"{row.topic!r} is no shape of entry that this code knows"
-        return
+        return None, [*problems, f"{row.topic!r} is no shape of entry that this code knows"]
     try:
         entry = decode(row.state)
     except (msgspec.DecodeError, ValueError) as error:
-        yield f"it cannot be read: {error}"
-        return
+        return None, [*problems, f"it cannot be read: {error}"]
     if entry.stream != stream_name(row.program, row.kind, row.stream):
-        yield f"the entry inside says it is of stream {entry.stream}"
+        problems.append(f"the entry inside says it is of stream {entry.stream}")
     if entry.version != row.version:
-        yield f"the entry inside says it is version {entry.version}"
+        problems.append(f"the entry inside says it is version {entry.version}")
     if entry.recorded_at != row.recorded_at:
-        yield f"the entry inside says it was recorded at {entry.recorded_at.isoformat()}"
+        problems.append(f"the entry inside says it was recorded at {entry.recorded_at.isoformat()}")
+    return entry, problems
 
 
 def _rulebook_problems(event: RulebookPublished, entry: Entry, before: Rulebook | None) -> Iterator[str]:

@@ -255,7 +255,6 @@ class Runner:
         self._positions = positions
         self._batch = batch
         self._position: int | None = None
-        self._next: tuple[int, asyncio.Task[list[Row]]] | None = None
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises OtherVersion."""
@@ -283,7 +282,7 @@ class Runner:
         """Take one batch; how many entries it had, 0 at the end of the log."""
         if self._position is None:
             self._position = await self._stand()
-        rows = await self._read(self._position)
+        rows = await self._store.log(None, after=self._position, limit=self._batch)
         if rows:
             await self._take(rows)
         return len(rows)
@@ -294,18 +293,6 @@ class Runner:
 
     async def _stand(self) -> int:
         return (await _standing(self.follower, self._positions)).position
-
-    async def _read(self, after: int) -> list[Row]:
-        """The batch after a position. While it is being taken, the next one is fetched."""
-        ahead, self._next = self._next, None
-        if ahead is not None and ahead[0] == after:
-            rows = await ahead[1]
-        else:
-            rows = await self._store.log(None, after=after, limit=self._batch)
-        if len(rows) == self._batch:
-            last = rows[-1].position
-            self._next = last, asyncio.create_task(self._store.log(None, after=last, limit=self._batch))
-        return rows
 
     async def _take(self, rows: Sequence[Row]) -> None:
         """Take a batch; halve it around an entry that cannot be taken, until that one is alone."""

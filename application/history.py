@@ -272,8 +272,8 @@ def _told(event: Any, entry: Entry) -> _Told | None:
             text = f"{event.points} {event.currency} became available"
             return "activated", event.at, event.currency, event.points - event.repaid, None, text
         case LotExpired():
-            text = f"{event.points} {event.currency} expired"
-            return "expired", event.at, event.currency, -event.points, None, text
+            text = f"{event.points}{' pending' if event.pending else ''} {event.currency} expired"
+            return "expired", event.at, event.currency, 0 if event.pending else -event.points, None, text
         case PointsRedeemed():
             worth = f" worth {event.value_minor} minor units" if event.value_minor is not None else ""
             owed = f", {event.debt} of them owed" if event.debt else ""

@@ -15,9 +15,9 @@ from zlib import crc32
 import msgspec
 
 from application import activities, members
-from application.payloads import ActivityBody
 from application.handle import Handler
 from application.members import EnrolBody
+from application.payloads import ActivityBody
 from application.ports import Unavailable
 from domain.errors import Refused
 

@@ -8,6 +8,7 @@ import msgspec
 
 from domain.errors import BadId, BadTime, InvalidPayload
 from domain.member.commands import RecordActivity
+from domain.member.movements import OWN_SOURCE
 from domain.rules.compiled import CompiledRulebook
 
 Json = dict[str, Any]
@@ -41,6 +42,8 @@ def sane(body: ActivityBody) -> None:
                 f"{name} is 1 to {MAX_ID} characters without control characters",
                 errors=[(f"/{name}", "not such an id")],
             )
+    if body.source == OWN_SOURCE:
+        raise BadId(f"the source {OWN_SOURCE!r} is the engine's own", errors=[("/source", "another name")])
     sane_time("/occurred_at", body.occurred_at)
 
 

@@ -54,16 +54,20 @@ class ApiKeys:
         With `once` the key follows from that word: asking again gives the same key and makes no second one.
         """
         text = PREFIX + _text(self._derived("key", program, once) if once else secrets.token_bytes(32))
-        name_of_it = (self._derived("id", program, once) if once else secrets.token_bytes(16))[:16].hex()
+        id_ = self._id_of(program, once) if once else f"key_{secrets.token_hex(16)}"
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
             await cursor.execute(
                 "INSERT INTO api_keys (id, program, hash, scopes, name, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
-                (f"key_{name_of_it}", program, self._hash(text), list(scopes), name, utc_now()),
+                (id_, program, self._hash(text), list(scopes), name, utc_now()),
             )
-            await cursor.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE id = %s", (f"key_{name_of_it}",))
+            await cursor.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE id = %s", (id_,))
             (made,) = await cursor.fetchall()
         return made, text
+
+    async def made_once(self, program: str, once: str) -> ApiKey | None:
+        """The key that `create` has made for this word before."""
+        return await self.get(self._id_of(program, once))
 
     async def find(self, text: str) -> ApiKey | None:
         """The valid key that reads `text`, as the table has it after this was called."""
@@ -124,6 +128,9 @@ class ApiKeys:
 
     def _hash(self, text: str) -> bytes:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256)
+
+    def _id_of(self, program: str, once: str) -> str:
+        return f"key_{self._derived('id', program, once)[:16].hex()}"
 
     def _derived(self, purpose: str, program: str, word: str) -> bytes:
         return hmac.digest(self._secret, "\0".join((purpose, program, word)).encode(), hashlib.sha256)

@@ -171,6 +171,7 @@ class PostgresEventStore:
         self._dsn = dsn
         self._pool = pool
         self._queue: list[_Waiting] = []
+        self._under_way: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
@@ -185,8 +186,8 @@ class PostgresEventStore:
         self._readers = [asyncio.create_task(self._read_forever()) for _ in range(READERS)]
 
     async def stop(self) -> None:
-        """Let the queue drain, then stop the writer."""
-        while self._queue:
+        """Let the queue drain and the last batch be answered, then stop the writer."""
+        while self._queue or self._under_way:
             await asyncio.sleep(0.005)
         if self._writer is not None:
             self._writer.cancel()
@@ -209,13 +210,14 @@ class PostgresEventStore:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                batch = self._next_batch()
+                batch = self._under_way = self._next_batch()
                 try:
                     await self._write(batch)
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever it was, every waiter gets an answer
                     await self._after_failure(batch, error)
+                self._under_way = []
 
     def _next_batch(self) -> list[_Waiting]:
         """The longest run of waiting saves that do not touch each other's keys."""
@@ -292,7 +294,7 @@ class PostgresEventStore:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
-        if len(batch) > 1 and not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if len(batch) > 1 and not _unreachable(error):
             # Some save carries what PostgreSQL refuses: the others must not suffer for it.
             for waiting in batch:
                 try:
@@ -309,7 +311,7 @@ class PostgresEventStore:
                 continue
             if positions:
                 waiting.future.set_result(positions)
-            elif isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            elif _unreachable(error):
                 waiting.future.set_exception(Unavailable("the database cannot be reached"))
             else:
                 waiting.future.set_exception(error)
@@ -471,6 +473,12 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
         if save.member_key is not None:
             _push(keys, number, save.member_key[0], save.program, save.member_key[1])
     return [*rows, *claims, *releases, *takes, *timelines, *keys, *cold]
+
+
+def _unreachable(error: Exception) -> bool:
+    # A limit such as that of an index entry's length counts as operational too, but is the fault of one save.
+    limit = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "").startswith("54")
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not limit
 
 
 def _push(columns: list[list[Any]], *values: Any) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
+from click.exceptions import Exit
 
 from api.cli.output import as_json
 
@@ -28,7 +29,7 @@ Answer = tuple[str, State, str]
 
 @click.command()
 @click.option("--json", "to_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(to_json: bool) -> None:
+def doctor(*, to_json: bool) -> None:
     """Look over this installation. Exit code 1 when something has to be mended."""
     answers = list(_look())
     if to_json:
@@ -37,7 +38,7 @@ def doctor(to_json: bool) -> None:
         for name, state, detail in answers:
             click.echo(f"{_MARKS[state]} {name:<12} {detail}")
     if any(state == "bad" for _, state, _ in answers):
-        raise click.exceptions.Exit(1)
+        raise Exit(1)
 
 
 def _look() -> Iterator[Answer]:
@@ -47,7 +48,7 @@ def _look() -> Iterator[Answer]:
     from infrastructure.database import NoDatabase, connect
     from infrastructure.settings import WrongSetting
 
-    yield _python()
+    yield "python", "good", sys.version.split()[0]
     yield _packages()
     try:
         with database() as settings:
@@ -59,13 +60,6 @@ def _look() -> Iterator[Answer]:
         yield "settings", "bad", str(error)
     except (NoDatabase, psycopg.OperationalError) as error:
         yield "database", "bad", str(error).strip().splitlines()[0]
-
-
-def _python() -> Answer:
-    version = sys.version.split()[0]
-    if sys.version_info < (3, 11):
-        return "python", "bad", f"{version}; Guerdon needs 3.11 or newer"
-    return "python", "good", version
 
 
 def _packages() -> Answer:

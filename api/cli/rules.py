@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 from api.cli.output import as_json, instant
 
@@ -23,7 +24,7 @@ def rules() -> None:
 @rules.command()
 @click.argument("file", type=_FILE)
 @click.option("--json", "to_json", is_flag=True, help="Print the findings as JSON.")
-def check(file: Path, to_json: bool) -> None:
+def check(*, file: Path, to_json: bool) -> None:
     """Check a rulebook file, without a database. Exit code 1 when it has errors."""
     from domain.rules.check import check as check_document
     from infrastructure.zones import SystemZones
@@ -37,14 +38,14 @@ def check(file: Path, to_json: bool) -> None:
         if checked.ok:
             click.echo(f"{file}: no errors")
     if not checked.ok:
-        raise click.exceptions.Exit(1)
+        raise Exit(1)
 
 
 @rules.command()
 @click.argument("before", type=_FILE)
 @click.argument("after", type=_FILE)
 @click.option("--json", "to_json", is_flag=True, help="Print the changes as JSON.")
-def diff(before: Path, after: Path, to_json: bool) -> None:
+def diff(*, before: Path, after: Path, to_json: bool) -> None:
     """Say what changed from one rulebook file to another."""
     from domain.rules.diff import diff as difference
 
@@ -65,7 +66,7 @@ def diff(before: Path, after: Path, to_json: bool) -> None:
 @click.option("--note", default="", help="Why, for whoever reads the history.")
 @click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
 def publish(
-    file: Path, program: str, effective_from: str | None, expects: int | None, note: str, to_json: bool
+    *, file: Path, program: str, effective_from: str | None, expects: int | None, note: str, to_json: bool
 ) -> None:
     """Check a rulebook file and put it in force."""
     from api.cli.session import ACTOR, session
@@ -76,9 +77,7 @@ def publish(
 
     async def work(wired: Any) -> dict[str, Any]:
         body = PublishBody(effective_from=begins, expects=expects)
-        return (
-            await publish_document(wired.handler, program, document, body, actor=ACTOR, note=note)
-        ).body
+        return (await publish_document(wired.handler, program, document, body, actor=ACTOR, note=note)).body
 
     answer = session(work)
     if to_json:

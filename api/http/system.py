@@ -1,14 +1,12 @@
 """Routes about the server itself: is it alive, is it ready, how busy is it, what can it do."""
 
-from pathlib import Path
 from typing import Any
 
-import msgspec
 from litestar import MediaType, get
 from litestar.response.base import ASGIResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from api.http.problems import PROBLEMS, AtTheDoor
+from api.http.problems import AtTheDoor
 from api.http.route import Req, answer, parts
 from application.ports import Unavailable
 
@@ -69,21 +67,3 @@ async def metrics(request: Req) -> ASGIResponse:
     found.saves.set(store.saves)
     found.batches.set(store.batches)
     return ASGIResponse(body=generate_latest(found.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-# --- documentation -----------------------------------------------------------------------------
-
-_HERE = Path(__file__).parent
-PAGES = _HERE.parents[1] / "docs" / "reference" / "problems"
-
-
-@get("/openapi.json", status_code=200)
-async def openapi(request: Req) -> ASGIResponse:
-    """What this server can do, as OpenAPI 3.1."""
-    document: bytes = request.app.state.openapi
-    return ASGIResponse(body=document, media_type="application/json", headers={"cache-control": "no-cache"})
-
-
-def problem_page(code: str) -> str:
-    """The page of a code, as markdown."""
-    return (PAGES / f"{code}.md").read_text("utf-8")

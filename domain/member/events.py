@@ -107,12 +107,13 @@ class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
 
 
 class LotExpired(MemberEvent, frozen=True, kw_only=True, tag="LotExpired"):
-    """What was left in the lot at `at` is gone."""
+    """What was left in the lot at `at` is gone; `pending` points never could be spent."""
 
     lot: str
     currency: str
     points: int
     at: datetime
+    pending: bool = False
 
 
 class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed"):

@@ -83,7 +83,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 sheet.move(event.currency, "pending", "member", event.points, event.at, "activation", event.lot)
                 sheet.move(event.currency, "member", "debt", event.repaid, event.at, "repayment", event.lot)
             case LotExpired():
-                sheet.move(event.currency, "member", "breakage", event.points, event.at, "expiry", event.lot)
+                giver: Account = "pending" if event.pending else "member"
+                sheet.move(event.currency, giver, "breakage", event.points, event.at, "expiry", event.lot)
             case PointsRedeemed():
                 sheet.cause = event.redemption
                 sheet.pay("spend", event, entry.recorded_at)

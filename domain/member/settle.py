@@ -32,7 +32,13 @@ def settle(draft: Draft) -> None:
             draft.record(_activation(draft.member, subject, instant))
         else:
             draft.record(
-                LotExpired(lot=subject.id, currency=subject.currency, points=subject.remaining, at=instant)
+                LotExpired(
+                    lot=subject.id,
+                    currency=subject.currency,
+                    points=subject.remaining,
+                    at=instant,
+                    pending=not subject.active,
+                )
             )
 
 

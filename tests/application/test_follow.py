@@ -243,9 +243,7 @@ def test_the_boards_are_followed_and_read_while_they_are_rebuilt(database_url: s
             reading = asyncio.create_task(read(found))
             for first in range(40, len(rows), 8):
                 write(database_url, rows[first : first + 8])
-                await replay(
-                    found.boards, store=found.store, positions=found.positions, tables=found.tables
-                )
+                await replay(found.boards, store=found.store, positions=found.positions, tables=found.tables)
             assert await wait_for(found.positions, ["analytics"], rows[-1].position, 10)
             assert not reading.done()
             for task in (running, reading):
@@ -294,11 +292,9 @@ def test_newer_code_rebuilds_and_older_code_stands_by(database_url: str) -> None
             await old.runner().catch_up()
             assert not await stale(ANALYTICS, old.positions)
             assert await stale(newer, new.positions)
-            keeping = asyncio.create_task(
-                keep(newer, store=new.store, positions=new.positions, tables=new.tables)
-            )
+            keeping = asyncio.create_task(keep(newer, store=new.store, positions=new.positions, tables=new.tables))
             async with asyncio.timeout(10):
-                while await stale(newer, new.positions):
+                while await stale(newer, new.positions):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             with pytest.raises(OtherVersion):
                 await old.runner().catch_up()
@@ -306,5 +302,21 @@ def test_newer_code_rebuilds_and_older_code_stands_by(database_url: str) -> None
                 await replay(ANALYTICS, store=old.store, positions=old.positions, tables=old.tables)
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_two_who_retry_at_once_take_each_entry_once(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            rows = interleaved(lives(3))
+            write(database_url, rows)
+            choosy = Choosy(found.projector(), rows[0].position, rows[4].position)
+            await Runner(choosy, found.store, found.positions).catch_up()
+            waiting = len(await found.positions.parked("analytics"))
+            choosy.bad.clear()
+            done = await asyncio.gather(*(retry_parked(choosy, found.store, found.positions) for _ in range(3)))
+            assert sum(taken for taken, _ in done) == waiting
+            assert await found.tables.digests() == await _expected(found)
 
     asyncio.run(run())

@@ -70,6 +70,15 @@ async def _settled_cut(engine: Engine, entries: list[Entry], known_at: datetime)
     return now, cut
 
 
+def _sums(entries: list[Entry], as_of: datetime) -> dict[str, tuple[int, int, int]]:
+    """Available, pending and debt by currency: the movements effective by `as_of`."""
+    accounts: dict[str, dict[str, int]] = {}
+    for line in (line for entry in entries for line in movements(entry) if line.effective_at <= as_of):
+        held = accounts.setdefault(line.currency, {})
+        held[line.account] = held.get(line.account, 0) + line.points
+    return {n: (held.get("member", 0), held.get("pending", 0), -held.get("debt", 0)) for n, held in accounts.items()}
+
+
 def _shape(view: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
     return {
         name: (held["available"], held["pending"], held["debt"]) for name, held in view["balances"].items()
@@ -100,14 +109,13 @@ def test_both_clocks_agree_with_the_log_cut_there(
                 assert {n: tier["level"] for n, tier in seen["tiers"].items()} == {
                     name: expected.tiers.get(name) for name in seen["tiers"]
                 }
+                assert {n: b for n, b in _sums(cut, known_at).items() if any(b)} == {
+                    n: b for n, b in held.items() if any(b)
+                }
                 as_of = START + (known_at - START) / 2
-                sums: dict[str, int] = {}
-                for entry in cut:
-                    for line in movements(entry):
-                        if line.effective_at <= as_of and line.account == "member":
-                            sums[line.currency] = sums.get(line.currency, 0) + line.points
+                sums = _sums(cut, as_of)
                 then = await engine.read(as_of=as_of, known_at=known_at)
-                assert {n: b["available"] for n, b in then["balances"].items() if n in sums} == sums
+                assert {n: b for n, b in _shape(then).items() if n in sums} == sums
 
     with fresh_database(database_server) as url:
         asyncio.run(story(url))

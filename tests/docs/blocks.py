@@ -25,10 +25,10 @@ _OPAQUE = {
     "ref": re.compile(r"act_[0-9a-f]{32}(?=_\d+)"),
     "uuid": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "digest": re.compile(r"(?:sha256:)?[0-9a-f]{64}"),
-    "id": re.compile(r"\b[0-9a-f]{32}\b"),
+    "id": re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"),
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?| UTC)?")
-_KEY = re.compile(r"\bgk?_[A-Za-z0-9_-]{20,}|\bguerdon_[A-Za-z0-9_-]{20,}")
+_KEY = re.compile(r"\bgdn_(?:[A-Za-z0-9_-]{43}|\.\.\.)")
 _NUMBERS = re.compile(r"(?<=position )\d+")
 
 

@@ -32,10 +32,8 @@ def _stream(**currency: object) -> Stream:
 
 
 def _lines(entry: Entry) -> list[str]:
-    """kind account points day, one line each."""
-    return [
-        f"{one.kind} {one.account} {one.points:+} {one.effective_at:%m-%d}" for one in movements(entry)
-    ]
+    """Kind account points day, one line each."""
+    return [f"{one.kind} {one.account} {one.points:+} {one.effective_at:%m-%d}" for one in movements(entry)]
 
 
 def _accounts(entries: list[Entry]) -> dict[str, int]:
@@ -51,9 +49,7 @@ def _balance(entries: list[Entry], as_of: str, known_at: str) -> int:
         one.points
         for entry in entries
         for one in movements(entry)
-        if one.account == "member"
-        and one.effective_at <= instant(as_of)
-        and one.recorded_at <= instant(known_at)
+        if one.account == "member" and one.effective_at <= instant(as_of) and one.recorded_at <= instant(known_at)
     )
 
 
@@ -104,6 +100,13 @@ def test_what_expires_is_breakage_at_the_instant_it_expired() -> None:
     stream.do(purchase(50_00, at="2026-01-02"), "2026-01-02")
     stream.do(redeem(20), "2026-01-03")
     assert _lines(stream.settle("2026-03-01")) == ["expiry member -30 01-12", "expiry breakage +30 01-12"]
+
+
+def test_what_expires_before_it_could_be_spent_leaves_pending() -> None:
+    stream = _stream(available={"after": "P7D"}, expires={"after": "P3D"})
+    entries = [stream.do(purchase(50_00, at="2026-01-02"), "2026-01-02"), stream.settle("2026-01-20")]
+    assert _lines(entries[1]) == ["expiry pending -50 01-06", "expiry breakage +50 01-06"]
+    assert _accounts(entries) == {"program": -50, "breakage": 50}
 
 
 def test_spending_names_the_lots_that_paid() -> None:

@@ -97,7 +97,8 @@ class House:
 
     async def rows(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
         async with self._pool.connection() as connection:
-            return await (await connection.execute(query, params or None)).fetchall()
+            found: list[tuple[Any, ...]] = await (await connection.execute(query, params or None)).fetchall()
+            return found
 
     async def position(self, follower: str = "analytics") -> int:
         standing = await self.positions.standing(follower)

@@ -79,7 +79,7 @@ def test_an_award_says_what_was_wanted_and_what_cut_it(database_url: str) -> Non
         ("base", 50, 50, None, "2026-01-02"),
         ("bonus", 5, 5, None, "2026-01-02"),
         ("base", 10, 10, None, "2026-01-02"),
-        ("bonus", 5, 3, "cap member", "2026-01-02"),
+        ("bonus", 5, 3, "cap bonus.0", "2026-01-02"),
     ]
 
 
@@ -97,9 +97,12 @@ def test_movements_sum_to_zero_and_to_the_balances(database_url: str) -> None:
         async with house(database_url) as found:
             write(database_url, interleaved(lives(6)))
             await found.runner().catch_up()
-            assert await found.rows(
-                "SELECT stream, version FROM analytics.movements GROUP BY 1, 2, currency HAVING sum(points) <> 0"
-            ) == []
+            assert (
+                await found.rows(
+                    "SELECT stream, version FROM analytics.movements GROUP BY 1, 2, currency HAVING sum(points) <> 0"
+                )
+                == []
+            )
             # Of the entries that settled everything: no lot has expired unseen.
             differing = await found.rows(
                 "SELECT b.stream FROM analytics.balances b JOIN ("
@@ -225,56 +228,40 @@ def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
         async with house(database_url) as found:
             write(database_url, interleaved(lives(2)))
             await found.runner().catch_up()
-            with connect(database_url) as connection, connection.cursor() as cursor:
-                with cursor.copy(
+            with (
+                connect(database_url) as connection,
+                connection.cursor() as cursor,
+                cursor.copy(
                     "COPY (SELECT program, stream, currency, available, pending, held, debt, lifetime, version,"
                     " recorded_at FROM analytics.balances ORDER BY stream, currency) TO STDOUT"
-                ) as copy:
-                    hashed = hashlib.sha256(b"".join(bytes(piece) for piece in copy))
+                ) as copy,
+            ):
+                hashed = hashlib.sha256(b"".join(bytes(piece) for piece in copy))
             assert (await found.tables.digests())["balances"] == hashed.hexdigest()
 
     asyncio.run(run())
 
 
-_VERSIONS = {
-    "members": (1, "program stream member status enrolled_at erased_at time_zone version position recorded_at"),
-    "balances": (
-        1,
-        "program stream currency available pending held debt lifetime version position recorded_at",
-    ),
-    "lots": (
-        1,
-        "program stream lot currency points remaining state occurred_at available_at expires_at cause rule rulebook"
-        " version position recorded_at",
-    ),
-    "movements": (
-        1,
-        "program stream version line currency account points effective_at recorded_at kind cause lot rule rulebook"
-        " position",
-    ),
-    "activities": (
-        1,
-        "program stream version source id type occurred_at recorded_at day rulebook position",
-    ),
-    "awards": (
-        1,
-        "program stream version number rule rulebook currency wanted granted repaid limited_by lot type occurred_at"
-        " recorded_at day position",
-    ),
-    "tier_history": (
-        1,
-        "program stream version number tier_set from_level to_level reason evidence at valid_until rulebook"
-        " recorded_at position",
-    ),
-}
+_VERSIONS = """
+members 1: program stream member status enrolled_at erased_at time_zone version position recorded_at
+balances 1: program stream currency available pending held debt lifetime version position recorded_at
+lots 1: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
+    rulebook version position recorded_at
+movements 1: program stream version line currency account points effective_at recorded_at kind cause lot rule
+    rulebook position
+activities 1: program stream version source id type occurred_at recorded_at day rulebook position
+awards 1: program stream version number rule rulebook currency wanted granted repaid limited_by lot type
+    occurred_at recorded_at day position
+tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
+    rulebook recorded_at position
+"""
 
 
 def test_a_table_that_changes_raises_its_version() -> None:
     """Rows of another shape are made again only if the version says so: change both here."""
-    assert {
-        projection.table.name: (
-            projection.version,
-            " ".join(column.name for column in columns(projection.table)),
-        )
+    declared = [
+        f"{projection.table.name} {projection.version}: "
+        + " ".join(column.name for column in columns(projection.table))
         for projection in ANALYTICS.projections
-    } == _VERSIONS
+    ]
+    assert declared == _VERSIONS.replace("\n    ", " ").strip().splitlines()

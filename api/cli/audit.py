@@ -1,0 +1,167 @@
+"""`guerdon audit` and `guerdon replay`: prove what is in the log, and make from it what follows from it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from click.exceptions import Exit
+
+from api.cli.output import as_json, instant
+
+if TYPE_CHECKING:
+    from api.wiring import Wired
+
+_PROGRAM = click.option("--program", default="main", show_default=True, help="The program.")
+_JSON = click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
+
+
+@click.group()
+def audit() -> None:
+    """Prove the log, a member's history, or one activity's points."""
+
+
+@audit.command()
+@click.option("--program", help="Only this program; otherwise all.")
+@_JSON
+def verify(*, program: str | None, to_json: bool) -> None:
+    """Check every stored byte and decide every entry again. Exit code 1 when something differs."""
+    from api.cli.session import database
+    from application.audit import verify as check_all
+    from infrastructure.row_reader import readers
+
+    with database() as settings, _progress("verifying") as progress:
+        found = check_all(readers(settings.database_url or ""), program, progress=progress)
+    if to_json:
+        as_json(found)
+    else:
+        click.echo(
+            f"{found['equal']} entries equal, {found['different']} different,"
+            f" {found['not_redecidable']} not re-decidable, {found['older_engine']} of an older engine"
+        )
+        for finding in found["findings"][:20]:
+            click.echo(f"  position {finding['position']}, {finding['stream']}: {finding['detail']}")
+    if found["first"] is not None:
+        raise Exit(1)
+
+
+@audit.command()
+@click.argument("member")
+@_PROGRAM
+@click.option("--as-of", help="The state at this instant of the world (RFC 3339).")
+@click.option("--known-at", help="As it was known at this instant of the program's clock (RFC 3339).")
+@_JSON
+def member(*, member: str, program: str, as_of: str | None, known_at: str | None, to_json: bool) -> None:
+    """Show a member's entries, the state they lead to, and the digest that proves them."""
+    from api.cli.session import session
+    from application.audit import member as history
+
+    async def work(wired: "Wired") -> dict[str, Any]:
+        return await history(
+            wired.handler,
+            program,
+            member,
+            as_of=instant(as_of) if as_of else None,
+            known_at=instant(known_at) if known_at else None,
+        )
+
+    answer = session(work)
+    if to_json:
+        as_json(answer)
+        return
+    for one in answer["entries"]:
+        entry = one["entry"]
+        events = ", ".join(event["event"] for event in entry.get("events", ()))
+        click.echo(f"{entry['recorded_at']}  {entry['version']:>5}  {events}")
+    for currency, held in answer["state"]["balances"].items():
+        click.echo(f"{currency}: " + ", ".join(f"{points} {name}" for name, points in held.items()))
+    click.echo(f"digest {answer['digest']}")
+
+
+@audit.command()
+@click.argument("activity", metavar="SOURCE/ID")
+@_PROGRAM
+@_JSON
+def explain(*, activity: str, program: str, to_json: bool) -> None:
+    """Say why an activity earned what it earned, clause by clause."""
+    from api.cli.session import session
+    from application.activities import explain as explained
+    from application.activities import find
+
+    source, slash, name = activity.partition("/")
+    if not slash:
+        raise click.UsageError("name the activity as SOURCE/ID, such as shop/order-1001")
+
+    async def work(wired: "Wired") -> dict[str, Any]:
+        return await explained(wired.handler, program, (await find(wired.handler, program, source, name))["ref"])
+
+    answer = session(work)
+    if to_json:
+        as_json(answer)
+    else:
+        for line in _told(answer):
+            click.echo(line)
+
+
+@click.command()
+@click.option("--digest", is_flag=True, help="Print a digest of each table, equal for equal rows anywhere.")
+@_JSON
+def replay(*, digest: bool, to_json: bool) -> None:
+    """Rebuild the tables for analysts from the first entry, while the old ones go on being read."""
+    from api.cli.session import session
+    from application.replay import replay as rebuild
+
+    async def work(wired: "Wired") -> dict[str, Any]:
+        with _progress("replaying") as progress:
+            position = await rebuild(
+                wired.boards,
+                store=wired.store,
+                positions=wired.positions,
+                tables=wired.tables,
+                progress=progress,
+                afresh=True,
+            )
+        return {"position": position} | ({"digests": await wired.tables.digests()} if digest else {})
+
+    answer = session(work)
+    if to_json:
+        as_json(answer)
+        return
+    click.echo(f"rebuilt up to position {answer['position']}")
+    for table, value in answer.get("digests", {}).items():
+        click.echo(f"{value}  {table}")
+
+
+def _told(answer: dict[str, Any]) -> Iterator[str]:
+    activity, rulebook = answer["activity"], answer["rulebook"]
+    yield f"{activity['source']}/{activity['id']}, a {activity['type']}, under rulebook {rulebook['version']}"
+    for rule in answer["rules"]:
+        if rule["error"]:
+            yield f"  {rule['rule']}: failed, so it counted as nothing: {rule['error']}"
+        elif not rule["matched"]:
+            yield f"  {rule['rule']}: does not apply{_noted(rule)}"
+        elif rule["currency"] is None:
+            yield f"  {rule['rule']}: applies{_noted(rule)}"
+        else:
+            limit = f", {rule['wanted']} wanted, limited by {rule['limited_by']}" if rule["limited_by"] else ""
+            yield f"  {rule['rule']}: {rule['granted']} {rule['currency']}{limit}{_noted(rule)}"
+        for clause in rule["clauses"]:
+            yield f"      {clause['text']}  is  {clause['value']}"
+    for name, value in answer["read"].items():
+        yield f"  {name} was {value}"
+
+
+def _noted(rule: dict[str, Any]) -> str:
+    return f" ({rule['note']})" if rule.get("note") else ""
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, told done and total."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,237 @@
+"""`guerdon run`, `serve` and `follow`: the processes of a server."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from api.wiring import Wired
+    from infrastructure.settings import Settings
+
+_SWEEP_EVERY = 10.0
+_PATIENCE = 60.0
+"""Seconds in which a server that starts has to answer."""
+
+
+@click.command()
+def run() -> None:
+    """Start everything on this machine: database, tables, a sample program, server. What `make run` calls.
+
+    The first start prints a key and a request that awards points when it is pasted into a shell.
+    """
+    from api.cli.session import database, within
+    from api.cli.setup import boards, prepare
+
+    with database() as settings:
+        _require_free(settings)
+        prepare(settings.database_url or "")
+        within(settings, boards)
+        key = within(settings, _sample)
+        _serve(settings, lambda: _greet(settings, key))
+
+
+@click.command()
+def serve() -> None:
+    """Serve HTTP, with one process of followers beside the workers. The database must be migrated."""
+    from api.cli.session import database
+
+    with database() as settings:
+        _require_free(settings)
+        _serve(settings, lambda: click.echo(f"Guerdon serves {_address(settings)}"))
+
+
+@click.command()
+@click.option("--attached", is_flag=True, hidden=True, help="End when standard input is closed.")
+def follow(*, attached: bool) -> None:
+    """Run the followers alone: keep the tables for analysts, and write down what time has made true."""
+    from api.cli.session import session
+
+    if attached:
+        # The server holds the other end: however it goes, this process goes with it.
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    session(_follow)
+
+
+async def _follow(wired: "Wired") -> None:
+    from application.replay import keep
+
+    await asyncio.gather(
+        keep(wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables), _sweep(wired)
+    )
+
+
+async def _sweep(wired: "Wired") -> None:
+    """Settle what is due, program by program. Any number of processes may: what is settled is not due again."""
+    from application.ports import Unavailable
+    from application.sweep import settle_due
+
+    while True:
+        try:
+            async with wired.pool.connection() as connection:
+                found = await (await connection.execute("SELECT id FROM programs ORDER BY id")).fetchall()
+            for (program,) in found:
+                await settle_due(wired.handler, program, await wired.clock.now(program))
+        except Unavailable:
+            pass  # the next round finds the same things due
+        await asyncio.sleep(_SWEEP_EVERY)
+
+
+async def _sample(wired: "Wired") -> str | None:
+    """A sample program with a rulebook and a member, if there is no program; the text of its first key."""
+    from api.cli.session import ACTOR
+    from api.cli.setup import SCOPES
+    from application import samples
+    from application.members import EnrolBody, enrol
+    from application.rulebooks import ProgramBody, PublishBody, create_program, publish_document
+
+    async with wired.pool.connection() as connection:
+        keyed = await (await connection.execute("SELECT EXISTS (SELECT FROM api_keys)")).fetchone()
+        if keyed is not None and keyed[0]:
+            return None
+    handler, program = wired.handler, samples.PROGRAM
+    # Each step may have been done by a start that was stopped in between.
+    if await wired.store.timeline(program) is None:
+        await create_program(
+            handler, ProgramBody(id=program, money=samples.MONEY, time_zone=samples.TIME_ZONE), actor=ACTOR
+        )
+    if not await wired.store.timeline(program):
+        await publish_document(
+            handler, program, samples.COFFEE, PublishBody(), note="a coffee shop, to begin with", actor=ACTOR
+        )
+    if await wired.store.claim(program, "member", samples.MEMBER) is None:
+        await enrol(handler, program, EnrolBody(id=samples.MEMBER), actor=ACTOR)
+    _, key = await wired.api_keys.create(program, SCOPES, "first key")
+    return key
+
+
+def _greet(settings: "Settings", key: str | None) -> None:
+    from application import samples
+
+    address = _address(settings)
+    click.echo(f"\nGuerdon serves {address} (Ctrl-C stops everything). Documentation: {address}/docs\n")
+    if key is None:
+        click.echo(
+            "Keys are shown only once. To make another one, in another terminal:\n\n"
+            f"    {_command()} keys create --program {samples.PROGRAM} --scopes client,operator,admin,auditor\n"
+        )
+        return
+    click.echo(f"Program {samples.PROGRAM!r} is open, and {samples.MEMBER} is its first member.")
+    click.echo(f"Its key, shown this one time: {key}\n\nPaste this to award points:\n")
+    # The shell fills in a new id and the time, so that pasting it again is another purchase.
+    click.echo(
+        f"curl -sS {address}/v1/activities -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+        """ -d '{"id": "order-'$(date +%s)-$$-${RANDOM:-0}'", "source": "shop", "type": "purchase","""
+        f' "member": "{samples.MEMBER}",'
+        """ "occurred_at": "'$(date -u +%Y-%m-%dT%H:%M:%SZ)'", "data": {"amount_minor": 10500}}'\n"""
+    )
+
+
+def _command() -> str:
+    """How this command was called, for messages that name another one."""
+    called = sys.argv[0]
+    return os.path.relpath(called) if os.sep in called else called
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+def _serve(settings: "Settings", ready: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM. `ready` is called once the server answers."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    # Workers and followers read their settings as every process does; they use the database that runs already.
+    os.environ["GUERDON_DATABASE_URL"] = settings.database_url or ""
+    os.environ["GUERDON_MASTER_KEY"] = b64encode(settings.master_key).decode()
+    server = Granian(
+        "api.http.app:from_environment",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=settings.workers,
+        log_level=LogLevels.warning,
+        websockets=False,
+    )
+    threading.Thread(target=_when_ready, args=(settings, ready), daemon=True).start()
+    with _follower():
+        server.serve()
+
+
+@contextmanager
+def _follower() -> Iterator[None]:
+    """A process of followers, started again when it ends, until the block is left."""
+    over = threading.Event()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not over.is_set():
+            # Its own session: Ctrl-C is for the server, which then closes the pipe.
+            with subprocess.Popen(
+                [sys.executable, "-m", "api.cli.main", "follow", "--attached"],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            ) as process:
+                running[:] = [process]
+                process.wait()
+            over.wait(1)
+
+    keeper = threading.Thread(target=keep, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for process in running:
+            process.terminate()
+        keeper.join(10)
+
+
+def _when_ready(settings: "Settings", ready: Callable[[], None]) -> None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        connection = HTTPConnection(_host(settings), settings.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                ready()
+                return
+        except (OSError, HTTPException):
+            time.sleep(0.05)
+        finally:
+            connection.close()
+
+
+def _require_free(settings: "Settings") -> None:
+    """Raises when something else listens already: a server that cannot start should say so first."""
+    if settings.port == 0:
+        raise click.ClickException("PORT is 0; set it to the port to serve on")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise click.ClickException(
+                f"{settings.host}:{settings.port} cannot be served ({error.strerror}): set PORT to another port"
+            ) from None
+
+
+def _address(settings: "Settings") -> str:
+    return f"http://{_host(settings)}:{settings.port}"
+
+
+def _host(settings: "Settings") -> str:
+    """Where a client on this machine finds the server."""
+    return "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104

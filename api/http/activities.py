@@ -1,0 +1,238 @@
+"""Routes of activities: record one, record many, try one, look one up, ask why.
+
+The first of them is the hot route: its body goes from bytes to the use case without a stop in between.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from litestar import get, post
+from litestar.response.base import ASGIResponse
+
+from api.http import cloudevents, shapes
+from api.http.body import MAX_BATCH_BODY, MAX_BODY, check_json, decode, media_type, read_bytes, read_json
+from api.http.problems import AtTheDoor, problem
+from api.http.route import Json, Req, answer, caller, once, parts, path_id, route, text, written
+from application import activities, rulebooks
+from application.activities import ActivityBody, SimulateBody
+from application.answers import Answered
+
+MAX_ITEMS = 10_000
+AT_ONCE = 64
+"""Items of a batch that are worked on together: enough to fill the log's transactions."""
+NDJSON = "application/x-ndjson"
+
+_JSON = ("", "application/json")
+_CODES = (
+    "unknown-member",
+    "member-erased",
+    "member-suspended",
+    "activity-differs",
+    "unknown-activity-type",
+    "unknown-money",
+    "invalid-payload",
+    "too-old",
+    "from-the-future",
+)
+
+
+@post(
+    "/v1/activities",
+    request_max_body_size=MAX_BATCH_BODY,
+    **route(
+        "client",
+        "Record an activity",
+        body=ActivityBody,
+        body_types=("application/json", cloudevents.STRUCTURED, cloudevents.BATCHED),
+        answer=shapes.Activity,
+        status=201,
+        codes=_CODES,
+    ),
+)
+async def record(request: Req) -> ASGIResponse:
+    """Durable before it is answered. The same (source, id) again gives the first answer again.
+
+    Also takes CloudEvents 1.0: structured, batched (answered like a batch), and binary (`ce-` headers).
+    """
+    who = caller(request)
+    with once(request) as key:
+        kind = media_type(request)
+        if kind == cloudevents.BATCHED:
+            items = _array(await read_bytes(request))
+            return answer(await _all(request, items, _from_event, key))
+        raw = await read_bytes(request)
+        if len(raw) > MAX_BODY:
+            raise AtTheDoor("too-large", f"A body has at most {MAX_BODY} bytes.")
+        if kind == cloudevents.STRUCTURED:
+            body = _from_event(raw)
+        elif kind not in _JSON:
+            raise AtTheDoor("unsupported-media-type", "Send JSON, or a CloudEvent in JSON.")
+        elif cloudevents.is_binary(request.headers):
+            body = cloudevents.binary(request.headers, raw)
+        else:
+            body = decode(raw, ActivityBody)
+        done = await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
+    return written(done)
+
+
+@post(
+    "/v1/activities/batch",
+    request_max_body_size=MAX_BATCH_BODY,
+    **route(
+        "client",
+        "Record many activities, each on its own",
+        body=list[ActivityBody],
+        body_types=("application/json", NDJSON),
+        answer=shapes.Batch,
+        codes=("too-large",),
+    ),
+)
+async def batch(request: Req) -> ASGIResponse:
+    """An array, or a line of JSON each (then the answer has a line for each). Up to 10,000.
+
+    Activities of one member are recorded in the order given. One that is refused stops no other.
+    """
+    with once(request) as key:
+        kind = media_type(request)
+        raw = await read_bytes(request)
+        if kind == NDJSON:
+            done = await _all(request, [line for line in raw.split(b"\n") if line.strip()], _from_json, key)
+            lines = b"".join(msgspec.json.encode(item) + b"\n" for item in done["items"])
+            return ASGIResponse(
+                body=lines, media_type=NDJSON, headers={"guerdon-position": str(done["position"])}
+            )
+        if kind not in _JSON:
+            raise AtTheDoor("unsupported-media-type", f"Send a JSON array, or lines of JSON as {NDJSON}.")
+        return answer(await _all(request, _array(raw), _from_json, key))
+
+
+@post(
+    "/v1/activities/simulate",
+    **route(
+        "client",
+        "Try an activity",
+        reads=True,
+        body=SimulateBody,
+        answer=shapes.Simulated,
+        codes=(*_CODES, "unknown-rulebook", "rulebook-invalid"),
+    ),
+)
+async def simulate(request: Req) -> ASGIResponse:
+    """The answer it would get, with the explanation. Writes nothing. `rulebook` tries a draft (rb_7)."""
+    wired, program = parts(request), caller(request).program
+    body = await read_json(request, SimulateBody)
+    draft = None
+    if isinstance(body.rulebook, str):
+        draft = (await rulebooks.read(wired.handler, wired.drafts, program, body.rulebook))["document"]
+    return answer(await activities.simulate(wired.handler, program, body, draft=draft))
+
+
+@get(
+    "/v1/activities",
+    **route(
+        "client",
+        "Find an activity by source and id",
+        answer=shapes.Activity,
+        query={"source": "Who sent it", "id": "Its id there"},
+        codes=("unknown-activity",),
+    ),
+)
+async def find(request: Req) -> ASGIResponse:
+    source, name = text(request, "source", required=True), text(request, "id", required=True)
+    assert source is not None
+    assert name is not None
+    return answer(await activities.find(parts(request).handler, caller(request).program, source, name))
+
+
+@get(
+    "/v1/activities/{ref:str}",
+    **route("client", "Read an activity", answer=shapes.Activity, codes=("unknown-activity",)),
+)
+async def read(request: Req) -> ASGIResponse:
+    """As it was answered when it was recorded."""
+    return answer(
+        await activities.get(parts(request).handler, caller(request).program, path_id(request, "ref"))
+    )
+
+
+@get(
+    "/v1/activities/{ref:str}/explanation",
+    **route("client", "Why these points?", answer=shapes.Explanation, codes=("unknown-activity",)),
+)
+async def explain(request: Req) -> ASGIResponse:
+    """Decided again from the log under its pinned rulebook: each rule, each clause, each value."""
+    return answer(
+        await activities.explain(parts(request).handler, caller(request).program, path_id(request, "ref"))
+    )
+
+
+# --- many at once ------------------------------------------------------------------------------
+
+
+async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], ActivityBody], key: str | None) -> Json:
+    """Every item answered on its own; each member's items in the order given."""
+    if len(items) > MAX_ITEMS:
+        raise AtTheDoor("too-large", f"A batch has at most {MAX_ITEMS} items.")
+    answers: list[Json] = [{}] * len(items)
+    by_member: dict[str, list[tuple[int, ActivityBody]]] = defaultdict(list)
+    for index, raw in enumerate(items):
+        if index % 100 == 99:
+            # Others want to be served meanwhile.
+            await asyncio.sleep(0)
+        try:
+            if len(raw) > MAX_BODY:
+                raise AtTheDoor("too-large", f"An item has at most {MAX_BODY} bytes.")
+            body = read_one(raw)
+        except AtTheDoor as refused:
+            answers[index] = _refused(index, refused)
+        else:
+            by_member[body.member or body.member_email or ""].append((index, body))
+    position = 0
+    waiting = iter(by_member.values())
+
+    async def work(lines: Iterator[list[tuple[int, ActivityBody]]]) -> None:
+        nonlocal position
+        for line in lines:
+            for index, body in line:
+                try:
+                    done = await _record(request, body, f"{key}/{index}" if key is not None else None)
+                except Exception as error:  # noqa: BLE001 - one item's fault is not the batch's
+                    answers[index] = _refused(index, error)
+                else:
+                    answers[index] = {"index": index, "status": done.status, "answer": done.body}
+                    position = max(position, done.position)
+
+    await asyncio.gather(*(work(waiting) for _ in range(min(AT_ONCE, len(by_member)))))
+    return {"items": answers, "position": position or await parts(request).positions.head()}
+
+
+async def _record(request: Req, body: ActivityBody, key: str | None) -> Answered:
+    who = caller(request)
+    return await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
+
+
+def _refused(index: int, error: Exception) -> Json:
+    told = problem(error)
+    return {"index": index, "status": told.status, "problem": told}
+
+
+def _array(raw: bytes) -> list[bytes]:
+    """The items of a JSON array, unread."""
+    try:
+        return [bytes(item) for item in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+    except msgspec.ValidationError:
+        raise AtTheDoor("invalid-payload", "A batch is an array.", errors=[("", "not an array")]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AtTheDoor("malformed-json", f"The body is not JSON: {error}"[:300]) from None
+
+
+def _from_json(raw: bytes) -> ActivityBody:
+    return decode(raw, ActivityBody)
+
+
+def _from_event(raw: bytes) -> ActivityBody:
+    event: Any = check_json(raw)
+    return cloudevents.structured(event)

@@ -1,0 +1,147 @@
+"""The HTTP application: routes, and what stands around them.
+
+    GUERDON_DATABASE_URL=... granian --interface asgi --factory api.http.app:from_environment
+
+Read `route.py` for what a request passes before it reaches a handler.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from litestar.config.app import ExperimentalFeatures
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http import activities, audit, members, pages, points, programs, rulebooks, system
+from api.http.body import MAX_BODY
+from api.http.openapi import document
+from api.http.problems import answer_problem
+from api.http.system import Metrics
+from api.wiring import Wired, wired
+from infrastructure import logging
+from infrastructure.settings import Settings
+from infrastructure.settings import from_environment as settings_from_environment
+
+log = structlog.get_logger(__name__)
+
+HANDLERS: tuple[HTTPRouteHandler, ...] = (
+    activities.record,
+    activities.batch,
+    activities.simulate,
+    activities.find,
+    activities.read,
+    activities.explain,
+    members.enrol,
+    members.lookup,
+    members.read,
+    members.change,
+    members.erase,
+    members.set_status,
+    members.read_history,
+    members.read_lots,
+    members.read_statement,
+    members.read_expiring,
+    points.return_activity,
+    points.redeem,
+    points.adjust,
+    rulebooks.create,
+    rulebooks.listing,
+    rulebooks.read,
+    rulebooks.update,
+    rulebooks.check,
+    rulebooks.publish,
+    rulebooks.diff,
+    audit.log,
+    audit.member,
+    audit.verify,
+    audit.job,
+    programs.create,
+    programs.create_key,
+    programs.list_keys,
+    programs.revoke_key,
+    programs.set_clock,
+    programs.read_clock,
+    system.livez,
+    system.readyz,
+    system.metrics,
+    pages.openapi,
+    pages.docs,
+    pages.docs_asset,
+    pages.problem_page,
+)
+"""Every route there is."""
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The application of one process. The database of `settings.database_url` is migrated by the caller."""
+    return assemble(partial(wired, settings))
+
+
+def from_environment() -> Litestar:
+    """The application for an ASGI server that is told where to find it."""
+    settings = settings_from_environment()
+    logging.configure(settings.log_level)
+    return create_app(settings)
+
+
+def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar:
+    """The application over whatever `wire` opens, for as long as the application runs."""
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncIterator[None]:
+        async with wire() as parts:
+            app.state.wired = parts
+            yield
+
+    app = Litestar(
+        route_handlers=HANDLERS,
+        lifespan=[running],
+        middleware=[_observed],
+        exception_handlers={Exception: answer_problem},
+        request_max_body_size=MAX_BODY,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    app.state.in_flight = set()
+    app.state.metrics = Metrics()
+    app.state.openapi = document(HANDLERS, _version())
+    return app
+
+
+def _observed(app: ASGIApp) -> ASGIApp:
+    """Count every request, and log those that changed something or failed: its route and caller, never its content."""
+
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                took = time.perf_counter() - began
+                method, route = scope["method"], scope.get("path_template", "")
+                scope["litestar_app"].state.metrics.observe(method, route, message["status"], took)
+                if message["status"] >= 500:
+                    log.warning("request", method=method, route=route, status=message["status"], seconds=took)
+                else:
+                    log.debug("request", method=method, route=route, status=message["status"], seconds=took)
+            await send(message)
+
+        await app(scope, receive, noted)
+
+    return middleware
+
+
+def _version() -> str:
+    try:
+        return version("guerdon")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,302 @@
+"""The shapes of answers, for the documentation and for the tests that hold answers to it.
+
+Answers may gain fields; none is renamed or removed. Amounts are smallest units or minor units, times RFC 3339.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+Json = dict[str, Any]
+
+
+class Balance(msgspec.Struct, kw_only=True):
+    """`pending` is not spendable yet, `debt` is repaid by the next award, `lifetime` is all that was ever earned."""
+
+    available: int
+    pending: int
+    held: int
+    debt: int
+    lifetime: int
+
+
+class NextLevel(msgspec.Struct, kw_only=True):
+    level: str
+    needs: int
+
+
+class TierStanding(msgspec.Struct, kw_only=True):
+    """`needs` is what is missing: to the next level, or to keep this one at its review."""
+
+    level: str | None
+    since: datetime | None = None
+    valid_until: datetime | None = None
+    progress: int | None = None
+    next: NextLevel | None = None
+    keep: Json | None = None
+
+
+class Member(msgspec.Struct, kw_only=True):
+    id: str
+    status: str
+    enrolled_at: datetime | None
+    profile: Json | None
+    attributes: Json
+    balances: dict[str, Balance]
+    tiers: dict[str, TierStanding]
+    counters: dict[str, dict[str, int]]
+    email: str | None = None
+    external_ids: list[str] = []
+    consents: dict[str, bool] = {}
+    time_zone: str | None = None
+
+
+class MemberAfter(msgspec.Struct, kw_only=True):
+    """The member as the entry left it."""
+
+    id: str
+    balances: dict[str, Balance]
+    tiers: dict[str, TierStanding]
+
+
+class RulebookPin(msgspec.Struct, kw_only=True):
+    version: int
+    digest: str
+
+
+class Award(msgspec.Struct, kw_only=True):
+    """`limited_by` names the cap, budget, group or stacking limit that bit, and what it left."""
+
+    rule: str
+    currency: str
+    wanted: int
+    granted: int
+    limited_by: Json | None
+    available_at: datetime
+    expires_at: datetime | None
+    lots: list[str]
+
+
+class Activity(msgspec.Struct, kw_only=True):
+    ref: str
+    position: int
+    occurred_at: datetime
+    recorded_at: datetime
+    rulebook: RulebookPin | None
+    awards: list[Award]
+    effects: list[Json]
+    member: MemberAfter
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """Each rule, each clause with its value, what was wanted and granted; `read` is what the rules looked at."""
+
+    rules: list[Json]
+    read: Json
+
+
+class Simulated(Activity, kw_only=True):
+    explanation: Explanation
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[Json]
+    reasons: list[str]
+
+
+class BatchItem(msgspec.Struct, kw_only=True):
+    """One activity of a batch: its answer, or its problem."""
+
+    index: int
+    status: int
+    answer: Json | None = None
+    problem: Problem | None = None
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    items: list[BatchItem]
+    position: int
+
+
+class Enrolled(msgspec.Struct, kw_only=True):
+    member: Json
+    awards: list[Award]
+    effects: list[Json]
+    position: int
+
+
+class MemberWritten(msgspec.Struct, kw_only=True):
+    member: Member
+    position: int
+
+
+class MemberErased(msgspec.Struct, kw_only=True):
+    member: Json
+    position: int
+
+
+class ClawedBack(msgspec.Struct, kw_only=True):
+    rule: str
+    currency: str
+    wanted: int
+    from_pending: int
+    from_lots: int
+    from_other: int
+    debt: int
+    written_off: int
+
+
+class Returned(msgspec.Struct, kw_only=True, rename={"return_": "return"}):
+    return_: Json
+    clawed_back: list[ClawedBack]
+    given_back: list[Json]
+    excess_minor: int
+    effects: list[Json]
+    member: MemberAfter
+    position: int
+
+
+class Redemption(msgspec.Struct, kw_only=True):
+    id: str
+    state: Literal["held", "confirmed", "cancelled", "expired", "returned"]
+    points: int
+    value_minor: int | None
+    draws: list[Json]
+    codes: list[str]
+    expires_at: datetime | None
+
+
+class Redeemed(msgspec.Struct, kw_only=True):
+    redemption: Redemption
+    member: MemberAfter
+    position: int
+
+
+class Adjusted(msgspec.Struct, kw_only=True):
+    adjustment: Json
+    member: MemberAfter
+    position: int
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Give `next_cursor` back as `cursor` for the next page; null on the last one."""
+
+    items: list[Json]
+    next_cursor: str | None
+
+
+class Statement(msgspec.Struct, kw_only=True):
+    opening: Json
+    closing: Json
+    items: list[Json]
+
+
+class Expiring(msgspec.Struct, kw_only=True):
+    items: list[Json]
+
+
+class ProgramMade(msgspec.Struct, kw_only=True):
+    """`key` is the program's first key, shown this one time."""
+
+    id: str
+    sandbox: bool
+    money: str
+    time_zone: str
+    key: str
+    key_id: str
+    position: int
+
+
+class KeyShown(msgspec.Struct, kw_only=True):
+    id: str
+    program: str
+    scopes: list[str]
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class KeyMade(KeyShown, kw_only=True):
+    """`key` is shown this one time."""
+
+    key: str
+    position: int
+
+
+class KeyList(msgspec.Struct, kw_only=True):
+    items: list[KeyShown]
+    next_cursor: str | None
+
+
+class ClockAnswer(msgspec.Struct, kw_only=True):
+    """`settled` counts the members for whom something fell due."""
+
+    now: datetime
+    settled: int | None = None
+    position: int | None = None
+
+
+class Finding(msgspec.Struct, kw_only=True):
+    severity: Literal["error", "warning"]
+    code: str
+    rule: str | None
+    at: str
+    line: int | None
+    column: int | None
+    message: str
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    draft: str
+    digest: str | None
+    findings: list[Finding]
+
+
+class Published(msgspec.Struct, kw_only=True):
+    version: int
+    digest: str
+    effective_from: datetime
+    position: int
+
+
+class Rulebooks(msgspec.Struct, kw_only=True):
+    items: list[Json]
+    drafts: list[Json]
+    next_cursor: str | None
+
+
+class Rulebook(msgspec.Struct, kw_only=True):
+    digest: str | None
+    document: Any
+
+
+class Difference(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    from_: int
+    to: int
+    changes: Any
+
+
+class AuditedMember(msgspec.Struct, kw_only=True):
+    member: str
+    entries: list[Json]
+    state: Json
+    digest: str
+
+
+class JobStarted(msgspec.Struct, kw_only=True):
+    job: str
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """`done` out of `of`; `result` when `state` is done."""
+
+    state: Literal["running", "done", "failed"]
+    done: int
+    of: int
+    result: Json | None

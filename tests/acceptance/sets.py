@@ -1,0 +1,174 @@
+"""The data sets that are known: how to recognise one by its files, what it needs, and how its outcomes compare."""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from application.ingest import MemberFields
+
+if TYPE_CHECKING:
+    from tests.acceptance.run import Answers
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+
+Json = dict[str, Any]
+
+
+class Compared(msgspec.Struct):
+    """One file of outcomes against the answers. `missing` outcomes had no answer, `extra` answers no outcome."""
+
+    what: str
+    exact: int = 0
+    of: int = 0
+    missing: int = 0
+    extra: int = 0
+    differences: list[str] = []
+
+    def line(self) -> str:
+        return f"{self.what}: {self.exact} of {self.of} exact, {self.extra} extra"
+
+
+class DataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed with its recorded outcomes. Nothing but `compare` opens the files of outcomes."""
+
+    name: str
+    folder: Path
+    events: Path
+    members: Path | None
+    fields: MemberFields
+    rulebook: Path
+    money: str
+    as_of: str | None
+    outcomes: Callable[["DataSet", "Answers"], Iterator[Compared]]
+
+    def compare(self, answers: "Answers") -> Iterator[Compared]:
+        return self.outcomes(self, answers)
+
+    def members_seen(self) -> list[str]:
+        """Everybody in the feed and in the file of members, in order of appearance."""
+        seen = {line["member_id"]: None for file in (self.members, self.events) if file for line in lines(file)}
+        return list(seen)
+
+
+def found_in(folder: Path) -> list[DataSet]:
+    """The sets in a folder, or the folder itself as one."""
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
+    return [data for place in places if (data := _airline(place) or _cdnow(place))]
+
+
+def lines(file: Path) -> Iterator[Json]:
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as rows:
+        for row in rows:
+            yield json.loads(row)
+
+
+# --- flights: points of every activity, cost of every redemption ----------------------------------
+
+
+def _airline(folder: Path) -> DataSet | None:
+    events, members = _file(folder, "events"), _file(folder, "members")
+    if not events or not members or not _file(folder, "expected_per_event") or not _file(folder, "expected_members"):
+        return None
+    return DataSet(
+        name="airline",
+        folder=folder,
+        events=events,
+        members=members,
+        fields=MemberFields(attributes=("card", "enrolment_type", "province"), enrolled_at="enrolled"),
+        rulebook=EXAMPLES / "airline" / "rulebook.json",
+        money="USD",
+        as_of=None,
+        outcomes=_airline_outcomes,
+    )
+
+
+def _airline_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
+    per_event = {name: _outcome(events) for name, events in answers.activities.items()}
+    expected = {
+        row["id"]: {key: row[key] for key in ("points_x100", "cost_dollars") if key in row}
+        for row in lines(_required(data.folder, "expected_per_event"))
+    }
+    yield _compared("airline", expected, per_event)
+    totals = {
+        name: (member["balances"]["miles"]["lifetime"], member["counters"]["redeemed"]["ever"])
+        for name, member in answers.members.items()
+    }
+    expected_totals = {
+        row["member_id"]: (row["earned_x100"], row["redeemed_points"] * 100)
+        for row in lines(_required(data.folder, "expected_members"))
+    }
+    yield _compared("airline members", expected_totals, totals)
+
+
+def _outcome(events: list[Json]) -> Json:
+    """What an activity earned, or what it cost; dollars only when they are whole ones."""
+    spent = [event["value_minor"] for event in events if event["event"] == "PointsRedeemed"]
+    if spent:
+        return {"cost_dollars": sum(spent) // 100} if sum(spent) % 100 == 0 else {"cost_minor": sum(spent)}
+    return {"points_x100": sum(event["points"] for event in events if event["event"] == "PointsEarned")}
+
+
+# --- purchases: on how many days a customer came back ---------------------------------------------
+
+_SAMPLE = re.compile(r"expected_sample_(\d{4}-\d{2}-\d{2})\.jsonl(\.gz)?")
+
+
+def _cdnow(folder: Path) -> DataSet | None:
+    events = _file(folder, "events")
+    until = [found.group(1) for path in sorted(folder.iterdir()) if (found := _SAMPLE.fullmatch(path.name))]
+    if not events or not until:
+        return None
+    return DataSet(
+        name="cdnow",
+        folder=folder,
+        events=events,
+        members=None,
+        fields=MemberFields(),
+        rulebook=EXAMPLES / "cdnow" / "rulebook.json",
+        money="USD",
+        as_of=f"{until[0]}T23:59:59Z",
+        outcomes=_cdnow_outcomes,
+    )
+
+
+def _cdnow_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
+    assert data.as_of is not None
+    expected = {
+        row["member_id"]: row["repeat_purchase_days"]
+        for row in lines(_required(data.folder, f"expected_sample_{data.as_of[:10]}"))
+    }
+    # The outcomes are of a sample of the customers; what the others have is no surplus.
+    days = {name: member["counters"]["visits"]["days"] - 1 for name, member in answers.members.items()}
+    yield _compared("cdnow", expected, {name: days[name] for name in expected if name in days})
+
+
+# --- small things --------------------------------------------------------------------------------
+
+
+def _compared(what: str, expected: dict[str, Any], answered: dict[str, Any]) -> Compared:
+    compared = Compared(what, of=len(expected), extra=len(answered.keys() - expected.keys()))
+    for name, wanted in expected.items():
+        if name not in answered:
+            compared.missing += 1
+            compared.differences.append(f"{what} {name}: {wanted} expected, no answer")
+        elif answered[name] != wanted:
+            compared.differences.append(f"{what} {name}: {wanted} expected, {answered[name]} answered")
+        else:
+            compared.exact += 1
+    compared.differences += [f"{what} {name}: not expected" for name in sorted(answered.keys() - expected.keys())]
+    return compared
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return next((path for end in (".jsonl.gz", ".jsonl") if (path := folder / f"{name}{end}").is_file()), None)
+
+
+def _required(folder: Path, name: str) -> Path:
+    found = _file(folder, name)
+    assert found is not None, f"{folder / name} is gone"
+    return found

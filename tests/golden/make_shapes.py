@@ -1,0 +1,144 @@
+"""One file per stored shape: `python -m tests.golden.make_shapes` writes those that are missing.
+
+A file that exists is never written again: these bytes stand in somebody's log. A new event or command needs an
+example here; a changed one needs a new tag.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from domain.log import After, Claim, Entry, Event, Input, Pins, Take, encoded
+from domain.member import commands, events
+from domain.member.wallet import Balance
+from domain.program import commands as program_commands
+from domain.program import events as program_events
+from domain.rules.earning import LimitedBy
+
+HERE = Path(__file__).parent
+AT = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=UTC)
+LATER = datetime(2026, 9, 1, tzinfo=UTC)
+DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
+DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+EVENTS: list[Any] = [
+    events.MemberEnrolled(
+        member="ann", enrolled_at=AT, attributes={"city": "Köln"}, time_zone="Europe/Berlin",
+        consents={"mail": True}, sealed=b"cipher text",
+    ),
+    events.MemberChanged(attributes={"city": "Bonn"}, time_zone="UTC", consents={"mail": False}, sealed=b"other"),
+    events.MemberStatusChanged(status="suspended", reason="fraud check"),
+    events.MemberErased(reason="asked for it"),
+    events.ActivityRecorded(
+        source="shop", id="p1", type="purchase", occurred_at=AT, day=739676,
+        counts={"type:purchase": 1, "measure:spend": 10500},
+    ),
+    events.PointsEarned(
+        lot="2.1", currency="points", rule="base", wanted=100, points=60, available_at=AT, day=739676,
+        expires_at=LATER, repaid=10, limited_by=LimitedBy(left=60, cap="base.0"), counts={"cap:base": 60},
+    ),
+    events.RuleFailed(rule="odd", error="division by zero"),
+    events.LotActivated(lot="2.1", currency="points", points=60, at=AT, repaid=10),
+    events.LotExpired(lot="2.1", currency="points", points=25, at=LATER),
+    events.PointsRedeemed(redemption="s1", currency="points", points=40, draws=DRAWS, value_minor=320, debt=5),
+    events.PointsAdjusted(
+        adjustment="a1", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
+        expires_at=LATER, repaid=5, draws=DRAWS, debt=1,
+    ),
+    events.ActivityReversed(
+        return_id="r1", source="shop", activity=2, amount_minor=5000, returned_minor=10000, day=739676,
+        excess_minor=500, counts={"measure:spend": -5000}, complete=True,
+    ),
+    events.PointsClawedBack(
+        activity=2, lot="2.1", rule="base", currency="points", points=50, day=739676,
+        from_pending=(events.Draw("2.1", 10),), from_lots=(events.Draw("2.2", 10),), from_other=DRAWS, debt=3,
+        written_off=2, counts={"cap:base": -50},
+    ),
+    events.TierChanged(
+        set="status", from_="silver", to="gold", reason="reached", evidence=900, at=AT, rulebook=3, valid_until=LATER
+    ),
+    events.TierRenewed(set="status", level="gold", evidence=950, at=AT, rulebook=3, valid_until=LATER),
+    program_events.ProgramCreated(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
+    program_events.RulebookPublished(
+        number=1, digest=DIGEST, effective_from=AT, document={"currencies": {"points": {}}},
+        trees={"/rules/0/when": ["const", 1, 1, True]}, note="the first",
+    ),
+]  # fmt: skip
+
+INPUTS: list[Any] = [
+    commands.EnrolMember(
+        member="ann", enrolled_at=AT, attributes={"city": "Köln"}, time_zone="Europe/Berlin",
+        consents={"mail": True}, data={"channel": "web"}, sealed=b"cipher text",
+    ),
+    commands.ChangeMember(attributes={"city": "Bonn"}, time_zone="UTC", consents={"mail": False}, sealed=b"other"),
+    commands.SetMemberStatus(status="suspended", reason="fraud check"),
+    commands.EraseMember(reason="asked for it"),
+    commands.RecordActivity(
+        source="shop", id="p1", type="purchase", occurred_at=AT, data={"amount_minor": 10500},
+        metadata={"till": "7"}, time_zone="Asia/Tokyo", sealed=b"cipher text",
+    ),
+    commands.ReturnActivity(
+        source="shop", id="r1", activity_source="shop", activity_id="p1", original=2, occurred_at=AT,
+        amount_minor=5000, lines=[{"line": "1", "amount_minor": 5000}], type="purchase.refunded",
+        data={"order": "p1"},
+    ),
+    commands.RedeemPoints(
+        id="s1", currency="points", points=40, value_minor=320, order_source="shop", order_id="p1"
+    ),
+    commands.AdjustPoints(
+        id="a1", currency="points", points=-50, reason="mistake", allow_negative=True, expires_at=LATER,
+        available_at=AT,
+    ),
+    commands.Settle(),
+    program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
+    program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
+]  # fmt: skip
+
+ENTRY = Entry(
+    stream="main/member/6e1f2a08-7d4b-4c7e-9c53-0d8f3b1f2a10",
+    version=2,
+    save="0f8fad5bd9cb469fa16570867728950e",
+    recorded_at=LATER,
+    at=AT,
+    actor="key:till-7",
+    cause="main/correction/1",
+    correlation="req-1",
+    input=INPUTS[4],
+    facts={"coin": 7},
+    pins=Pins(
+        engine=1, timeline=2, rulebook=1, rulebooks={1: DIGEST, 2: DIGEST}, zone="Europe/Berlin",
+        offsets={"Europe/Berlin": {1772357415: 3600, -1: 3600}},
+    ),
+    events=(EVENTS[8], EVENTS[4], EVENTS[5]),
+    settled=1,
+    after=After(balances={"points": Balance(60, 10, 0, 5, 160)}, tiers={"status": "gold", "other": None}),
+    claims=(Claim("activity", "shop\x1fp1", "hash"), Claim("key", "k1")),
+    takes=(Take("stock", "mug", 1, 500),),
+    releases=(Claim("member", "ann"),),
+)  # fmt: skip
+
+
+def tags(union: Any) -> set[str]:
+    """The stored names of a union's structs."""
+    return {str(msgspec.inspect.type_info(one).tag) for one in get_args(union)}  # type: ignore[union-attr]
+
+
+def main() -> None:
+    for folder, examples in (("events", EVENTS), ("inputs", INPUTS)):
+        for example in examples:
+            _write(HERE / folder / f"{msgspec.inspect.type_info(type(example)).tag}.json", example)
+    _write(HERE / "entry.json", ENTRY)
+    assert {path.stem for path in (HERE / "events").iterdir()} == tags(Event)
+    assert {path.stem for path in (HERE / "inputs").iterdir()} == tags(Input)
+
+
+def _write(path: Path, example: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        path.write_bytes(encoded(example))
+
+
+if __name__ == "__main__":
+    main()

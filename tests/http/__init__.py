@@ -1,0 +1,1 @@
+"""Specifications of the HTTP contract, over a real PostgreSQL."""
