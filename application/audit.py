@@ -156,7 +156,9 @@ def verify(
         if key not in whole.released:
             whole.found(finding)
     with connect() as reader:
-        _takes(whole, reader.takes(program))
+        # Quantities are sums over all streams: only a log that stood still meanwhile can be held against them.
+        if reader.total(program) == whole.entries:
+            _takes(whole, reader.takes(program))
     whole.keep(limit)
     return {
         **{verdict: whole.verdicts[verdict] for verdict in ("equal", "different", "not_redecidable", "older_engine")},
@@ -249,10 +251,9 @@ class _Task:
             self._claims(rows, entries, claims)
         self.tally.keep(self.limit)
 
-    def found(self, row: Row | Head | Claimed, detail: str, entry: Entry | None = None) -> None:
-        at = entry.at if entry else None if isinstance(row, Claimed) else row.recorded_at
-        name = stream_name(row.program, "member" if isinstance(row, Claimed) else row.kind, row.stream)
-        self.tally.found(Finding(row.position, name, at, detail))
+    def found(self, row: Row | Head, detail: str, entry: Entry | None = None) -> None:
+        name = stream_name(row.program, row.kind, row.stream)
+        self.tally.found(Finding(row.position, name, entry.at if entry else row.recorded_at, detail))
 
     def _chain(self, rows: list[Row]) -> list[Entry]:
         """Report every row that was touched; the entries before the first of them."""
@@ -361,11 +362,9 @@ class _Task:
         for claimed in claims:
             key = (claimed.program, claimed.kind, claimed.key)
             if due.pop(key, None) != claimed:
-                self.found(claimed, f"the claim {claimed.kind} {claimed.key!r} is not the one in the log")
+                self.tally.found(_of_claim(claimed, rows, "is not the one in the log"))
         for key, lacking in due.items():
-            name = stream_name(lacking.program, "member", lacking.stream)
-            detail = f"the claim {lacking.kind} {lacking.key!r} is not in the table"
-            self.tally.missing[key] = Finding(lacking.position, name, None, detail)
+            self.tally.missing[key] = _of_claim(lacking, rows, "is not in the table")
 
     def _timeline(self, program: str) -> Timeline | None:
         """A program's rulebooks from the bytes in the log; None where these cannot be read."""
@@ -377,6 +376,11 @@ class _Task:
             except Exception:  # noqa: BLE001 - the program's own stream reports what is wrong with it
                 self.timelines[program] = None
         return self.timelines[program]
+
+
+def _of_claim(claim: Claimed, rows: list[Row], what: str) -> Finding:
+    name = stream_name(claim.program, rows[0].kind if rows else "member", claim.stream)
+    return Finding(claim.position, name, None, f"the claim {claim.kind} {claim.key!r} {what}")
 
 
 def _digest(previous: bytes, row: Row) -> bytes:

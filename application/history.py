@@ -36,7 +36,7 @@ from domain.member.events import (
     TierChanged,
     TierRenewed,
 )
-from domain.member.movements import Movement, movements
+from domain.member.movements import OWN_SOURCE, Movement, movements
 from domain.member.reading import level_at
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
@@ -256,6 +256,8 @@ def _told(event: Any, entry: Entry) -> _Told | None:
             return "status", entry.at, None, None, None, f"Status became {event.status}: {event.reason}"
         case MemberErased():
             return "erased", entry.at, None, None, None, "The person was erased"
+        case ActivityRecorded() if event.source == OWN_SOURCE:
+            return None
         case ActivityRecorded():
             text = f"{event.type} {event.id} from {event.source}"
             return "activity", event.occurred_at, None, None, None, text

@@ -307,7 +307,7 @@ async def _find(drafts: Drafts, program: str, draft: str) -> Draft:
 def _draft(draft: Draft, judged: Checked) -> Json:
     try:
         digest = digest_of(msgspec.json.decode(draft.document))
-    except ValueError:
+    except (TypeError, ValueError):
         # A fraction or a number too large: the findings say so, and there are no bytes to digest.
         digest = None
     return {

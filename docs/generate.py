@@ -263,6 +263,50 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
+def endpoints() -> str:
+    """The routes as they are declared."""
+    from api.http.app import HANDLERS
+
+    lines = ["| request | scope | what | refused with |", "|---|---|---|---|"]
+    for handler in HANDLERS:
+        (path,) = handler.paths
+        (method,) = (one for one in handler.http_methods if one not in ("HEAD", "OPTIONS"))
+        place = re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+        declared = handler.opt.get("route")
+        if declared is None:
+            said = (handler.fn.__doc__ or "").strip().partition("\n")[0]
+            lines.append(f"| `{method} {place}` | none | {_cell(said)} | |")
+        else:
+            codes = ", ".join(f"`{code}`" for code in declared.codes)
+            lines.append(f"| `{method} {place}` | {declared.scope} | {_cell(declared.summary)} | {codes} |")
+    return "\n".join(lines)
+
+
+def queries() -> str:
+    """The query parameters of each route."""
+    from api.http.app import HANDLERS
+
+    lines = ["| request | parameter | meaning |", "|---|---|---|"]
+    for handler in HANDLERS:
+        declared = handler.opt.get("route")
+        (path,) = handler.paths
+        for name, meaning in declared.query.items() if declared is not None else ():
+            lines.append(f"| `{re.sub(r':[a-z]+', '', path)}` | `{name}` | {_cell(meaning)} |")
+    return "\n".join(lines)
+
+
+def problems() -> str:
+    """The codes by status."""
+    from api.http.problems import PROBLEMS
+
+    lines = ["| status | code | title |", "|---|---|---|"]
+    lines += [
+        f"| {kind.status} | [`{code}`](problems/{code}.md) | {kind.title} |"
+        for code, kind in sorted(PROBLEMS.items(), key=lambda one: one[1].status)
+    ]
+    return "\n".join(lines)
+
+
 def _command(command: Any, path: str, context: Any) -> str:
     lines = [f"## {path}\n", (command.help or "").strip().replace("\n    ", "\n")]
     usage = " ".join(command.collect_usage_pieces(context))
@@ -348,6 +392,9 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "entry": ("events.md", entry_fields),
     "tables": ("tables.md", tables),
     "commands": ("cli.md", commands),
+    "endpoints": ("http.md", endpoints),
+    "queries": ("http.md", queries),
+    "problems": ("http.md", problems),
 }
 
 

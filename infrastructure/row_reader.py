@@ -22,6 +22,8 @@ from infrastructure.database import connect
 
 _ROW = """SELECT program, kind, originator_id, originator_version, notification_id, recorded_at,
                  coalesce(topic, ''), coalesce(state, ''), digest, seal FROM stored_events"""
+_HEAD = "SELECT stream, program, kind, version, position, recorded_at, digest, shape, hot FROM state_rows"
+_CLAIM = "SELECT stream, program, kind, key, version, position, hash FROM claims"
 _IN_RANGE = "BETWEEN %(first)s AND %(last)s"
 # A stream belongs to a program when any of its rows, or its state row, says so: a changed column must not hide it.
 _OF_PROGRAM = """(SELECT originator_id FROM stored_events WHERE program = %(program)s
@@ -41,7 +43,8 @@ class PostgresRowReader:
         return int(count)
 
     def stream(self, stream: UUID) -> Sequence[Row]:
-        return list(self._pages(f"{_ROW} WHERE originator_id = %(first)s ORDER BY originator_version", Row, first=stream))
+        query = f"{_ROW} WHERE originator_id = %(stream)s ORDER BY originator_version"
+        return list(self._pages(query, Row, stream=stream))
 
     def rows(self, program: str | None, first: UUID, last: UUID) -> Iterator[Row]:
         return self._pages(
@@ -52,15 +55,13 @@ class PostgresRowReader:
 
     def heads(self, program: str | None, first: UUID, last: UUID) -> Iterator[Head]:
         return self._pages(
-            "SELECT stream, program, kind, version, position, recorded_at, digest, shape, hot FROM state_rows"
-            f" WHERE stream {_IN_RANGE} {_of(program, 'stream')} ORDER BY stream",
+            f"{_HEAD} WHERE stream {_IN_RANGE} {_of(program, 'stream')} ORDER BY stream",
             Head, program=program, first=first, last=last,
         )  # fmt: skip
 
     def claims(self, program: str | None, first: UUID, last: UUID) -> Iterator[Claimed]:
         return self._pages(
-            "SELECT stream, program, kind, key, version, position, hash FROM claims"
-            f" WHERE stream {_IN_RANGE} {_of(program, 'stream', 'OR program = %(program)s')} ORDER BY stream",
+            f"{_CLAIM} WHERE stream {_IN_RANGE} {_of(program, 'stream', 'OR program = %(program)s')} ORDER BY stream",
             Claimed, program=program, first=first, last=last,
         )  # fmt: skip
 

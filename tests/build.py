@@ -4,6 +4,8 @@
 rows and history when a decision asks for them, encode, decode, fold. What a test does not say is chosen here.
 """
 
+# ruff: noqa: A002 - things are told apart by their `id`, in tests as in bodies
+
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,7 +84,9 @@ def instant(text: str | datetime) -> datetime:
 # --- rulebooks ---------------------------------------------------------------------------------
 
 
-def points(amount: int | str, *, rule: str = "base", on: str = "purchase", currency: str = "points", **more: Any) -> Json:
+def points(
+    amount: int | str, *, rule: str = "base", on: str = "purchase", currency: str = "points", **more: Any
+) -> Json:
     """A rule that grants a number of points."""
     return {"id": rule, "on": on, "award": {"currency": currency, "points": amount}, **more}
 
@@ -188,9 +192,7 @@ class Stream:
     ) -> Entry:
         """Decide a command at a reading of the program's clock and append its entry. Raises Refused."""
         decision, circumstances = self.decided(command, at)
-        entry = entry_of(
-            self.name, command, decision, circumstances, by_time=by_time, claims=claims, actor=actor
-        )
+        entry = entry_of(self.name, command, decision, circumstances, by_time=by_time, claims=claims, actor=actor)
         stored = decode(encode(entry))
         assert encode(stored) == encode(entry)
         self.entries.append(stored)
@@ -285,12 +287,11 @@ def chained(entries: list[Entry], positions: Callable[[int], int] = lambda versi
             state=state,
         )
         position = positions(entry.version)
-        rows.append(
-            Row(
-                entry.program, entry.kind, entry.stream_id, entry.version, position, entry.recorded_at, TOPIC,
-                state, digest, row_seal(digest, position),
-            )  # fmt: skip
-        )
+        row = Row(
+            entry.program, entry.kind, entry.stream_id, entry.version, position, entry.recorded_at, TOPIC,
+            state, digest, row_seal(digest, position),
+        )  # fmt: skip
+        rows.append(row)
     return rows
 
 

@@ -8,6 +8,8 @@ entries finds them equal. Events are compared by the fields a test names; the no
 recorded, returned or a member enrolled are left out.
 """
 
+# ruff: noqa: A002 - things are told apart by their `id`, in tests as in bodies
+
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -89,7 +91,11 @@ def enrolled(at: str | datetime = "2026-01-01", member: str = "ann", **more: Any
 
 
 def bought(
-    amount_minor: int, id: str = "p1", at: str | datetime = "2026-01-02", learned: str | datetime | None = None, **data: Any
+    amount_minor: int,
+    id: str = "p1",
+    at: str | datetime = "2026-01-02",
+    learned: str | datetime | None = None,
+    **data: Any,
 ) -> Step:
     return do(purchase(amount_minor, id, at, **data), learned or at)
 
@@ -203,7 +209,13 @@ class Outcome:
         return self
 
     def balance(
-        self, available: int, *, pending: int = 0, debt: int = 0, at: str | datetime | None = None, currency: str = "points"
+        self,
+        available: int,
+        *,
+        pending: int = 0,
+        debt: int = 0,
+        at: str | datetime | None = None,
+        currency: str = "points",
     ) -> "Outcome":
         """What the member has at `at` (now: as of the last entry), swept or not."""
         member = self.stream.member

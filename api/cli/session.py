@@ -35,7 +35,11 @@ def database() -> Iterator["Settings"]:
 
 def session(work: Callable[["Wired"], Awaitable[_T]]) -> _T:
     """The answer of `work`, done with the application wired to the database."""
+    from infrastructure.database import connect
+
     with database() as settings:
+        # Asked once here, so that a database that is not there is told at once, and why.
+        connect(settings.database_url or "").close()
         return within(settings, work)
 
 

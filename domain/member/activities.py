@@ -6,13 +6,20 @@ from typing import Any
 import msgspec
 
 from domain.calendar import parse_period
-from domain.errors import FromTheFuture, MemberSuspended, NotEligible, TooOld, UnknownActivityType
+from domain.errors import (
+    AmountOutOfRange,
+    FromTheFuture,
+    MemberSuspended,
+    NotEligible,
+    TooOld,
+    UnknownActivityType,
+)
 from domain.member.commands import RecordActivity
 from domain.member.counters import days_of, in_days, require
 from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed, TierChanged
 from domain.member.reading import Reading
-from domain.member.spending import spend_elsewhere
+from domain.member.spending import lifetime_total, spend_elsewhere
 from domain.member.state import Member
 from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import CompiledRulebook
@@ -233,6 +240,8 @@ def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> Non
         expires = expires_at(
             ends, occurred_at=occurred_at, recorded_at=draft.now, available=available, zone=zone, offsets=offsets
         )
+        if lifetime_total(draft, award.currency) + award.granted > MAX_AMOUNT:
+            raise AmountOutOfRange("the balance would exceed 2^53 - 1")
         owed = draft.member.debt.get(award.currency, 0)
         alive = available is not None and available <= draft.now and (expires is None or draft.now < expires)
         draft.record(

@@ -15,7 +15,7 @@ import msgspec
 from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import ENROLLED
-from domain.rules.expression import CheckFailed, Environment, Tree
+from domain.rules.expression import CheckFailed, Environment, Tree, references
 from domain.rules.rulebook import (
     ID,
     ActivityType,
@@ -33,6 +33,9 @@ from domain.rules.schema import compile_schema, readable
 
 MAX_DOCUMENT = 1_000_000
 """Bytes of a document in its canonical form."""
+
+LONGEST_MONTHS = 12_000
+"""A thousand years: longer ones leave the calendar at the next purchase."""
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _ROUND_UP = re.compile(r"day|week|month|quarter|half|year|(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
@@ -110,7 +113,10 @@ class _Checking:
         if environment is None:
             return
         try:
-            self.trees[at] = environment.check(source, expects)
+            tree = self.trees[at] = environment.check(source, expects)
+            for what, *rest in references(tree):
+                if what in ("counter", "history") and rest[-1] != "days":
+                    self._window(at, rest[-1], rule)
         except CheckFailed as failed:
             for problem in failed.problems:
                 self.findings.append(
@@ -384,14 +390,19 @@ class _Checking:
         except ValueError as error:
             self.error("bad-period", at, str(error))
             return
+        if period.months > LONGEST_MONTHS:
+            self.error("bad-period", at, "at most a thousand years")
         if least_days and not (period.months or period.days):
             self.error("bad-period", at, "at least one day")
 
     def _window(self, at: str, window: str, rule: str | None = None) -> None:
         try:
-            reach(window)
+            days = reach(window)
         except ValueError as error:
             self.error("bad-window", at, str(error), rule)
+            return
+        if days is not None and days > 31 * LONGEST_MONTHS:
+            self.error("bad-window", at, "at most a thousand years", rule)
 
     def _instant(self, at: str, text: str | None, rule: str | None = None) -> None:
         if text is None:

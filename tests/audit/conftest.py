@@ -39,7 +39,9 @@ def story(world: World, number: int) -> Stream:
         claims=(Claim("activity", f"shop\x1f{name}-a", "h"), Claim("key", f"{name}-1", "h")),
     )  # fmt: skip
     stream.do(redeem(10, f"{name}-s"), "2026-01-05", claims=(Claim("redemption", f"{name}-s", "h"),))
-    stream.do(purchase(50_00, f"{name}-b", "2026-02-03"), "2026-02-20", claims=(Claim("activity", f"shop\x1f{name}-b"),))
+    stream.do(
+        purchase(50_00, f"{name}-b", "2026-02-03"), "2026-02-20", claims=(Claim("activity", f"shop\x1f{name}-b"),)
+    )
     stream.do(refund(stream, f"{name}-a", 60_00, "2026-02-25"), "2026-02-25")
     stream.do(adjust(-900, allow_negative=True), "2026-03-01")
     stream.settle("2027-03-01")
@@ -62,7 +64,12 @@ def write(dsn: str, todo: list[Save]) -> None:
 def worlds() -> list[World]:
     book = rulebook(
         per(100, 2),
-        points("history.count('purchase', 'P90D') * 5", rule="loyal", phase="add", cap=[{"points": 8, "period": "month"}]),
+        points(
+            "history.count('purchase', 'P90D') * 5",
+            rule="loyal",
+            phase="add",
+            cap=[{"points": 8, "period": "month"}],
+        ),
         multiply("1.5", when="member.tiers.status.level == 'silver'"),
         currency={"expires": {"after": "P6M", "round_up": "month"}},
         tiers={"window": "calendar_year", "levels": [{"id": "silver", "at": 100}]},

@@ -29,7 +29,8 @@ GENEROUS: dict[str, Any] = {
 async def a_mixed_life(engine: Engine, chance: random.Random) -> None:
     names = [f"m{number}" for number in range(8)]
     for name in names:
-        await engine.enrol(name, email=f"{name}@example.org", profile={"name": name}, enrolled_at=START - timedelta(days=3))
+        since = START - timedelta(days=3)
+        await engine.enrol(name, email=f"{name}@example.org", profile={"name": name}, enrolled_at=since)
     bought: dict[str, list[str]] = {name: [] for name in names}
     for number in range(160):
         await engine.at(START + timedelta(hours=61 * number))
@@ -43,17 +44,19 @@ async def a_mixed_life(engine: Engine, chance: random.Random) -> None:
             await engine.sweep()
 
 
-async def deed(engine: Engine, chance: random.Random, name: str, id: str, bought: list[str]) -> Answered | None:
+async def deed(engine: Engine, chance: random.Random, name: str, activity: str, bought: list[str]) -> Answered | None:
     now = await engine.clock.now(PROGRAM)
     try:
         match chance.randrange(7):
             case 0 | 1:
-                bought.append(id)
-                return await engine.buy(chance.randrange(20_000), member=name, id=id, note="for the cat", key=id)
+                bought.append(activity)
+                return await engine.buy(
+                    chance.randrange(20_000), member=name, id=activity, note="for the cat", key=activity
+                )
             case 2:
-                bought.append(id)
+                bought.append(activity)
                 late = now - timedelta(days=chance.randrange(200))
-                return await engine.buy(chance.randrange(20_000), member=name, id=id, at=late)
+                return await engine.buy(chance.randrange(20_000), member=name, id=activity, at=late)
             case 3:
                 return await engine.redeem(chance.randrange(1, 90), member=name)
             case 4 if bought:

@@ -87,7 +87,11 @@ async def test_what_was_appended_reads_back_in_order_with_its_chain(store: Postg
             previous, program="main", kind="member", stream=row.stream, version=row.version,
             recorded_at=entry.recorded_at, topic=row.topic, state=row.state,
         )  # fmt: skip
-        assert (row.digest, row.seal, row.recorded_at) == (previous, row_seal(previous, row.position), entry.recorded_at)
+        assert (row.digest, row.seal, row.recorded_at) == (
+            previous,
+            row_seal(previous, row.position),
+            entry.recorded_at,
+        )
     found = await store.member("main", "m1")
     assert found is not None
     assert (found.row.version, found.row.position, found.row.digest) == (2, two, previous)
@@ -99,7 +103,8 @@ async def test_a_moved_head_fails_that_save_alone(store: PostgresEventStore) -> 
     others = [member(number)[0] for number in range(2, 12)]
     came = await outcomes(store, [first, *others[:5], unclaimed(first), second, unclaimed(second), *others[5:]])
     assert [type(one).__name__ for one in came if isinstance(one, Exception)] == ["HeadMoved", "HeadMoved"]
-    assert isinstance(came[6], HeadMoved) and isinstance(came[8], HeadMoved)
+    assert isinstance(came[6], HeadMoved)
+    assert isinstance(came[8], HeadMoved)
     assert len(await store.rows(UUID(int=1))) == 2
 
 
@@ -130,7 +135,8 @@ async def test_a_released_key_may_be_claimed_again(store: PostgresEventStore) ->
     assert await store.claim("main", "email", "ann@") is None
     await store.append(member(2, Claim("email", "ann@"))[0])
     held = await store.claim("main", "email", "ann@")
-    assert held is not None and held.stream == UUID(int=2)
+    assert held is not None
+    assert held.stream == UUID(int=2)
 
 
 @with_store
@@ -237,9 +243,10 @@ def test_a_save_whose_answer_was_lost_after_commit_is_known_to_be_stored(databas
 
 def test_writers_killed_around_their_commit_leave_no_doubt(database_url: str) -> None:
     async def run() -> None:
-        async with opened(database_url) as store, await psycopg.AsyncConnection.connect(
-            database_url, autocommit=True
-        ) as killer:
+        async with (
+            opened(database_url) as store,
+            await psycopg.AsyncConnection.connect(database_url, autocommit=True) as killer,
+        ):
             unavailable = killed = 0
             for round_ in range(25):
                 numbers = range(100 * round_ + 1, 100 * round_ + 21)
@@ -263,8 +270,7 @@ def test_writers_killed_around_their_commit_leave_no_doubt(database_url: str) ->
                         await store.append(member(number)[0])
                     else:
                         assert [(row.position,) for row in rows] == [came]
-            assert killed > 10 and unavailable > 0
+            assert killed > 10
+            assert unavailable > 0
 
     asyncio.run(run())
-
-

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from eventsourcing.persistence import Notification
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from domain.log import TOPIC, decode
@@ -37,8 +38,8 @@ def recorder(database_url: str) -> Iterator[PostgresApplicationRecorder]:
 def test_its_notification_log_has_every_entry_in_order_of_position(
     recorder: PostgresApplicationRecorder, database_url: str
 ) -> None:
-    seen = []
-    while page := recorder.select_notifications(start=seen[-1].id if seen else None, limit=7, inclusive_of_start=False):
+    seen: list[Notification] = []
+    while page := recorder.select_notifications(seen[-1].id if seen else None, 7, inclusive_of_start=False):
         seen += page
     with connect(database_url) as connection:
         ours = connection.execute(

@@ -1,8 +1,9 @@
 """Pages whose blocks run: the blocks of a page in order, run in one shell, and their answers compared.
 
-A fence of `sh` is run; the next fence of `json` or `text` is what it printed. `sh skip` is shown only. `json part`
-shows some of the answer: what stands there must be so, the rest is left out. Ids, digests, keys and positions are compared
-by their form; times too, unless the page says `<!-- exact times -->`. The server's address in a page is localhost:8080.
+A fence of `sh` is run; the next fence of `json` or `text` is what it printed. `sh skip` is shown only, `sh fails` ends
+with an error. `json part` shows some of the answer: what stands there must be so, the rest is left out. Ids, digests,
+keys and positions are compared by their form; times too, unless the page says `<!-- exact times -->`. The server's
+address in a page is localhost:8080.
 """
 
 import json
@@ -25,6 +26,7 @@ _OPAQUE = {
     "ref": re.compile(r"act_[0-9a-f]{32}(?=_\d+)"),
     "uuid": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "digest": re.compile(r"(?:sha256:)?[0-9a-f]{64}"),
+    "hash": re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])", re.ASCII),
     "id": re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"),
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?| UTC)?")
@@ -38,6 +40,7 @@ class Block(msgspec.Struct, frozen=True):
     line: int
     command: str
     run: bool
+    fails: bool = False
     kind: str = ""
     answer: str | None = None
     start: int = 0
@@ -51,7 +54,7 @@ def blocks(page: str) -> list[Block]:
         language, *words = fence["info"].split()
         if language == "sh":
             line = page.count("\n", 0, fence.start()) + 1
-            found.append(Block(line, fence["text"], "skip" not in words))
+            found.append(Block(line, fence["text"], "skip" not in words, "fails" in words))
         elif language in ("json", "text") and found and found[-1].answer is None and _follows(page, found, fence):
             found[-1] = msgspec.structs.replace(
                 found[-1],
@@ -86,8 +89,8 @@ class Shell:
             text=True,
         )
 
-    def run(self, command: str) -> str:
-        """What the commands print. Fails when one of them does."""
+    def run(self, command: str, *, fails: bool = False) -> str:
+        """What the commands print. The last of them has to end well, or not, as expected."""
         self._number += 1
         script = self._directory / f".block{self._number}"
         script.with_suffix(".sh").write_text(ADDRESS.sub(self._address, command))
@@ -101,7 +104,7 @@ class Shell:
         code = done.read_text().strip()
         said = script.with_suffix(".out").read_text()
         wrong = script.with_suffix(".err").read_text()
-        assert code == "0", f"{command}\nended with {code}:\n{said}\n{wrong}"
+        assert (code != "0") is fails, f"{command}\nended with {code}:\n{said}\n{wrong}"
         return said.replace(self._address, "localhost:8080")
 
     def close(self) -> None:

@@ -64,7 +64,7 @@ def _page(command: str, database_url: str, directory: Path) -> Iterator[Page]:
         _wait(port, server, log)
         shell = Shell(directory, environment, f"localhost:{port}")
         try:
-            yield Page(shell, log.read_text().replace(f":{port}", ":8080"))
+            yield Page(shell, _said(log).replace(f":{port}", ":8080"))
         finally:
             shell.close()
     finally:
@@ -80,11 +80,16 @@ def _wait(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
         try:
             with socket.create_connection(("127.0.0.1", port), 1) as asked:
                 asked.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                if b" 200 " in asked.recv(64):
+                if b" 200 " in asked.recv(64) and "Guerdon serves" in _said(log):
                     return
         except OSError:
             pass
         time.sleep(0.05)
+
+
+def _said(log: Path) -> str:
+    """What the server printed, without its log lines."""
+    return "".join(line for line in log.read_text().splitlines(keepends=True) if not line.startswith("{"))
 
 
 def _free_port() -> int:

@@ -11,7 +11,7 @@ from tests.docs.blocks import EXACT_TIMES, ROOT, blocks, differences, pretty
 from tests.docs.conftest import Page
 
 PAGES = sorted((*ROOT.glob("docs/tutorial/*.md"), *ROOT.glob("docs/how-to/*.md")))
-_WRITE = "GUERDON_WRITE_DOCS"
+WRITE = "GUERDON_WRITE_DOCS"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -27,14 +27,14 @@ def run_page(page: Path, beside: Page) -> None:
     for block in blocks(text):
         if not block.run:
             continue
-        printed = beside.shell.run(block.command)
+        printed = beside.shell.run(block.command, fails=block.fails)
         if block.answer is None:
             continue
         found = list(differences(block.kind, block.answer, printed, exact_times=exact))
         wrong += [f"line {block.line}: {one}" for one in found]
         if found and "part" not in block.kind:
-            answers.append((block.start, block.end, _shown(block.kind, printed)))
-    if os.environ.get(_WRITE) and answers:
+            answers.append((block.start, block.end, shown(block.kind, printed)))
+    if os.environ.get(WRITE) and answers:
         for start, end, answer in reversed(answers):
             text = text[:start] + answer + text[end:]
         page.write_text(text, "utf-8")
@@ -51,7 +51,7 @@ def test_only_what_a_test_cannot_do_is_skipped() -> None:
     assert all(command.startswith("git clone") for command in found), found
 
 
-def _shown(kind: str, printed: str) -> str:
+def shown(kind: str, printed: str) -> str:
     try:
         text = pretty(json.loads(printed)) if kind == "json" else printed
     except ValueError:

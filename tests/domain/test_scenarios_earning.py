@@ -64,9 +64,7 @@ def test_a20_a_minimum_order_is_included_in_what_it_asks(least: int, expect: int
     basket(per(100, 4, when=f"activity.amount_minor >= {least}"), expect=expect)
 
 
-@pytest.mark.parametrize(
-    ("mode", "granted"), [("down", 2), ("half_up", 3), ("half_even", 2), ("up", 3)]
-)
+@pytest.mark.parametrize(("mode", "granted"), [("down", 2), ("half_up", 3), ("half_even", 2), ("up", 3)])
 def test_a_rate_is_exact_and_rounded_once(mode: str, granted: int) -> None:
     given(rulebook(rate("0.05", round=mode)), enrolled()).when(bought(50)).then(earned(granted))
 

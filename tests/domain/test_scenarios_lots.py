@@ -11,9 +11,9 @@ EVERY_CENT = points("activity.amount_minor")
 
 
 def test_c4_a_life_rounded_up_to_the_month_ends_with_the_month() -> None:
-    given(rulebook(EVERY_CENT, currency=MONTHS_12), enrolled("2020-01-01")).when(
-        bought(10, at="2020-07-06")
-    ).balance(10, at="2021-07-31T23:59:59.999999").balance(0, at="2021-08-01T00:00")
+    given(rulebook(EVERY_CENT, currency=MONTHS_12), enrolled("2020-01-01")).when(bought(10, at="2020-07-06")).balance(
+        10, at="2021-07-31T23:59:59.999999"
+    ).balance(0, at="2021-08-01T00:00")
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,9 @@ def test_c14_pending_points_become_available_when_the_return_window_closes() -> 
     ],
 )
 def test_c2_c3_who_pays_first_is_a_policy(order: str, pays: tuple[Draw, ...]) -> None:
-    ends = {"expires": {"after": "P1M"}}
     book = rulebook(
         points(50, when="activity.amount_minor == 1"),
-        points(50, rule="short", when="activity.amount_minor == 2", **ends),
+        points(50, rule="short", when="activity.amount_minor == 2", expires={"after": "P1M"}),
         currency={"spend_order": order},
     )
     given(book, enrolled(), bought(1, "a", "2026-01-01T13:00"), bought(2, "b", "2026-02-01")).when(

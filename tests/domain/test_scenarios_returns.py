@@ -46,9 +46,9 @@ def test_d2_rounding_never_leaks(awarded: int, paid: int, parts: list[int], take
 
 
 def test_d3_returns_beyond_the_original_are_clamped() -> None:
-    given(rulebook(points(100)), enrolled(), bought(100_00)).when(returned(60_00, id="r1")).then(
-        clawed_back(60)
-    ).when(returned(60_00, id="r2")).then(clawed_back(40)).balance(0)
+    given(rulebook(points(100)), enrolled(), bought(100_00)).when(returned(60_00, id="r1")).then(clawed_back(60)).when(
+        returned(60_00, id="r2")
+    ).then(clawed_back(40)).balance(0)
 
 
 def test_d3_over_return_may_be_refused_and_one_larger_than_the_original_always_is() -> None:
@@ -61,9 +61,9 @@ def test_d3_over_return_may_be_refused_and_one_larger_than_the_original_always_i
 
 @pytest.mark.parametrize("later", [rulebook(per(100, 2)), rulebook()], ids=["doubled", "withdrawn"])
 def test_d5_a_return_is_judged_by_the_rule_that_granted(later: dict[str, object]) -> None:
-    given(rulebook(per(100, 1)), enrolled(), bought(50_00), published(later, "2026-01-05")).when(
-        returned(None)
-    ).then(clawed_back(50)).balance(0)
+    given(rulebook(per(100, 1)), enrolled(), bought(50_00), published(later, "2026-01-05")).when(returned(None)).then(
+        clawed_back(50)
+    ).balance(0)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_d6_recovery_of_spent_points_is_a_policy(recovery: str, available: int, 
 
 def test_d8_debt_is_repaid_first_and_does_not_expire() -> None:
     book = rulebook(points("activity.amount_minor"), currency={"expires": {"after": "P1M"}})
-    given(book, enrolled(), adjusted(-40, "2026-01-02", allow_negative=True)).when(
-        bought(60, at="2027-01-02")
-    ).then(earned(60, repaid=40)).balance(20).when(returned(None, at="2027-01-03")).balance(0, debt=40)
+    given(book, enrolled(), adjusted(-40, "2026-01-02", allow_negative=True)).when(bought(60, at="2027-01-02")).then(
+        earned(60, repaid=40)
+    ).balance(20).when(returned(None, at="2027-01-03")).balance(0, debt=40)
 
 
 def test_d8_pending_points_repay_when_they_become_available() -> None:
@@ -157,7 +157,8 @@ def test_an_earlier_adjustment_is_not_touched_by_a_return() -> None:
     stream.do(adjust(5, expires_at=instant("2026-02-01")), "2026-01-01T13:00")
     stream.do(purchase(1_00), "2026-01-02")
     entry = stream.do(refund(stream, "p1", None, "2026-01-03"), "2026-01-03")
-    assert entry.after is not None and entry.after.balances["points"].available == 5
+    assert entry.after is not None
+    assert entry.after.balances["points"].available == 5
     lawful(stream)
 
 

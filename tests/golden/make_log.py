@@ -57,7 +57,13 @@ def shop(generous: int, downgrade: str) -> Json:
         points(
             "history.count('purchase', 'P90D') * 2", rule="loyal", phase="add", cap=[{"points": 30, "period": "month"}]
         ),
-        points(15, rule="late-night", phase="add", when="local.hour >= 22 || local.hour < 5", cap=[{"times": 1, "period": "week"}]),
+        points(
+            15,
+            rule="late-night",
+            phase="add",
+            when="local.hour >= 22 || local.hour < 5",
+            cap=[{"times": 1, "period": "week"}],
+        ),
         points("1000 / (activity.amount_minor - 1300)", rule="fragile", phase="add"),
         currency={"expires": {"after": "P6M", "round_up": "month"}, "available": {"after": "P2D"}},
         currencies={
@@ -80,7 +86,12 @@ def club() -> Json:
         zone_policy="member",
         day_starts="04:00",
         currency={"expires": {"after": "PT2000H"}, "returns": {"recompute": "proportional"}},
-        tiers={"measure": "visits", "window": "rolling P2M", "downgrade": "one_step", "levels": [{"id": "regular", "at": 3}]},
+        tiers={
+            "measure": "visits",
+            "window": "rolling P2M",
+            "downgrade": "one_step",
+            "levels": [{"id": "regular", "at": 3}],
+        },
     )
 
 

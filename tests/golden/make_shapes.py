@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-import msgspec
-
 from domain.log import After, Claim, Entry, Event, Input, Pins, Take, encoded
 from domain.member import commands, events
 from domain.member.wallet import Balance
@@ -122,13 +120,13 @@ ENTRY = Entry(
 
 def tags(union: Any) -> set[str]:
     """The stored names of a union's structs."""
-    return {str(msgspec.inspect.type_info(one).tag) for one in get_args(union)}  # type: ignore[union-attr]
+    return {one.__struct_config__.tag for one in get_args(union)}
 
 
 def main() -> None:
     for folder, examples in (("events", EVENTS), ("inputs", INPUTS)):
         for example in examples:
-            _write(HERE / folder / f"{msgspec.inspect.type_info(type(example)).tag}.json", example)
+            _write(HERE / folder / f"{example.__struct_config__.tag}.json", example)
     _write(HERE / "entry.json", ENTRY)
     assert {path.stem for path in (HERE / "events").iterdir()} == tags(Event)
     assert {path.stem for path in (HERE / "inputs").iterdir()} == tags(Input)

@@ -86,9 +86,7 @@ def test_every_golden_decision_comes_out_the_same_without_time_zone_data(lines: 
     for line in lines:
         entry = decode(line)
         streams[entry.stream].append(entry)
-    programs = {
-        entries[0].program: _timeline(entries) for entries in streams.values() if entries[0].kind == "program"
-    }
+    programs = {entries[0].program: _timeline(entries) for entries in streams.values() if entries[0].kind == "program"}
     verdicts = [
         (name, difference)
         for name, entries in streams.items()

@@ -6,35 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from httpx import Response
+from httpx2 import ASGITransport, AsyncClient, Response
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 
 from api.http.app import create_app
 from application.rulebooks import ProgramBody, create_program
+from application.samples import COFFEE
 from infrastructure.settings import Settings
 
 Json = dict[str, Any]
-
-DOCUMENT: Json = {
-    "currencies": {"points": {}},
-    "activities": {
-        "purchase": {
-            "schema": {
-                "type": "object",
-                "required": ["amount_minor"],
-                "properties": {"amount_minor": {"type": "integer", "minimum": 0}, "note": {"type": "string"}},
-                "additionalProperties": False,
-            },
-            "amount": "/amount_minor",
-            "measures": [{"name": "spend", "value": "activity.data.amount_minor"}],
-        }
-    },
-    "rules": [
-        {"id": "base", "on": "purchase", "phase": "base", "currency": "points", "points": "activity.data.amount_minor / 100"}
-    ],
-}
-
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -56,7 +36,7 @@ def settings_for(database_url: str) -> Settings:
 class Someone:
     """A caller with one key. Every answer outside the contract's form fails the test that asked for it."""
 
-    def __init__(self, client: AsyncTestClient[Litestar], key: str | None) -> None:
+    def __init__(self, client: AsyncClient, key: str | None) -> None:
         self.client = client
         self.key = key
 
@@ -89,14 +69,16 @@ def app(database_url: str) -> Litestar:
 
 
 @pytest.fixture
-async def client(app: Litestar) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
+async def client(app: Litestar) -> AsyncIterator[AsyncClient]:
+    """Litestar's own test client runs the lifespan in another event loop, where the log's writer would wait for ever."""
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with app.lifespan(), AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 
-async def opened(client: AsyncTestClient[Litestar], program: str) -> Someone:
+async def opened(app: Litestar, client: AsyncClient, program: str) -> Someone:
     """The first admin of a new sandbox."""
-    wired = client.app.state.wired
+    wired = app.state.wired
     await create_program(
         wired.handler, ProgramBody(id=program, sandbox=True, time_zone="Europe/Berlin"), actor="test"
     )
@@ -105,26 +87,25 @@ async def opened(client: AsyncTestClient[Litestar], program: str) -> Someone:
 
 
 @pytest.fixture
-async def admin(client: AsyncTestClient[Litestar]) -> Someone:
-    return await opened(client, "main")
+async def admin(app: Litestar, client: AsyncClient) -> Someone:
+    return await opened(app, client, "main")
 
 
 @pytest.fixture
-async def stranger(client: AsyncTestClient[Litestar]) -> Someone:
+async def stranger(app: Litestar, client: AsyncClient) -> Someone:
     """The admin of another program."""
-    return await opened(client, "other")
+    return await opened(app, client, "other")
 
 
 @pytest.fixture
-def nobody(client: AsyncTestClient[Litestar]) -> Someone:
+def nobody(client: AsyncClient) -> Someone:
     return Someone(client, None)
 
 
 @pytest.fixture
 async def shop(admin: Someone) -> Someone:
     """The admin of a program with a published rulebook and the member ann."""
-    draft = (await admin.post("/v1/rulebooks", {"document": DOCUMENT})).json()
-    assert draft["findings"] == [], draft["findings"]
+    draft = (await admin.post("/v1/rulebooks", {"document": COFFEE})).json()
     published = await admin.post(f"/v1/rulebooks/{draft['draft']}/publish", {})
     assert published.status_code == 201, published.text
     enrolled = await admin.post("/v1/members", {"id": "ann", "email": "ann@example.org"})

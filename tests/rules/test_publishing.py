@@ -175,8 +175,8 @@ def test_the_first_version_rules_from_the_beginning_and_later_ones_never_in_the_
         yesterday = datetime.now(UTC) - timedelta(days=1)
         with pytest.raises(RulebookInvalid):
             await publish_document(app.handler, PROGRAM, COFFEE, PublishBody(effective_from=yesterday), actor="test")
+        naive = PublishBody(effective_from=datetime(2100, 1, 1))  # noqa: DTZ001 - that is the point
         with pytest.raises(BadTime):
-            naive = PublishBody(effective_from=datetime(2100, 1, 1))  # noqa: DTZ001 - that is the point
             await publish_document(app.handler, PROGRAM, COFFEE, naive, actor="test")
 
     with_program(database_url, work)
