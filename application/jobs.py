@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
 import structlog
 
+from application.ports import Unavailable
 from domain.errors import Refused
 
 log = structlog.get_logger(__name__)
@@ -81,9 +83,11 @@ class Worker:
         working = asyncio.create_task(asyncio.to_thread(work, progress))
         try:
             while not (await asyncio.wait({working}, timeout=NOTED_EVERY))[0]:
-                await self._jobs.note(job, *so_far)
+                # The work goes on without the database for a while.
+                with suppress(Unavailable):
+                    await self._jobs.note(job, *so_far)
             result = await working
-        except Exception as error:  # noqa: BLE001 - whatever it is, whoever looks must learn of it
+        except Exception as error:
             log.exception("job failed", job=job, kind=kind)
             await self._jobs.finish(job, "failed", {"error": type(error).__name__})
         else:

@@ -6,6 +6,7 @@ Whole files: rulebook.schema.json, entry.schema.json and events/*.json. In pages
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
@@ -43,150 +44,7 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
 
 _LATER = "Refused: see [not supported yet](#not-supported-yet)."
 
-MEANINGS: Meanings = {
-    "Rulebook": {
-        "members": "What members carry.",
-        "time_zone": "IANA name of the zone whose calendar counts. Without it, the program's own.",
-        "zone_policy": "Whose calendar counts: the program's, the member's own, the one an activity names in `time_zone`, or UTC. Where a member or an activity names none, the program's.",
-        "day_starts": "Time of day (`HH:MM`) at which a local day begins: with `04:00`, a purchase at 02:30 belongs to the day before.",
-        "currencies": "Loyalty currencies by id. A currency that was published stays: removing it or changing its `scale` is refused.",
-        "activities": "Activity types by name. Enrolling is the type `member.enrolled`; it exists without being declared.",
-        "late": "What happens to activities that arrive late or early.",
-        "unknown_member": "An activity of a member nobody knows: refused, or the member is enrolled with the activity's own `occurred_at`. `hold` is refused.",
-        "before_enrolment": "An activity that happened before its member's `enrolled_at`: taken, or refused with `not-eligible`.",
-        "rules": "The rules. Their order in the document has no meaning.",
-        "groups": _LATER,
-        "stacking": _LATER,
-        "budgets": _LATER,
-        "segments": _LATER,
-        "experiments": _LATER,
-        "tiers": "Tier sets by id.",
-        "offers": _LATER,
-        "streaks": _LATER,
-        "badges": _LATER,
-        "referrals": _LATER,
-        "leaderboards": _LATER,
-    },
-    "Members": {
-        "attributes": "JSON Schema of a member's `attributes`, which rules read as `member.attributes.<name>`. The newest published version checks what is sent.",
-    },
-    "Currency": {
-        "scale": "Decimal places, 0 to 9, for display only: amounts everywhere count the smallest unit.",
-        "spendable": "Whether redemptions are taken at all; otherwise `not-eligible`.",
-        "available": "When a lot can be spent: `at_once`, or an object. `on_action` is refused.",
-        "expires": "When a lot ends: `never`, or an object.",
-        "expires_applies_to": "`new`: lots keep the end they were opened with. `existing` is refused.",
-        "spend_order": "Which lots pay first: the one that ends soonest (ties: the older; never-ending last), the oldest, the newest, or all in proportion.",
-        "overdraft": "What a spending activity may do that is not covered: be refused, or leave a debt. Redemptions over HTTP never go below zero.",
-        "value": "What points are worth in money. Without it points have no money value and `value_minor` is refused.",
-        "returns": "What a return takes back, and from where.",
-    },
-    "Availability": {
-        "after": "An ISO 8601 period from `occurred_at`. Days and months are counted on the local calendar and keep the time of day; hours are exact.",
-        "at": "A fixed instant (RFC 3339), but never before `occurred_at`.",
-    },
-    "Expiry": {
-        "after": "An ISO 8601 period. Days, months and years run to the end of the local day they reach, then up to `round_up`; hours are exact.",
-        "from": "What the period is counted from: when it happened, when it was recorded, or when the lot becomes available.",
-        "round_up": "`day`, `week`, `month`, `quarter`, `half`, `year`, or a day of the year as `MM-DD` (`02-29` is the last of February).",
-        "inactive_for": _LATER,
-        "at": "A fixed instant (RFC 3339).",
-    },
-    "MoneyValue": {
-        "per_point": "Money minor units per smallest unit of the currency, a decimal in a string.",
-        "round": "How the worth of one redemption is rounded, once.",
-        "round_to": "The multiple of minor units it is rounded to.",
-        "minimum": "Fewest points of one redemption.",
-        "step": "Points of a redemption are a multiple of this. `value_minor` rounds up to it.",
-        "max_share": _LATER,
-    },
-    "Returns": {
-        "recompute": "How many points the kept part is worth: in proportion to the money, by running the pinned rule on what was kept, or `auto` (steps, thresholds and computed amounts re-evaluate; plain rates and flat grants are proportional).",
-        "recovery": "Where points come from that the order's own lots no longer have: other lots and then debt, other lots only (the rest is written off), or nowhere (only pending points are taken).",
-        "points_paid": "`reverse` is the only word taken, and nothing reads it yet. `reissue` is refused.",
-        "over_return": "A return beyond what is left of the order: counted as far as it goes and reported in `excess_minor`, or refused. One return above the whole order is always refused.",
-        "absorb": _LATER,
-    },
-    "ActivityType": {
-        "data": "JSON Schema (draft 2020-12, whole numbers only) of the activity's `data`.",
-        "personal": "JSON pointers to personal fields, such as `/shipping/name`. They are stored as cipher text under the member's key, and rules cannot read them.",
-        "money": "JSON pointer to the currency code in `data`; another code than the program's is refused with `unknown-money`.",
-        "measures": "Named whole numbers this activity counts, each a CEL expression. Read them as `member.counters.<measure>.<window>` and `history.sum`.",
-        "role": "What it does besides earning: `reverses` returns an earlier activity, `spends` reports points spent elsewhere. `assigns` and `views` are refused.",
-        "of": "With `reverses`: the type that is returned.",
-        "original": "With `reverses`: CEL text, the id of the returned activity. Its source is the returning activity's own.",
-        "amount": "With `reverses`: CEL whole number, the money returned. Without it, all that is left.",
-        "currency": "With `spends`: the currency.",
-        "points": "With `spends`: CEL whole number of points.",
-        "offer": "Read by roles that are refused.",
-    },
-    "Rule": {
-        "id": "Its name, for ever: caps count by it across versions.",
-        "on": "The activity type it looks at.",
-        "phase": "`base` rules grant, `multiply` rules add to what base rules granted, `add` rules grant on top.",
-        "when": "A CEL condition. Without one the rule always matches. A condition that fails does not match, and the entry says so (`RuleFailed`).",
-        "group": _LATER,
-        "priority": "Within a phase, 1 comes first; ties go by id.",
-        "stop": "`true` is refused.",
-        "starts": "First instant of the activity (RFC 3339) it applies to.",
-        "ends": "First instant it no longer applies to.",
-        "calendar": _LATER,
-        "award": "What it grants. A multiplier may name only `currency` here, to multiply that one alone.",
-        "by": "The factor of a multiplier, a decimal from 1 in a string.",
-        "lines": _LATER,
-        "round": "How the exact amount becomes whole points, once per grant.",
-        "available": "In place of the currency's `available`, for this rule's lots.",
-        "expires": "In place of the currency's `expires`, for this rule's lots.",
-        "cap": "Upper bounds; each applies to what the one before left.",
-        "budget": _LATER,
-        "variant": _LATER,
-    },
-    "Award": {
-        "currency": "The currency.",
-        "points": "A whole number, or a CEL expression that gives one.",
-        "per": "So many points for each whole step of an amount.",
-        "rate": "A share of `amount`, a decimal in a string.",
-        "amount": "What `rate` is a share of, CEL.",
-    },
-    "Per": {
-        "amount": "What is counted in steps, CEL.",
-        "step": "The step, in the unit of `amount` (cents, usually). What is left over earns nothing.",
-        "points": "Points per whole step.",
-    },
-    "Cap": {
-        "points": "At most so many points in the period, or",
-        "times": "at most so many grants.",
-        "per": "`member`: what this rule granted to one member. The other words are refused.",
-        "period": "`day`, `week`, `month`, `quarter`, `half`, `year`, `ever`, or the last days as `P30D`. Local days of the activity.",
-        "partial": "Whether a grant that does not fit is cut to what is left, or falls away.",
-    },
-    "TierSet": {
-        "measure": "What is counted: `points_earned` (with one currency), `points_earned:<currency>`, or a declared measure.",
-        "window": "Over what: `lifetime`, `calendar_year`, `year`, `half`, `quarter`, `month`, `week`, `day`, `rolling P12M`, `P90D` or `last_90d`.",
-        "upgrade": "`at_once`; `next_period` is refused.",
-        "validity": "How long a level holds before it is reviewed: a period, `end_of_period`, `end_of_next_period`, `forever`. Default by window: `lifetime` for ever, calendar windows to the end of the period, rolling windows one window long.",
-        "downgrade": "What a review does when the counter is short: nothing, one level down, to the level reached, or below all.",
-        "grace": _LATER,
-        "min_stay": _LATER,
-        "count_pending": "Has no effect: pending points count from the moment they are granted.",
-        "count_current": "`true`; `false` is refused.",
-        "demote": "`at_review`; `at_once` is refused.",
-        "on_edit": "`next_review`; `now` is refused.",
-        "floor": "Has no effect yet.",
-        "levels": "The levels, each with a threshold of its own.",
-    },
-    "Level": {
-        "id": "Its name, as in `member.tiers.<set>.level`.",
-        "at": "The counter's value from which it is reached.",
-    },
-    "Late": {
-        "rule_time": "Which version rules: the one in force when it happened, or when it was recorded.",
-        "tier_time": "Which level `member.tiers` shows: the one held when it happened, or now.",
-        "max_age": "Older activities are refused with `too-old`. A month counts 30 days here.",
-        "future_skew": "How far ahead of the program's clock an activity may lie; beyond, `from-the-future`.",
-        "mode": "`append`: awards already made stand. `restate` is refused.",
-    },
-}
+MEANINGS: Meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text("utf-8"))
 
 
 def rulebook_keys() -> str:
@@ -199,6 +57,7 @@ def rulebook_keys() -> str:
         for field in msgspec.structs.fields(section):
             kind = _type(hints[field.name])
             meaning = meanings.pop(field.encode_name)
+            meaning = _LATER if meaning == "later" else meaning
             lines.append(f"| `{field.encode_name}` | {kind} | {_default(field)} | {_cell(meaning)} |")
         if meanings:
             raise LookupError(f"{name} has no {sorted(meanings)}")
@@ -335,8 +194,10 @@ def _struct(struct: type[msgspec.Struct]) -> str:
 def _fields(struct: type[msgspec.Struct]) -> str:
     hints = get_type_hints(struct, include_extras=True)
     lines = ["| field | type | default |", "|---|---|---|"]
-    for field in msgspec.structs.fields(struct):
-        lines.append(f"| `{field.encode_name}` | {_type(hints[field.name])} | {_default(field)} |")
+    lines += [
+        f"| `{field.encode_name}` | {_type(hints[field.name])} | {_default(field)} |"
+        for field in msgspec.structs.fields(struct)
+    ]
     return "\n".join(lines) if len(lines) > 2 else "No fields."
 
 
@@ -385,6 +246,17 @@ def _schema(kind: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(kind), order="sorted"), indent=2).decode() + "\n"
 
 
+def _described(schema: str) -> str:
+    """The schema of a rulebook with the meaning of every key."""
+    document = msgspec.json.decode(schema)
+    for name, meanings in MEANINGS.items():
+        for key, meaning in meanings.items():
+            part = document["$defs"][name]["properties"][key]
+            # Beside a reference other words count in this draft of JSON Schema.
+            part["description"] = "Refused: not supported yet." if meaning == "later" else meaning.replace("`", "")
+    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2).decode() + "\n"
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "rulebook-keys": ("rulebook.md", rulebook_keys),
     "events": ("events.md", events),
@@ -401,7 +273,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
 def pages() -> dict[Path, str]:
     """What each generated file should hold."""
     found: dict[Path, str] = {
-        REFERENCE / "rulebook.schema.json": _schema(Rulebook),
+        REFERENCE / "rulebook.schema.json": _described(_schema(Rulebook)),
         REFERENCE / "entry.schema.json": _schema(Entry),
     }
     for event in get_args(Event):
@@ -412,9 +284,8 @@ def pages() -> dict[Path, str]:
         begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
         if text.count(begin) != 1:
             raise LookupError(f"{page} has no place for {name}")
-        pattern = re.escape(begin) + r".*?" + re.escape(end)
-        block = f"{begin}\n{made()}\n\n{end}"
-        found[path] = re.sub(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
+        before, rest = text.split(begin)
+        found[path] = f"{before}{begin}\n{made()}\n\n{end}{rest.partition(end)[2]}"
     return found
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -23,7 +24,15 @@ from infrastructure.clock import utc_now
 
 PREFIX = "gdn_"
 _KEY_LENGTH = len(PREFIX) + 43
-_COLUMNS = "id, program, scopes, name, created_at, revoked_at"
+_GET = "SELECT id, program, scopes, name, created_at, revoked_at FROM api_keys WHERE id = %s"
+_LIST = """
+SELECT id, program, scopes, name, created_at, revoked_at FROM api_keys
+WHERE program = %s AND id > %s ORDER BY id LIMIT %s
+"""
+_FIND = """
+SELECT hash, id, program, scopes, name, created_at, revoked_at FROM api_keys
+WHERE hash = ANY(%s) AND revoked_at IS NULL
+"""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +70,7 @@ class ApiKeys:
                 " ON CONFLICT (id) DO NOTHING",
                 (id_, program, self._hash(text), list(scopes), name, utc_now()),
             )
-            await cursor.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE id = %s", (id_,))
+            await cursor.execute(_GET, (id_,))
             (made,) = await cursor.fetchall()
         return made, text
 
@@ -82,15 +91,12 @@ class ApiKeys:
         return await asyncio.shield(waiting)
 
     async def get(self, id_: str) -> ApiKey | None:
-        found = await self._all(f"SELECT {_COLUMNS} FROM api_keys WHERE id = %s", (id_,))
+        found = await self._all(_GET, (id_,))
         return found[0] if found else None
 
     async def listed(self, program: str, *, after: str = "", limit: int = 100) -> list[ApiKey]:
         """Keys of a program in order of their ids, revoked ones too."""
-        return await self._all(
-            f"SELECT {_COLUMNS} FROM api_keys WHERE program = %s AND id > %s ORDER BY id LIMIT %s",
-            (program, after, limit),
-        )
+        return await self._all(_LIST, (program, after, limit))
 
     async def revoke(self, id_: str) -> None:
         """From now on the key opens nothing. Revoking again changes nothing."""
@@ -105,13 +111,8 @@ class ApiKeys:
             asked, self._asked = self._asked, {}
             try:
                 async with self._pool.connection() as connection:
-                    rows = await (
-                        await connection.execute(
-                            f"SELECT hash, {_COLUMNS} FROM api_keys WHERE hash = ANY(%s) AND revoked_at IS NULL",
-                            (list(asked),),
-                        )
-                    ).fetchall()
-            except Exception:
+                    rows = await (await connection.execute(_FIND, (list(asked),))).fetchall()
+            except psycopg.Error:
                 for waiting in asked.values():
                     waiting.set_exception(Unavailable("the keys cannot be looked up"))
                     # Whoever asked may have gone: nobody need fetch it.
@@ -124,7 +125,8 @@ class ApiKeys:
     async def _all(self, query: str, params: Sequence[Any]) -> list[ApiKey]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
             await cursor.execute(query, params)
-            return await cursor.fetchall()
+            found: list[ApiKey] = await cursor.fetchall()
+            return found
 
     def _hash(self, text: str) -> bytes:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256)
@@ -133,7 +135,7 @@ class ApiKeys:
         return f"key_{self._derived('id', program, once)[:16].hex()}"
 
     def _derived(self, purpose: str, program: str, word: str) -> bytes:
-        return hmac.digest(self._secret, "\0".join((purpose, program, word)).encode(), hashlib.sha256)
+        return hmac.digest(self._secret, f"{purpose}\0{program}\0{word}".encode(), hashlib.sha256)
 
 
 def _text(raw: bytes) -> str:
@@ -142,6 +144,4 @@ def _text(raw: bytes) -> str:
 
 def _key(row: Sequence[Any]) -> ApiKey:
     id_, program, scopes, name, created_at, revoked_at = row
-    return ApiKey(
-        id=id_, program=program, scopes=scopes, name=name, created_at=created_at, revoked_at=revoked_at
-    )
+    return ApiKey(id=id_, program=program, scopes=scopes, name=name, created_at=created_at, revoked_at=revoked_at)

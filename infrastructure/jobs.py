@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.jobs import Job, State
 from infrastructure.clock import utc_now
+from infrastructure.positions import database_errors
 
 SILENT_TOO_LONG = timedelta(minutes=5)
 """A running job notes its progress twice a second; one that is silent for so long died with its process."""
@@ -57,10 +58,12 @@ class PostgresJobs:
         )  # fmt: skip
 
     async def note(self, job: str, done: int, total: int) -> None:
-        async with self._pool.connection() as connection:
-            await connection.execute(
-                "UPDATE jobs SET done = %s, total = %s, updated_at = %s WHERE id = %s", (done, total, utc_now(), job)
-            )
+        with database_errors():
+            async with self._pool.connection() as connection:
+                await connection.execute(
+                    "UPDATE jobs SET done = %s, total = %s, updated_at = %s WHERE id = %s",
+                    (done, total, utc_now(), job),
+                )
 
     async def finish(self, job: str, state: State, result: Json) -> None:
         async with self._pool.connection() as connection:

@@ -35,9 +35,7 @@ class TableOfKeys:
             self._programs.move_to_end(program)
             return known
         async with self._pool.connection() as connection:
-            found = await (
-                await connection.execute("SELECT key FROM programs WHERE id = %s", (program,))
-            ).fetchone()
+            found = await (await connection.execute("SELECT key FROM programs WHERE id = %s", (program,))).fetchone()
         if found is None:
             raise UnknownProgram(f"there is no program {program!r}")
         key = self._programs[program] = self._vault.unwrap(found[0])

@@ -51,9 +51,7 @@ class ProgramClock:
         """Set a sandbox's clock. Raises NotASandbox, ClockBackwards, UnknownProgram."""
         wall = utc_now()
         async with self._pool.connection() as connection:
-            found = await (
-                await connection.execute(_SET, {"program": program, "now": now, "wall": wall})
-            ).fetchone()
+            found = await (await connection.execute(_SET, {"program": program, "now": now, "wall": wall})).fetchone()
             if found is not None:
                 return now
             row = await (

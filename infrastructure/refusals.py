@@ -60,7 +60,8 @@ class Refusals:
                 "SELECT program, at, actor, code, detail FROM refusals WHERE program = %s ORDER BY id DESC LIMIT %s",
                 (program, limit),
             )
-            return await cursor.fetchall()
+            found: list[Refusal] = await cursor.fetchall()
+            return found
 
     async def _write_forever(self) -> None:
         while True:
@@ -79,8 +80,8 @@ class Refusals:
                     [list(column) for column in zip(*map(msgspec.structs.astuple, batch), strict=True)],
                 )
                 await connection.execute(
-                    "DELETE FROM refusals r USING unnest(%s::text[]) AS p(program) WHERE r.program = p.program AND r.id <"
-                    " (SELECT min(id) FROM (SELECT id FROM refusals k WHERE k.program = p.program"
+                    "DELETE FROM refusals r USING unnest(%s::text[]) AS p(program) WHERE r.program = p.program"
+                    " AND r.id < (SELECT min(id) FROM (SELECT id FROM refusals k WHERE k.program = p.program"
                     " ORDER BY id DESC LIMIT %s) newest)",
                     (sorted({one.program for one in batch}), KEPT),
                 )

@@ -17,8 +17,9 @@ from api.http.body import MAX_BATCH_BODY, MAX_BODY, check_json, decode, media_ty
 from api.http.problems import AtTheDoor, problem
 from api.http.route import Json, Req, answer, caller, once, parts, path_id, route, text, written
 from application import activities, rulebooks
-from application.activities import ActivityBody, SimulateBody
+from application.activities import SimulateBody
 from application.answers import Answered
+from application.payloads import ActivityBody
 
 MAX_ITEMS = 10_000
 AT_ONCE = 64
@@ -101,9 +102,7 @@ async def batch(request: Req) -> ASGIResponse:
         if kind == NDJSON:
             done = await _all(request, [line for line in raw.split(b"\n") if line.strip()], _from_json, key)
             lines = b"".join(msgspec.json.encode(item) + b"\n" for item in done["items"])
-            return ASGIResponse(
-                body=lines, media_type=NDJSON, headers={"guerdon-position": str(done["position"])}
-            )
+            return ASGIResponse(body=lines, media_type=NDJSON, headers={"guerdon-position": str(done["position"])})
         if kind not in _JSON:
             raise AtTheDoor("unsupported-media-type", f"Send a JSON array, or lines of JSON as {NDJSON}.")
         return answer(await _all(request, _array(raw), _from_json, key))
@@ -153,9 +152,7 @@ async def find(request: Req) -> ASGIResponse:
 )
 async def read(request: Req) -> ASGIResponse:
     """As it was answered when it was recorded."""
-    return answer(
-        await activities.get(parts(request).handler, caller(request).program, path_id(request, "ref"))
-    )
+    return answer(await activities.get(parts(request).handler, caller(request).program, path_id(request, "ref")))
 
 
 @get(
@@ -164,9 +161,7 @@ async def read(request: Req) -> ASGIResponse:
 )
 async def explain(request: Req) -> ASGIResponse:
     """Decided again from the log under its pinned rulebook: each rule, each clause, each value."""
-    return answer(
-        await activities.explain(parts(request).handler, caller(request).program, path_id(request, "ref"))
-    )
+    return answer(await activities.explain(parts(request).handler, caller(request).program, path_id(request, "ref")))
 
 
 # --- many at once ------------------------------------------------------------------------------

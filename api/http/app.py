@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import structlog
 from litestar import Litestar
-from litestar.config.app import ExperimentalFeatures
+from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -119,15 +118,15 @@ def _observed(app: ASGIApp) -> ASGIApp:
     """Count every request, and log those that changed something or failed: its route and caller, never its content."""
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began, method = time.perf_counter(), scope["method"]
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 took = time.perf_counter() - began
-                method, route = scope["method"], scope.get("path_template", "")
+                route = scope.get("path_template", "")
                 scope["litestar_app"].state.metrics.observe(method, route, message["status"], took)
                 if message["status"] >= 500:
                     log.warning("request", method=method, route=route, status=message["status"], seconds=took)

@@ -8,7 +8,7 @@ import functools
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from litestar import Request
@@ -60,7 +60,7 @@ def decode(raw: bytes, kind: type[T]) -> T:
     """Strict JSON as `kind`, times with an offset and inside the calendar. Raises AtTheDoor."""
     check_json(raw)
     try:
-        found = _decoder(kind).decode(raw)
+        found: T = _decoder(cast("Any", kind)).decode(raw)
     except msgspec.ValidationError as error:
         _refuse(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -101,7 +101,7 @@ def check_json(raw: bytes) -> Any:
 
 def check_times(found: object) -> None:
     """Every `datetime` field of a decoded body has an offset and lies where sums with it stay inside the calendar."""
-    for name, wire in _time_fields(type(found)):
+    for name, wire in _time_fields(cast("Any", type(found))):
         instant = getattr(found, name)
         if isinstance(instant, datetime):
             check_time(f"/{wire}", instant)

@@ -10,7 +10,7 @@ from litestar.datastructures import Headers
 
 from api.http.body import check_json, convert
 from api.http.problems import AtTheDoor
-from application.activities import ActivityBody
+from application.payloads import ActivityBody
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -38,9 +38,7 @@ def structured(event: Any) -> ActivityBody:
 
 def binary(headers: Headers, raw: bytes) -> ActivityBody:
     """The activity whose envelope is in `ce-` headers and whose data is the body."""
-    envelope = {
-        name[3:]: unquote(value, errors="replace") for name, value in headers.items() if name.startswith("ce-")
-    }
+    envelope = {name[3:]: unquote(value, errors="replace") for name, value in headers.items() if name.startswith("ce-")}
     return _activity(envelope, check_json(raw) if raw else None)
 
 
@@ -64,9 +62,7 @@ def _activity(event: Json, data: Any) -> ActivityBody:
         "type": event.get("type"),
         "occurred_at": event["time"],
         "data": data if data is not None else {},
-        "metadata": {
-            name: value for name, value in event.items() if name not in _ENVELOPE and name not in _OURS
-        },
+        "metadata": {name: value for name, value in event.items() if name not in _ENVELOPE and name not in _OURS},
     }
     sent |= {_OURS[name]: event[name] for name in _OURS if name in event}
     if "member" not in sent and "member_email" not in sent and "subject" in event:

@@ -118,9 +118,7 @@ async def set_status(request: Req) -> ASGIResponse:
     who, member = caller(request), path_id(request, "member")
     with once(request) as key:
         body = await read_json(request, StatusBody)
-        done = await members.set_status(
-            parts(request).handler, who.program, member, body, actor=who.actor, key=key
-        )
+        done = await members.set_status(parts(request).handler, who.program, member, body, actor=who.actor, key=key)
     return written(done)
 
 

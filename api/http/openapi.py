@@ -43,7 +43,7 @@ def document(handlers: Iterable[HTTPRouteHandler], version: str) -> bytes:
             "info": {
                 "title": "Guerdon",
                 "version": version,
-                "description": "A loyalty engine in which every point can be explained, replayed, corrected and proven.",
+                "description": "Loyalty in which every point can be explained, replayed, corrected and proven.",
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/"}],
@@ -71,7 +71,7 @@ def _operation(
     if declared.body is not None:
         codes |= set(_WITH_BODY)
     if method == "GET":
-        codes |= {"behind"}
+        codes |= {"behind", "invalid-payload"}
     else:
         codes |= {"in-progress", "idempotency-key-reused", "bad-id"}
     operation: Json = {

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 import structlog
-from litestar import Request
+from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.response.base import ASGIResponse
 
 from application.ports import Unavailable
 from domain.errors import Refused
@@ -20,6 +19,9 @@ from domain.errors import Refused
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
 """Seconds after which to try again what was refused for being busy."""
+
+MAX_ERRORS = 100
+LONGEST = 500
 
 log = structlog.get_logger()
 
@@ -125,7 +127,7 @@ _BY_STATUS = {
     413: "too-large",
     415: "unsupported-media-type",
 }
-_CUT_OFF = (psycopg.OperationalError, psycopg.InterfaceError)
+_CUT_OFF = (Unavailable, psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def problem(error: Exception) -> Problem:
@@ -133,7 +135,7 @@ def problem(error: Exception) -> Problem:
     if isinstance(error, Refused):
         code = error.code if error.code in PROBLEMS else "not-eligible"
         return _problem(code, error.message, error.errors, error.reasons)
-    if isinstance(error, Unavailable) or isinstance(error, _CUT_OFF):
+    if isinstance(error, _CUT_OFF):
         return _problem("unavailable", "The log cannot be reached at the moment. Repeat the request with its key.")
     if isinstance(error, HTTPException) and error.status_code < 500:
         code = _BY_STATUS.get(error.status_code, "malformed-json")
@@ -141,7 +143,7 @@ def problem(error: Exception) -> Problem:
     return _problem("internal", "The fault is ours and has been logged. Repeating the request is safe.")
 
 
-def answer_problem(request: Request[Any, Any, Any], error: Exception) -> ASGIResponse:
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler for everything."""
     told = problem(error)
     if told.code == "internal":
@@ -160,24 +162,25 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> ASGIRes
         headers["www-authenticate"] = 'Bearer realm="guerdon"'
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items() if name.lower() == "allow"}
-    return ASGIResponse(
-        body=msgspec.json.encode(told), status_code=told.status, media_type=MEDIA_TYPE, headers=headers
-    )
+    return Response(msgspec.json.encode(told), status_code=told.status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _problem(
-    code: str, detail: str, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()
-) -> Problem:
+def _problem(code: str, detail: str, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()) -> Problem:
     status, title = PROBLEMS[code]
     return Problem(
         type=f"/problems/{code}",
         title=title,
         status=status,
         code=code,
-        detail=detail,
-        errors=[FieldError(at, message) for at, message in errors],
+        detail=_short(detail),
+        errors=[FieldError(_short(at), _short(message)) for at, message in errors[:MAX_ERRORS]],
         reasons=list(reasons),
     )
+
+
+def _short(text: str) -> str:
+    """Sentences quote what was sent, which may be long."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _where(error: Exception) -> list[str]:

@@ -67,9 +67,7 @@ async def _opened_before(wired: Wired, who: Caller, body: ProgramBody) -> Answer
     entry = decode(row.state)
     if entry.actor != who.actor:
         raise ProgramExists(f"program {body.id!r} exists")
-    if entry.input != CreateProgram(
-        program=body.id, sandbox=body.sandbox, money=body.money, time_zone=body.time_zone
-    ):
+    if entry.input != CreateProgram(program=body.id, sandbox=body.sandbox, money=body.money, time_zone=body.time_zone):
         raise KeyReused("the key was used for another request")
     return Answered(200, {**msgspec.to_builtins(body), "position": row.position}, row.position, replayed=True)
 

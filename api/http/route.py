@@ -97,10 +97,11 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         raise AtTheDoor("unauthenticated", "Send a valid key: Authorization: Bearer gdn_...")
     caller = caller_of(key)
     connection.scope["user"] = caller
-    reads = declared.reads or connection.scope["method"] in ("GET", "HEAD")
+    method = connection.scope.get("method")
+    reads = declared.reads or method in ("GET", "HEAD")
     if declared.scope not in caller.scopes and not (reads and "auditor" in caller.scopes):
         raise AtTheDoor("missing-scope", f"This needs a key with the scope {declared.scope}.")
-    if connection.scope["method"] == "GET" and b"at_least" in connection.scope["query_string"]:
+    if method == "GET" and b"at_least" in connection.scope["query_string"]:
         await _at_least(connection, wired, projected=declared.projected)
 
 
@@ -185,9 +186,7 @@ def text(request: Req, name: str, *, required: bool = False) -> str | None:
     value: str | None = request.query_params.get(name) or None
     if value is None:
         if required:
-            raise AtTheDoor(
-                "invalid-payload", f"The query needs {name}.", errors=[(f"/{name}", "required")]
-            )
+            raise AtTheDoor("invalid-payload", f"The query needs {name}.", errors=[(f"/{name}", "required")])
         return None
     if not FREE_ID.fullmatch(value):
         raise AtTheDoor(
@@ -230,9 +229,7 @@ def page(request: Req) -> int:
     """How many items a page has, from `limit`."""
     limit = number(request, "limit", DEFAULT_LIMIT)
     if not 1 <= limit <= MAX_LIMIT:
-        raise AtTheDoor(
-            "invalid-payload", f"limit is 1 to {MAX_LIMIT}.", errors=[("/limit", f"1 to {MAX_LIMIT}")]
-        )
+        raise AtTheDoor("invalid-payload", f"limit is 1 to {MAX_LIMIT}.", errors=[("/limit", f"1 to {MAX_LIMIT}")])
     return limit
 
 

@@ -26,9 +26,7 @@ async def create(request: Req) -> ASGIResponse:
 @get("/v1/rulebooks", **route("operator", "List versions and drafts", reads=True, answer=shapes.Rulebooks))
 async def listing(request: Req) -> ASGIResponse:
     wired = parts(request)
-    return answer(
-        await rulebooks.listing(wired.handler, wired.drafts, caller(request).program) | {"next_cursor": None}
-    )
+    return answer(await rulebooks.listing(wired.handler, wired.drafts, caller(request).program) | {"next_cursor": None})
 
 
 @get(
@@ -93,9 +91,7 @@ async def publish(request: Req) -> ASGIResponse:
     wired, who, name = parts(request), caller(request), path_id(request, "rulebook")
     with once(request) as key:
         body = await read_optional_json(request, PublishBody)
-        done = await rulebooks.publish(
-            wired.handler, wired.drafts, who.program, name, body, actor=who.actor, key=key
-        )
+        done = await rulebooks.publish(wired.handler, wired.drafts, who.program, name, body, actor=who.actor, key=key)
     return written(done)
 
 

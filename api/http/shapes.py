@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from api.http.problems import Problem
+
 Json = dict[str, Any]
 
 
@@ -98,16 +100,6 @@ class Explanation(msgspec.Struct, kw_only=True):
 
 class Simulated(Activity, kw_only=True):
     explanation: Explanation
-
-
-class Problem(msgspec.Struct, kw_only=True):
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    errors: list[Json]
-    reasons: list[str]
 
 
 class BatchItem(msgspec.Struct, kw_only=True):

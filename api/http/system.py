@@ -1,5 +1,6 @@
 """Routes about the server itself: is it alive, is it ready, how busy is it, what can it do."""
 
+import asyncio
 from typing import Any
 
 from litestar import MediaType, get
@@ -9,6 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from api.http.problems import AtTheDoor
 from api.http.route import Req, answer, parts
 from application.ports import Unavailable
+
+PATIENCE = 2.0
+"""Seconds that the database has to answer, to be called ready."""
 
 # --- metrics -----------------------------------------------------------------------------------
 
@@ -53,8 +57,9 @@ async def livez() -> ASGIResponse:
 async def readyz(request: Req) -> ASGIResponse:
     """The process and its database answer."""
     try:
-        await parts(request).positions.head()
-    except Unavailable:
+        async with asyncio.timeout(PATIENCE):
+            await parts(request).positions.head()
+    except (TimeoutError, Unavailable):
         raise AtTheDoor("unavailable", "The database does not answer.") from None
     return answer({"status": "ok"})
 
@@ -66,4 +71,4 @@ async def metrics(request: Req) -> ASGIResponse:
     store = parts(request).store
     found.saves.set(store.saves)
     found.batches.set(store.batches)
-    return ASGIResponse(body=generate_latest(found.registry), media_type=CONTENT_TYPE_LATEST)
+    return ASGIResponse(body=generate_latest(found.registry), headers={"content-type": CONTENT_TYPE_LATEST})

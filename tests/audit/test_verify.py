@@ -70,6 +70,68 @@ def test_a_wrong_outcome_is_found_although_the_chain_was_made_again_after_it(
     assert "digest" not in str(found["findings"])
 
 
+def test_what_follows_a_touched_entry_in_its_stream_cannot_be_decided_again(
+    log: str, intruder: psycopg.Connection
+) -> None:
+    intruder.execute(
+        "UPDATE stored_events SET state = 'gone' WHERE originator_id = %s AND originator_version = 3",
+        [UUID(int=2**100 * 5 + 7)],
+    )
+    found = verify(readers(log), executor=here())
+    assert (found["equal"], found["different"], found["not_redecidable"]) == (ENTRIES - 6, 1, 5)
+    assert found["first"]["detail"].startswith("it cannot be read: ")
+
+
+def test_without_a_programs_rulebooks_its_members_cannot_be_decided_again(
+    log: str, intruder: psycopg.Connection
+) -> None:
+    intruder.execute(
+        "UPDATE stored_events SET state = 'gone' WHERE originator_id = %s AND originator_version = 2",
+        [program_stream("other")],
+    )
+    found = verify(readers(log), executor=here())
+    assert (found["different"], found["not_redecidable"]) == (1, 3 * 8)
+    assert found["first"]["stream"] == f"other/program/{program_stream('other')}"
+
+
+def test_an_entry_of_an_older_engine_is_counted_apart_and_still_folded(log: str, intruder: psycopg.Connection) -> None:
+    stream = UUID(int=2**100 * 3 + 7)
+    with open_reader(log) as reader:
+        rows = list(reader.stream(stream))
+    entries = [decode(row.state) for row in rows]
+    old = [msgspec.structs.replace(entry, pins=msgspec.structs.replace(entry.pins, engine=0)) for entry in entries[:2]]
+    forged = [msgspec.structs.replace(row, state=encode(entry)) for row, entry in zip(rows, old, strict=False)]
+    _chain_again(intruder, [*forged, *rows[2:]])
+    found = verify(readers(log), executor=here())
+    assert (found["older_engine"], found["different"], found["equal"]) == (2, 0, ENTRIES - 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "recorded_at = 'infinity'",
+        "recorded_at = '-infinity'",
+        "recorded_at = '200000-01-01'",
+        "recorded_at = '0044-03-15 BC'",
+        "topic = NULL",
+        "state = NULL",
+        "digest = ''",
+        "originator_version = -3",
+        "notification_id = -3",
+        "notification_id = 9223372036854775807",
+    ],
+)
+def test_values_that_only_postgresql_can_hold_are_findings_too(
+    log: str, intruder: psycopg.Connection, change: str
+) -> None:
+    intruder.execute(
+        f"UPDATE stored_events SET {change} WHERE originator_id = %s AND originator_version = 3",
+        [UUID(int=2**100 * 5 + 7)],
+    )
+    found = verify(readers(log), executor=here())
+    assert found["first"]["stream"] == f"main/member/{UUID(int=2**100 * 5 + 7)}"
+
+
 def test_a_withdrawn_last_entry_is_found_by_the_state_row(log: str, intruder: psycopg.Connection) -> None:
     found = intruder.execute(
         "DELETE FROM stored_events WHERE originator_id = %s AND originator_version = 8 RETURNING notification_id",

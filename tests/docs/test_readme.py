@@ -55,4 +55,3 @@ def test_the_readme_does_what_it_says(serving: Callable[[str], Page]) -> None:
             text = text[:start] + new.replace(order, theirs) + text[end:]
         README.write_text(text, "utf-8")
     assert not wrong, "\n".join(wrong)
-

@@ -1,10 +1,12 @@
 """The references say what the code says."""
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from application.samples import COFFEE
@@ -29,6 +31,15 @@ def test_generated_pages_are_what_the_code_says() -> None:
 def test_there_is_no_schema_of_an_event_that_does_not_exist() -> None:
     made = {path for path in pages() if path.parent.name == "events"}
     assert set((REFERENCE / "events").iterdir()) == made
+
+
+def test_the_sample_rulebooks_fit_the_published_schema() -> None:
+    schema = jsonschema_rs.validator_for(json.loads((REFERENCE / "rulebook.schema.json").read_text("utf-8")))
+    samples = sorted(REFERENCE.parents[1].glob("examples/*/rulebook.json"))
+    assert samples
+    for sample in samples:
+        assert schema.is_valid(json.loads(sample.read_text("utf-8"))), sample
+    assert not schema.is_valid({"ruels": []})
 
 
 def test_every_part_of_a_rulebook_is_described() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from application.samples import COFFEE
 from infrastructure.settings import Settings
 
 Json = dict[str, Any]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -70,8 +71,8 @@ def app(database_url: str) -> Litestar:
 
 @pytest.fixture
 async def client(app: Litestar) -> AsyncIterator[AsyncClient]:
-    """Litestar's own test client runs the lifespan in another event loop, where the log's writer would wait for ever."""
-    transport = ASGITransport(app, raise_app_exceptions=False)
+    """Litestar's own test client runs the lifespan in another event loop, and the log's writer with it."""
+    transport = ASGITransport(cast("Any", app), raise_app_exceptions=False)
     async with app.lifespan(), AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
@@ -79,9 +80,7 @@ async def client(app: Litestar) -> AsyncIterator[AsyncClient]:
 async def opened(app: Litestar, client: AsyncClient, program: str) -> Someone:
     """The first admin of a new sandbox."""
     wired = app.state.wired
-    await create_program(
-        wired.handler, ProgramBody(id=program, sandbox=True, time_zone="Europe/Berlin"), actor="test"
-    )
+    await create_program(wired.handler, ProgramBody(id=program, sandbox=True, time_zone="Europe/Berlin"), actor="test")
     _, key = await wired.api_keys.create(program, ["admin"], "first")
     return Someone(client, key)
 
