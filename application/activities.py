@@ -42,6 +42,7 @@ from domain.rules.timeline import Published
 
 Json = dict[str, Any]
 
+
 class SimulateBody(ActivityBody, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The same, tried without writing; `rulebook` names a draft (rb_7) or a version to try it under."""
 
@@ -80,9 +81,7 @@ async def record(
     return answered(found, answers.activity(found, loaded.member.id))
 
 
-async def simulate(
-    handler: Handler, program: str, body: SimulateBody, *, draft: Json | None = None
-) -> Json:
+async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft: Json | None = None) -> Json:
     """The answer `record` would give, with the explanation. Writes nothing.
 
     `draft` is a document to try instead of the published versions.
@@ -259,9 +258,7 @@ def _ruling(known: KnownProgram, body: ActivityBody, now: datetime) -> CompiledR
     return book
 
 
-async def _whose(
-    handler: Handler, program: str, body: ActivityBody, actor: str
-) -> tuple[Loaded, KnownProgram]:
+async def _whose(handler: Handler, program: str, body: ActivityBody, actor: str) -> tuple[Loaded, KnownProgram]:
     """The member an activity is of, enrolled on the spot where the rulebook says so."""
     member = await _member_id(handler, program, body)
     try:
@@ -373,7 +370,7 @@ def _sealed(
     if declared is None or not declared.personal:
         return command
     data = msgspec.json.decode(msgspec.json.encode(command.data))
-    hidden = {pointer: value for pointer in declared.personal if (value := _cut(data, pointer)) is not None}
+    hidden = {at: value for pointer in declared.personal for at, value in _cut(data, pointer)}
     if not hidden:
         return command
     context = f"{stream_name(program, 'member', stream)}/activity".encode()
@@ -381,12 +378,28 @@ def _sealed(
     return msgspec.structs.replace(command, data=data, sealed=sealed)
 
 
-def _cut(data: Json, pointer: str) -> Any:
-    """Remove and return what a JSON pointer names in objects; None where there is nothing."""
+def _cut(data: Any, pointer: str) -> list[tuple[str, Any]]:
+    """Remove what a JSON pointer names, `*` meaning every element of a list; (exact pointer, value) of each."""
     *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    inner: Any = data
+    holders: list[tuple[str, Any]] = [("", data)]
     for part in path:
-        inner = inner.get(part) if isinstance(inner, dict) else None
-    return inner.pop(last, None) if isinstance(inner, dict) else None
+        holders = [below for at, holder in holders for below in _below(at, holder, part)]
+    found = []
+    for at, holder in holders:
+        if isinstance(holder, dict) and last in holder:
+            found.append((f"{at}/{last}", holder.pop(last)))
+        elif isinstance(holder, list) and (last == "*" or last.isdigit()):
+            # Elements of a list keep their places, or what is left would be told apart wrongly.
+            for number, value in enumerate(holder):
+                if last in ("*", str(number)) and value is not None:
+                    found.append((f"{at}/{number}", value))
+                    holder[number] = None
+    return found
 
 
+def _below(at: str, holder: Any, part: str) -> list[tuple[str, Any]]:
+    if isinstance(holder, dict):
+        return [(f"{at}/{part}", holder[part])] if part in holder else []
+    if isinstance(holder, list):
+        return [(f"{at}/{number}", one) for number, one in enumerate(holder) if part in ("*", str(number))]
+    return []

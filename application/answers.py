@@ -105,6 +105,7 @@ def returned(stored: Stored, member: str) -> Json:
                 "from_pending": sum(draw.points for draw in event.from_pending),
                 "from_lots": sum(draw.points for draw in event.from_lots),
                 "from_other": sum(draw.points for draw in event.from_other),
+                "expired": event.expired,
                 "debt": event.debt,
                 "written_off": event.written_off,
             }
@@ -225,5 +226,3 @@ def enrolled_id(entries: list[Entry]) -> str:
         if isinstance(event, MemberEnrolled):
             return event.member
     return ""
-
-

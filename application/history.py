@@ -112,24 +112,22 @@ async def view_as_of(
     if as_of < known_at:
         partial = _counted(found, as_of)
         then = shown(partial, found.circumstances, as_of)
-        view |= {"balances": _balances(found, as_of, view["balances"]), "counters": then["counters"]}
+        lifetimes = {name: held["lifetime"] for name, held in then["balances"].items()}
+        view |= {"balances": _balances(found, as_of, view["balances"], lifetimes), "counters": then["counters"]}
         view["tiers"] = {
             name: then["tiers"][name] | {"level": level_at(found.member, name, as_of)} for name in then["tiers"]
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
 
-def _balances(found: Past, as_of: datetime, names: Json) -> Json:
+def _balances(found: Past, as_of: datetime, names: Json, lifetimes: dict[str, int]) -> Json:
     """Sums of movements effective by `as_of`."""
     sums: dict[tuple[str, str], int] = {}
-    lifetime: dict[str, int] = {}
     for entry in _all(found):
         for line in movements(entry):
             if line.effective_at <= as_of:
                 key = (line.currency, line.account)
                 sums[key] = sums.get(key, 0) + line.points
-                if line.account == "program" and line.kind in ("award", "claw_back", "write_off"):
-                    lifetime[line.currency] = lifetime.get(line.currency, 0) - line.points
     return {
         name: msgspec.to_builtins(
             Balance(
@@ -137,7 +135,7 @@ def _balances(found: Past, as_of: datetime, names: Json) -> Json:
                 pending=sums.get((name, "pending"), 0),
                 held=sums.get((name, "reserve"), 0),
                 debt=-sums.get((name, "debt"), 0),
-                lifetime=lifetime.get(name, 0),
+                lifetime=lifetimes.get(name, 0),
             )
         )
         for name in names
@@ -295,6 +293,7 @@ def _told(event: Any, entry: Entry) -> _Told | None:
             spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
             owed = f", {event.debt} of them owed" if event.debt else ""
             off = f", {event.written_off} written off" if event.written_off else ""
+            off += f", {event.expired} had expired" if event.expired else ""
             text = f"{event.points} {event.currency} of {event.rule} taken back{owed}{off}"
             return "clawed_back", entry.at, event.currency, -spent, event.rule, text
         case TierChanged():
@@ -423,5 +422,3 @@ async def expiring(handler: Handler, program: str, member: str, *, until: dateti
         if until is None or (lot.expires_at is not None and lot.expires_at < until)
     ]
     return {"items": items, "next_cursor": None}
-
-

@@ -5,7 +5,7 @@ and as HMACs under the program's key where they must be unique.
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +15,11 @@ from application import answers
 from application.answers import Answered, answered
 from application.handle import AlreadyThere, Handler, Loaded, Wish
 from application.history import view_as_of
+from application.payloads import sane_time
 from application.programs import KnownProgram
 from application.repeats import Ask, Fingerprints, carry_out, repeat
 from application.views import member_view
-from domain.errors import BadId, BadTime, InvalidPayload, MemberErasedAlready, UnknownMember
+from domain.errors import BadId, BadTime, InvalidPayload, KeyReused, MemberErasedAlready, UnknownMember
 from domain.log import Claim, stream_name
 from domain.member.commands import ChangeMember, EnrolMember, EraseMember, SetMemberStatus
 
@@ -26,6 +27,8 @@ Json = dict[str, Any]
 ExternalIds = list[str] | dict[str, str]
 
 MEMBER_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+RESERVED = ("lookup", ".", "..")
+"""Ids that an address could not tell from something else."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -84,8 +87,10 @@ async def enrol(
     correlation: str | None = None,
 ) -> Answered:
     """Make a member. Raises MemberExists, IdentityTaken, InvalidPayload."""
-    if not MEMBER_ID.fullmatch(body.id):
+    if not MEMBER_ID.fullmatch(body.id) or body.id in RESERVED:
         raise BadId("a member's id is 1 to 128 of A-Z a-z 0-9 . _ ~ -", errors=[("/id", "not such an id")])
+    if body.enrolled_at is not None:
+        sane_time("/enrolled_at", body.enrolled_at)
     known = await handler.programs.get(program, await handler.store.timeline(program))
     _valid(handler, known, body.attributes, body.time_zone)
     if body.referral_code is not None:
@@ -108,7 +113,7 @@ async def enrol(
         program=program,
         command=EnrolMember(
             member=body.id,
-            enrolled_at=body.enrolled_at or await handler.clock.now(program),
+            enrolled_at=(body.enrolled_at or await handler.clock.now(program)).astimezone(UTC),
             attributes=body.attributes,
             time_zone=body.time_zone,
             consents=body.consents,
@@ -140,9 +145,7 @@ async def change(
         body.profile if body.profile is not None else old.profile,
     )
     before, after = _identities(handler, known, old), _identities(handler, known, new)
-    ask = Ask(
-        program=program, route=f"members/{member}", body=msgspec.to_builtins(body), actor=actor, key=key
-    )
+    ask = Ask(program=program, route=f"members/{member}", body=msgspec.to_builtins(body), actor=actor, key=key)
     stored = await carry_out(
         handler,
         ask,
@@ -173,9 +176,7 @@ async def set_status(
             "a status is active, suspended or closed", errors=[("/status", "active, suspended or closed")]
         )
     loaded, known = await handler.find(program, member)
-    ask = Ask(
-        program=program, route=f"members/{member}/status", body=msgspec.to_builtins(body), actor=actor, key=key
-    )
+    ask = Ask(program=program, route=f"members/{member}/status", body=msgspec.to_builtins(body), actor=actor, key=key)
     wish = Wish(program=program, command=SetMemberStatus(status=body.status, reason=body.reason), actor=actor)
     stored = await carry_out(handler, ask, wish, loaded, known)
     view = await read(handler, program, member)
@@ -198,10 +199,11 @@ async def erase(
         releases=(Claim("member", member), *_identities(handler, known, personal)),
         claims=(*(() if again else (gone,)), *((Claim("key", key),) if key else ())),
     )
-    stored = await handler.handle(wish, loaded, known)
-    return Answered(
-        200, {"member": {"id": member, "status": "erased"}, "position": stored.position}, stored.position
-    )
+    try:
+        stored = await handler.handle(wish, loaded, known)
+    except AlreadyThere:
+        raise KeyReused(f"the key {key!r} was used for another request") from None
+    return Answered(200, {"member": {"id": member, "status": "erased"}, "position": stored.position}, stored.position)
 
 
 async def lookup(handler: Handler, program: str, body: LookupBody) -> Json:
@@ -266,9 +268,7 @@ def _externals(given: ExternalIds | None) -> list[str]:
     named = [f"{system}:{name}" for system, name in given.items()] if isinstance(given, dict) else given
     for one in named:
         if not 0 < len(one) <= 200 or _CONTROL.search(one):
-            raise BadId(
-                "an external id is 1 to 200 printable characters", errors=[("/external_ids", "not such an id")]
-            )
+            raise BadId("an external id is 1 to 200 printable characters", errors=[("/external_ids", "not such an id")])
     return sorted(set(named))
 
 
@@ -311,5 +311,3 @@ def _key(loaded: Loaded) -> bytes:
     if loaded.key is None:
         raise MemberErasedAlready("the member was erased")
     return loaded.key
-
-

@@ -9,7 +9,7 @@ import msgspec
 from application import answers
 from application.answers import Answered, answered
 from application.handle import Handler, Wish
-from application.payloads import command_of
+from application.payloads import command_of, sane_time
 from application.repeats import SEPARATOR, Ask, carry_out
 from domain.calendar import Offsets
 from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity, UnknownReward
@@ -76,9 +76,7 @@ class ReturnBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     lines: list[ReturnLine] | None = None
 
 
-async def redeem(
-    handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None
-) -> Answered:
+async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None) -> Answered:
     """Spend points at once. Raises NotEnoughPoints, BelowMinimum, UnknownCurrency."""
     _good_id(body.id)
     if body.reward is not None or body.quantity is not None:
@@ -105,9 +103,7 @@ async def redeem(
     return answered(found, answers.redemption(found, body.member))
 
 
-async def adjust(
-    handler: Handler, program: str, body: AdjustBody, *, actor: str, key: str | None = None
-) -> Answered:
+async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str, key: str | None = None) -> Answered:
     """Give or take points by hand. Raises NotEnoughPoints unless `allow_negative`."""
     _good_id(body.id)
     if body.points == 0 or abs(body.points) > MAX_AMOUNT:
@@ -118,8 +114,8 @@ async def adjust(
         raise InvalidPayload("points on action are not offered yet", errors=[("/available", "leave it out")])
     for name in ("expires_at", "available_at"):
         instant = getattr(body, name)
-        if instant is not None and instant.tzinfo is None:
-            raise InvalidPayload("a time needs its offset from UTC", errors=[(f"/{name}", "no offset")])
+        if instant is not None:
+            sane_time(f"/{name}", instant)
     loaded, known = await handler.find(program, body.member)
     ask = _ask(program, "adjustments", body, actor, key, ("adjustment", body.id))
     command = AdjustPoints(
@@ -139,6 +135,7 @@ async def return_activity(
     handler: Handler, program: str, body: ReturnBody, *, actor: str, key: str | None = None
 ) -> Answered:
     """Take back (part of) an activity. Raises UnknownActivity, ReturnExceedsActivity."""
+    sane_time("/occurred_at", body.occurred_at)
     amount = body.amount_minor
     if body.lines is not None:
         if amount is not None:
@@ -164,9 +161,7 @@ async def return_activity(
     )
 
 
-async def reverse(
-    handler: Handler, ask: Ask, book: CompiledRulebook, body: Any
-) -> Answered:
+async def reverse(handler: Handler, ask: Ask, book: CompiledRulebook, body: Any) -> Answered:
     """An activity whose type has the role `reverses`: a return that came through the feed."""
     command_of(body, book)
     declared = book.activity(body.type)
@@ -206,9 +201,7 @@ async def reverse(
 
 
 async def _return(handler: Handler, ask: Ask, command: ReturnActivity) -> Answered:
-    held = await handler.store.claim(
-        ask.program, "activity", command.activity_source + SEPARATOR + command.activity_id
-    )
+    held = await handler.store.claim(ask.program, "activity", command.activity_source + SEPARATOR + command.activity_id)
     if held is None:
         raise UnknownActivity(
             f"no activity {command.activity_id!r} of source {command.activity_source!r}",
@@ -248,5 +241,3 @@ def _good_id(name: str) -> None:
 def _amount(at: str, amount: int | None) -> None:
     if amount is not None and not 0 < amount <= MAX_AMOUNT:
         raise AmountOutOfRange("an amount is 1 to 2^53 - 1", errors=[(at, "1 to 2^53 - 1")])
-
-

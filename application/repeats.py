@@ -103,4 +103,5 @@ def _clash(kind: str, key: str) -> Refused:
         return MemberExists(f"{key!r} is a member already")
     if kind in IDENTITIES:
         return IdentityTaken("another member has this e-mail address or external id")
-    return KeyReused(f"the {kind} {key!r} was used for another request")
+    shown = key.replace(SEPARATOR, "/")
+    return KeyReused(f"the {kind} {shown!r} was used for another request")

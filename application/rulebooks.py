@@ -235,8 +235,10 @@ async def publish_document(
         expects=body.expects,
         note=note,
     )
-    now = _next_instant(known, await handler.clock.now(program))
-    events = decide_publish(command, known.program, now, document, judged.trees)
+    clock = await handler.clock.now(program)
+    now = _next_instant(known, clock)
+    # In force by the program's clock, which a sandbox may have set before the instant its stream began.
+    events = decide_publish(command, known.program, clock, document, judged.trees)
     row = _row(handler, program, known, command, events, actor, now, _key_claim(key, request))
     try:
         (position,) = await handler.store.append(Save(program=program, rows=(row,), publishes=events[0].number))

@@ -65,9 +65,7 @@ def balance_shape(held: Balance) -> Json:
     return shape
 
 
-def tiers_of(
-    member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime
-) -> Json:
+def tiers_of(member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime) -> Json:
     found: Json = {}
     for name, tiers in sorted(book.document.tiers.items()) if book else ():
         assert book is not None
@@ -87,9 +85,7 @@ def tiers_of(
     return found
 
 
-def counters_of(
-    member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime
-) -> Json:
+def counters_of(member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime) -> Json:
     """Every declared measure: all time, distinct days, and each window that the rules look at."""
     if book is None:
         return {}

@@ -80,7 +80,7 @@ _INSERT = (
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="guerdon-bench-") as directory:
-        os.chmod(directory, 0o755)  # noqa: PTH101, S103 - under root, PostgreSQL's own user has to get in
+        os.chmod(directory, 0o755)  # noqa: PTH101 - under root, PostgreSQL's own user has to get in
         with embedded(Path(directory)) as dsn:
             migrate(dsn)
             _assert_durable(dsn)
@@ -96,10 +96,10 @@ def main() -> None:
 def _assert_durable(dsn: str) -> None:
     with connect(dsn) as connection:
         for setting in ("fsync", "synchronous_commit"):
-            row = connection.execute(f"SHOW {setting}").fetchone()  # type: ignore[call-overload]
+            row = connection.execute(f"SHOW {setting}").fetchone()
             assert row == ("on",), f"{setting} must be on"
             print(f"{setting} = {row[0]}")
-        connection.execute(_PROBE)  # type: ignore[call-overload]
+        connection.execute(_PROBE)
 
 
 async def _measure(settings: Settings, dsn: str) -> dict[str, Any]:
@@ -135,9 +135,7 @@ def _p16(dsn: str) -> float:
         script.write(_INSERT)
         script.flush()
         command = [program, "-n", "-M", "prepared", "-c", "16", "-j", "2", "-T", str(PGBENCH_SECONDS)]
-        found = subprocess.run(
-            [*map(str, command), "-f", script.name, dsn], capture_output=True, text=True, check=True
-        )
+        found = subprocess.run([*map(str, command), "-f", script.name, dsn], capture_output=True, text=True, check=True)
     line = next(line for line in found.stdout.splitlines() if line.startswith("tps"))
     return float(line.split("=")[1].split()[0])
 
@@ -198,7 +196,8 @@ async def _fold(parts: Wired) -> float:
 def _verify(parts: Wired) -> int:
     tally = verify(parts.rows, "bench")
     assert tally["first"] is None, tally["first"]
-    return tally["equal"]
+    equal: int = tally["equal"]
+    return equal
 
 
 if __name__ == "__main__":

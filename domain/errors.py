@@ -12,9 +12,7 @@ class Refused(Exception):
 
     code = "refused"
 
-    def __init__(
-        self, message: str, *, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, message: str, *, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.errors = tuple(errors)

@@ -15,8 +15,8 @@ from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Original
-from domain.member.events import ActivityRecorded, PointsEarned
+from domain.member.draft import Circumstances, Expired, Original
+from domain.member.events import ActivityRecorded, LotExpired, PointsClawedBack, PointsEarned
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
 
@@ -37,14 +37,14 @@ class StreamHistory:
 
     def original(self, version: int) -> Original:
         before = Member()
-        for entry in self._entries:
+        for number, entry in enumerate(self._entries):
             if entry.version == version:
-                return _original(entry, before)
+                return _original(entry, before, self._entries[number:])
             fold(before, entry)
         raise LookupError(f"entry {version} is not in this stream")
 
 
-def _original(entry: Entry, before: Member) -> Original:
+def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     assert isinstance(entry.input, RecordActivity)
     # What time had made true by then comes first in the entry, and the decision saw it.
     for event in entry.events[: entry.settled]:
@@ -60,7 +60,20 @@ def _original(entry: Entry, before: Member) -> Original:
         awards=tuple(event for event in entry.events if isinstance(event, PointsEarned) and event.points),
         counts=recorded.counts,
         before=before,
+        expired=_expired(since, version=entry.version),
     )
+
+
+def _expired(entries: list[Entry], *, version: int) -> dict[str, Expired]:
+    """By lot of the entry `version`: what expired, less what returns have made of it."""
+    found: dict[str, Expired] = {}
+    for event in (event for entry in entries for event in entry.events):
+        if isinstance(event, LotExpired) and event.lot.startswith(f"{version}."):
+            found[event.lot] = Expired(event.points, event.pending)
+        elif isinstance(event, PointsClawedBack) and event.activity == version and event.expired:
+            gone = found[event.lot]
+            found[event.lot] = Expired(gone.points - event.expired, gone.pending)
+    return found
 
 
 def circumstances_of(entry: Entry, timeline: Timeline, history: StreamHistory | None = None) -> Circumstances:

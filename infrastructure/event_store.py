@@ -38,24 +38,24 @@ _NOTIFY = "NOTIFY stored_events"
 
 _APPEND = """
 WITH e AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[],
-                         %s::timestamptz[], %s::bytea[], %s::int[], %s::timestamptz[], %s::bytea[])
+    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::text[],
+                         %b::timestamptz[], %b::bytea[], %b::int[], %b::timestamptz[], %b::bytea[])
     WITH ORDINALITY AS t(save, stream, version, topic, state, program, kind, recorded_at, digest,
                          shape, due_at, hot, ord)
 ), k AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::text[])
+    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[], %b::text[])
     AS t(save, program, kind, key, stream, version, hash)
 ), r AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[]) AS t(save, program, kind, key)
+    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[]) AS t(save, program, kind, key)
 ), q AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
     AS t(save, program, kind, key, amount, ceiling)
 ), p AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::text[], %s::int[]) AS t(save, program, number)
+    SELECT * FROM unnest(%b::int[], %b::text[], %b::int[]) AS t(save, program, number)
 ), m AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::text[], %s::bytea[]) AS t(save, stream, program, key)
+    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::text[], %b::bytea[]) AS t(save, stream, program, key)
 ), c AS MATERIALIZED (
-    SELECT * FROM unnest(%s::int[], %s::uuid[], %s::int[], %s::int[], %s::bigint[], %s::bytea[])
+    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::int[], %b::int[], %b::bigint[], %b::bytea[])
     AS t(save, stream, month, shape, version, body)
 ), bad AS MATERIALIZED (
     SELECT f.save, 'head' AS reason, '' AS kind, '' AS key
@@ -187,7 +187,7 @@ class PostgresEventStore:
 
     async def stop(self) -> None:
         """Let the queue drain and the last batch be answered, then stop the writer."""
-        while self._queue or self._under_way:
+        while self._queue or self._under_way:  # noqa: ASYNC110 - once, at the end of a process
             await asyncio.sleep(0.005)
         if self._writer is not None:
             self._writer.cancel()
@@ -279,9 +279,7 @@ class PostgresEventStore:
                 (new.id, new.stream, new.sandbox, new.key),
             )
         if save.publishes is not None:
-            await connection.execute(
-                "UPDATE programs SET timeline = %s WHERE id = %s", (save.publishes, save.program)
-            )
+            await connection.execute("UPDATE programs SET timeline = %s WHERE id = %s", (save.publishes, save.program))
         if save.destroys_key is not None:
             await connection.execute("DELETE FROM member_keys WHERE stream = %s", (save.destroys_key,))
 
@@ -459,9 +457,7 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
                 entry.recorded_at, row.digest, state.shape, state.due_at, state.hot,
             )  # fmt: skip
             for claim in entry.claims:
-                _push(
-                    claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash
-                )
+                _push(claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash)
             for claim in entry.releases:
                 _push(releases, number, row.program, claim.kind, claim.key)
             for take in entry.takes:

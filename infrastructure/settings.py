@@ -11,9 +11,7 @@ import msgspec
 
 from infrastructure.vault import KEY_BYTES
 
-_HOW_TO_MAKE_A_KEY = (
-    "make one with: python3 -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
-)
+_HOW_TO_MAKE_A_KEY = "make one with: python3 -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
 
 
 class WrongSetting(Exception):
@@ -60,18 +58,14 @@ def _whole_number(environ: Mapping[str, str], name: str, *, default: int, low: i
     if not given:
         return default
     if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
-        raise WrongSetting(
-            f"{name} is {given!r}; set it to a whole number from {low} to {high}, or unset it."
-        )
+        raise WrongSetting(f"{name} is {given!r}; set it to a whole number from {low} to {high}, or unset it.")
     return int(given)
 
 
 def _log_level(environ: Mapping[str, str]) -> str:
     level = (environ.get("GUERDON_LOG_LEVEL") or "INFO").upper()
     if level not in logging.getLevelNamesMapping():
-        raise WrongSetting(
-            f"GUERDON_LOG_LEVEL is {level!r}; set it to DEBUG, INFO, WARNING or ERROR, or unset it."
-        )
+        raise WrongSetting(f"GUERDON_LOG_LEVEL is {level!r}; set it to DEBUG, INFO, WARNING or ERROR, or unset it.")
     return level
 
 

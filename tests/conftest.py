@@ -73,7 +73,10 @@ def fresh_database(database_server: str) -> Iterator[str]:
     """The same for property tests, which need one per example."""
     name = f"guerdon_test_{uuid4().hex}"
     with connect(database_server) as server:
+        # A template is copied only while nobody is connected to it: not while another worker migrates it.
+        server.execute("SELECT pg_advisory_lock_shared(%s)", [_PREPARED_BY_ANYBODY])
         server.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_TEMPLATE)))
+        server.execute("SELECT pg_advisory_unlock_shared(%s)", [_PREPARED_BY_ANYBODY])
         yield _beside(database_server, name)
         server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 

@@ -54,11 +54,7 @@ def _files() -> list[Path]:
         pytest.skip("not a git checkout")
     paths = [Path(name) for name in listed.stdout.split("\0") if name]
     # Vendored files are other people's words.
-    return [
-        path
-        for path in paths
-        if (ROOT / path).is_file() and path.suffix in _TEXT and "vendor" not in path.parts
-    ]
+    return [path for path in paths if (ROOT / path).is_file() and path.suffix in _TEXT and "vendor" not in path.parts]
 
 
 def _lines_with(pattern: re.Pattern[str]) -> list[str]:
@@ -84,9 +80,7 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     modules = [path for path in _files() if path.suffix == ".py" and path.parts[0] in _PACKAGES]
-    silent = [
-        str(path) for path in modules if not ast.get_docstring(ast.parse((ROOT / path).read_text("utf-8")))
-    ]
+    silent = [str(path) for path in modules if not ast.get_docstring(ast.parse((ROOT / path).read_text("utf-8")))]
     assert silent == []
 
 

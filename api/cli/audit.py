@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import rich_click as click
 from click.exceptions import Exit
 
@@ -147,13 +148,18 @@ def _told(answer: dict[str, Any]) -> Iterator[str]:
             limit = f", {rule['wanted']} wanted, limited by {rule['limited_by']}" if rule["limited_by"] else ""
             yield f"  {rule['rule']}: {rule['granted']} {rule['currency']}{limit}{_noted(rule)}"
         for clause in rule["clauses"]:
-            yield f"      {clause['text']}  is  {clause['value']}"
+            yield f"      {clause['text']}  is  {_shown(clause['value'])}"
     for name, value in answer["read"].items():
-        yield f"  {name} was {value}"
+        yield f"  {name} was {_shown(value)}"
 
 
 def _noted(rule: dict[str, Any]) -> str:
     return f" ({rule['note']})" if rule.get("note") else ""
+
+
+def _shown(value: object) -> str:
+    """A value as it is written in a rule: true, "", 105."""
+    return msgspec.json.encode(value).decode()
 
 
 @contextmanager

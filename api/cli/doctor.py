@@ -52,7 +52,7 @@ def _look() -> Iterator[Answer]:
     yield _packages()
     try:
         with database() as settings:
-            yield "settings", "good", repr(settings)
+            yield "settings", "good", f"data in {settings.data_dir}, server at {settings.host}:{settings.port}"
             assert settings.database_url is not None
             with connect(settings.database_url) as connection:
                 yield from _database(settings, connection)

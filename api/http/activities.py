@@ -14,7 +14,7 @@ from litestar.response.base import ASGIResponse
 
 from api.http import cloudevents, shapes
 from api.http.body import MAX_BATCH_BODY, MAX_BODY, check_json, decode, media_type, read_bytes, read_json
-from api.http.problems import AtTheDoor, problem
+from api.http.problems import AtTheDoor, note_refusal, problem
 from api.http.route import Json, Req, answer, caller, once, parts, path_id, route, text, written
 from application import activities, rulebooks
 from application.activities import SimulateBody
@@ -182,7 +182,7 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
                 raise AtTheDoor("too-large", f"An item has at most {MAX_BODY} bytes.")
             body = read_one(raw)
         except AtTheDoor as refused:
-            answers[index] = _refused(index, refused)
+            answers[index] = _refused(request, index, refused)
         else:
             by_member[body.member or body.member_email or ""].append((index, body))
     position = 0
@@ -195,7 +195,7 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
                 try:
                     done = await _record(request, body, f"{key}/{index}" if key is not None else None)
                 except Exception as error:  # noqa: BLE001 - one item's fault is not the batch's
-                    answers[index] = _refused(index, error)
+                    answers[index] = _refused(request, index, error)
                 else:
                     answers[index] = {"index": index, "status": done.status, "answer": done.body}
                     position = max(position, done.position)
@@ -209,8 +209,9 @@ async def _record(request: Req, body: ActivityBody, key: str | None) -> Answered
     return await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
 
 
-def _refused(index: int, error: Exception) -> Json:
+def _refused(request: Req, index: int, error: Exception) -> Json:
     told = problem(error)
+    note_refusal(request, told)
     return {"index": index, "status": told.status, "problem": told}
 
 

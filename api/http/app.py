@@ -60,6 +60,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     audit.member,
     audit.verify,
     audit.job,
+    audit.refusals,
     programs.create,
     programs.create_key,
     programs.list_keys,
@@ -115,7 +116,7 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar
 
 
 def _observed(app: ASGIApp) -> ASGIApp:
-    """Count every request, and log those that changed something or failed: its route and caller, never its content."""
+    """Count every request and log it: its route, status and time, never its address or content."""
 
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -128,10 +129,8 @@ def _observed(app: ASGIApp) -> ASGIApp:
                 took = time.perf_counter() - began
                 route = scope.get("path_template", "")
                 scope["litestar_app"].state.metrics.observe(method, route, message["status"], took)
-                if message["status"] >= 500:
-                    log.warning("request", method=method, route=route, status=message["status"], seconds=took)
-                else:
-                    log.debug("request", method=method, route=route, status=message["status"], seconds=took)
+                note = log.info if message["status"] >= 400 else log.debug
+                note("request", method=method, route=route, status=message["status"], seconds=round(took, 6))
             await send(message)
 
         await app(scope, receive, noted)

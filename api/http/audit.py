@@ -89,6 +89,12 @@ def _verify(rows: audit.Connect, program: str, progress: Progress) -> Json:
         return audit.verify(rows, program, executor=here, progress=progress)
 
 
+@get("/v1/refusals", **route("operator", "The latest refusals", answer=shapes.Refusals))
+async def refusals(request: Req) -> ASGIResponse:
+    """What clients ran into, the newest first. Kept for a while, and no part of the log."""
+    return answer({"items": await parts(request).refusals.latest(caller(request).program, page(request))})
+
+
 @get("/v1/jobs/{job:str}", **route("client", "Look at a job", answer=shapes.Job, codes=("unknown-job",)))
 async def job(request: Req) -> ASGIResponse:
     """Long work: how far it is, and what came of it."""

@@ -155,6 +155,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
             error=type(error).__name__,
             at=_where(error),
         )
+    elif isinstance(error, Refused):
+        note_refusal(request, told)
     headers = {"cache-control": "no-store"}
     if told.status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
@@ -163,6 +165,13 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items() if name.lower() == "allow"}
     return Response(msgspec.json.encode(told), status_code=told.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def note_refusal(request: Request[Any, Any, Any], told: Problem) -> None:
+    """Keep it for the console, where operators see what their clients run into."""
+    who = request.scope.get("user")
+    if who is not None:
+        request.app.state.wired.refusals.note(who.program, who.actor, told.code, told.detail)
 
 
 def _problem(code: str, detail: str, errors: Sequence[tuple[str, str]] = (), reasons: Sequence[str] = ()) -> Problem:

@@ -46,7 +46,6 @@ PATH_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 FREE_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _POSITION = re.compile(r"[0-9]{1,18}")
-_MEMBER_ID_LENGTH = 128
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

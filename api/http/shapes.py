@@ -183,6 +183,12 @@ class Page(msgspec.Struct, kw_only=True):
     next_cursor: str | None
 
 
+class Refusals(msgspec.Struct, kw_only=True):
+    """At most 1,000 are kept for a program."""
+
+    items: list[Json]
+
+
 class Statement(msgspec.Struct, kw_only=True):
     opening: Json
     closing: Json

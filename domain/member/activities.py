@@ -1,6 +1,6 @@
 """An activity: count it, run the rules, open lots, move tiers."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,19 +15,19 @@ from domain.errors import (
     UnknownActivityType,
 )
 from domain.member.commands import RecordActivity
-from domain.member.counters import days_of, in_days, require
+from domain.member.counters import require
 from domain.member.draft import Draft
-from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed, TierChanged
+from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
 from domain.member.reading import Reading
 from domain.member.spending import lifetime_total, spend_elsewhere
+from domain.member.standing import raise_tiers
 from domain.member.state import Member
 from domain.numbers import MAX_AMOUNT
-from domain.rules.compiled import CompiledRulebook
+from domain.rules.compiled import ENROLLED, CompiledRulebook
 from domain.rules.earning import Earned, earn
 from domain.rules.expiry import available_at, expires_at
 from domain.rules.expression import EvaluationError
 from domain.rules.rulebook import Expiry, Late
-from domain.rules.tiers import counter_of, rank, reached, valid_until, window
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     if declared.role == "spends":
         spend_elsewhere(draft, book, declared, command, evaluated.reading)
     _open_lots(draft, command.occurred_at, evaluated)
-    move_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
+    raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
     return evaluated
 
 
@@ -108,9 +108,7 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
     return Evaluated(book, command.type, zone, day, reading, measures, failed, earned)
 
 
-def measure(
-    book: CompiledRulebook, kind: str, reading: Any
-) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
+def measure(book: CompiledRulebook, kind: str, reading: Any) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
     """The measures of an activity, and those that failed with their errors."""
     found: dict[str, int] = {}
     failed = []
@@ -129,74 +127,14 @@ def counts_of(kind: str, measures: dict[str, int]) -> dict[str, int]:
     return {f"type:{kind}": 1} | {f"measure:{name}": value for name, value in measures.items() if value}
 
 
-def move_tiers(
-    draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, reason: str, down_since: int | None = None
-) -> None:
-    """Raise the member to what its counters reach.
-
-    A level counts from `at`, or, when a late activity reaches it only with what came after it, from the local day
-    on which it was reached. `down_since` (a local day) also lowers levels reached on or after that day, for returns.
-    """
-    today = max(day, draft.local_day(book, zone, draft.now))
-    for name in sorted(book.document.tiers):
-        standing = draft.member.tiers.get(name)
-        since = standing.since if standing else None
-        looks = [(at, day, 1)]
-        looks += [(instant, later, 1) for instant, later in _later_days(draft, book, name, day, today, zone)]
-        if down_since is not None and since is not None and draft.local_day(book, zone, since) >= down_since:
-            looks.append((at, today, -1))
-        for instant, last, direction in looks:
-            moved = _tier_at(draft, book, name, instant, last, zone, reason)
-            tiers = book.document.tiers[name]
-            higher = rank(tiers, moved.to) - rank(tiers, moved.from_)
-            over = moved.valid_until is not None and moved.valid_until <= draft.now
-            if higher * direction > 0 and not over:
-                draft.record(moved)
-
-
-def _later_days(
-    draft: Draft, book: CompiledRulebook, name: str, day: int, today: int, zone: str
-) -> list[tuple[datetime, int]]:
-    """The local days after `day` on which a tier's counter moved, each with the instant at which it begins."""
-    counter = counter_of(book.document.tiers[name], sorted(book.document.currencies))
-    return [
-        (draft.circumstances.offsets.instant(zone, datetime.combine(date.fromordinal(later), time())), later)
-        for later in days_of(draft.member, counter, day + 1, today)
-    ]
-
-
-def _tier_at(
-    draft: Draft,
-    book: CompiledRulebook,
-    name: str,
-    instant: datetime,
-    day: int,
-    zone: str,
-    reason: str,
-) -> TierChanged:
-    """The move that the counter calls for, looked at on the local day `day`; perhaps to the same level."""
-    tiers, standing = book.document.tiers[name], draft.member.tiers.get(name)
-    counter = counter_of(tiers, sorted(book.document.currencies))
-    evidence = in_days(draft.member, counter, *window(tiers, day))
-    target = reached(tiers, evidence)
-    return TierChanged(
-        set=name,
-        from_=standing.level if standing else None,
-        to=target,
-        reason=reason,
-        evidence=evidence,
-        at=instant,
-        rulebook=book.number,
-        valid_until=valid_until(tiers, instant, zone, draft.circumstances.offsets) if target else None,
-    )
-
-
 def _acceptable(draft: Draft, command: RecordActivity, book: CompiledRulebook) -> None:
     member, late = draft.member, book.document.late
     if member.status != "active":
         raise MemberSuspended(f"the member is {member.status}: activities are refused")
     not_ahead(draft, command.occurred_at, late)
-    if late.max_age is not None and command.occurred_at < draft.now - _duration(late.max_age):
+    too_old = late.max_age is not None and command.occurred_at < draft.now - _duration(late.max_age)
+    # Enrolments are taken however old: programs are imported with their members.
+    if too_old and command.type != ENROLLED:
         raise TooOld(
             f"older than {late.max_age}",
             errors=[("/occurred_at", f"at most {late.max_age} before the program's clock")],
@@ -259,4 +197,3 @@ def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> Non
                 counts=award.counts,
             )
         )
-

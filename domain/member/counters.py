@@ -1,8 +1,8 @@
 """One kind of counter for caps, measures, history and tiers: a named sum by local day.
 
-Names: `type:purchase` (activities), `measure:spend`, `earned:points` (granted points), `cap:RULE` and
-`times:RULE` (what a capped rule has granted). A counter keeps its name, and so its value, across
-rulebook versions.
+Names: `type:purchase` (activities), `measure:spend`, `granted:points` (all that rules granted), `earned:points`
+(what of it has become available), `cap:RULE` and `times:RULE` (what a capped rule has granted). A counter keeps its
+name, and so its value, across rulebook versions.
 """
 
 from domain.calendar import month_of, month_start, window_start

@@ -148,5 +148,3 @@ def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:
     if draft.circumstances.timeline.at(command.enrolled_at) is None:
         return None
     return record_activity(draft, activity)
-
-

@@ -13,8 +13,18 @@ from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
 
 
+class Expired(msgspec.Struct, frozen=True):
+    """Points of a lot that expired, and whether they had never become available."""
+
+    points: int = 0
+    pending: bool = False
+
+
 class Original(msgspec.Struct, frozen=True):
-    """An earlier activity of the same stream: its entry, and the member just before that entry was decided."""
+    """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
+
+    `expired` tells by lot what has expired since of what it earned, less what returns have made of it.
+    """
 
     version: int
     recorded_at: datetime
@@ -25,6 +35,7 @@ class Original(msgspec.Struct, frozen=True):
     awards: tuple[PointsEarned, ...]
     counts: dict[str, int]
     before: Member
+    expired: dict[str, Expired]
 
 
 class HistoryNeeded(Exception):

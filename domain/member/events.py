@@ -161,7 +161,11 @@ class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReve
 
 
 class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawedBack"):
-    """Points of one award were taken back: from its own pending or open lot, other lots, then debt."""
+    """Points of one award were taken back: from its own pending or open lot, other lots, then debt.
+
+    `expired` of them were gone already, `written_off` were forgiven; `locked` says that they had not become
+    available yet, and so had never counted for tiers.
+    """
 
     activity: int
     lot: str
@@ -172,8 +176,10 @@ class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawed
     from_pending: tuple[Draw, ...] = ()
     from_lots: tuple[Draw, ...] = ()
     from_other: tuple[Draw, ...] = ()
+    expired: int = 0
     debt: int = 0
     written_off: int = 0
+    locked: bool = False
     counts: dict[str, int] = {}
 
 

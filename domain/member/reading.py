@@ -132,5 +132,3 @@ def level_at(member: Member, tier_set: str, at: datetime) -> str | None:
         if since <= at:
             level = reached
     return level
-
-

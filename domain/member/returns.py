@@ -8,12 +8,12 @@ import msgspec
 
 from domain.calendar import month_of
 from domain.errors import InvalidPayload, ReturnExceedsActivity
-from domain.member.activities import evaluate, move_tiers, not_ahead
+from domain.member.activities import evaluate, not_ahead
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
-from domain.member.draft import Draft, HistoryNeeded, Original
-from domain.member.events import ActivityReversed, Draw, PointsClawedBack, PointsEarned
-from domain.member.settle import settle
+from domain.member.draft import Draft, Expired, HistoryNeeded, Original
+from domain.member.events import ActivityReversed, Draw, LotExpired, PointsClawedBack, PointsEarned
+from domain.member.standing import lower_tiers
 from domain.member.state import Lot, Reversed
 from domain.member.wallet import draw, spendable
 from domain.numbers import share
@@ -55,9 +55,8 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         taken = so_far.taken.get(award.lot, 0)
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
-            _claw_back(draft, book, original, award, target - taken)
-    zone = draft.zone(book, original.command.time_zone)
-    move_tiers(draft, book, command.occurred_at, original.day, zone, "returned", down_since=original.day)
+            _claw_back(draft, book, original, award, taken, target - taken)
+    lower_tiers(draft, book, command.occurred_at, original.day, draft.zone(book, original.command.time_zone))
 
 
 def amount_of(command: RecordActivity) -> int | None:
@@ -88,9 +87,7 @@ def _amount(command: ReturnActivity, base: int | None, so_far: Reversed, policy:
     left = max(0, base - so_far.returned_minor)
     asked = left if command.amount_minor is None else command.amount_minor
     if asked > base:
-        raise ReturnExceedsActivity(
-            f"{asked} returned of {base}", errors=[("/amount_minor", f"at most {base}")]
-        )
+        raise ReturnExceedsActivity(f"{asked} returned of {base}", errors=[("/amount_minor", f"at most {base}")])
     if asked > left and policy.over_return == "refuse":
         raise ReturnExceedsActivity(f"{asked} returned, {left} left", errors=[("/amount_minor", f"at most {left}")])
     return min(asked, left), max(0, asked - left)
@@ -113,7 +110,6 @@ def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: in
         timeline=draft.circumstances.timeline.cut(original.timeline),
     )
     look_back = Draft(original.before, then, original.command.occurred_at)
-    settle(look_back)
     evaluated = evaluate(look_back, look_back.member, book, command)
     granted = {(award.rule, award.currency): award.granted for award in evaluated.earned.awards}
     return _Kept(granted, evaluated.measures)
@@ -164,9 +160,12 @@ def _proportional(book: CompiledRulebook, original: Original, award: PointsEarne
 
 
 def _claw_back(
-    draft: Draft, book: CompiledRulebook, original: Original, award: PointsEarned, points: int
+    draft: Draft, book: CompiledRulebook, original: Original, award: PointsEarned, taken: int, points: int
 ) -> None:
-    """Take points: the award's own pending lot, its own open lot, other lots in spending order, then debt."""
+    """Take points: the award's own pending lot, its own open lot, other lots in spending order, then debt.
+
+    What expired of the award's own lot is gone already: nobody owes it.
+    """
     policy = book.document.currencies[award.currency]
     own = [lot for lot in draft.member.lots if lot.entry == original.version and lot.currency == award.currency]
     own.sort(key=lambda lot: lot.id != award.lot)
@@ -174,8 +173,13 @@ def _claw_back(
     pending, left = _from([lot for lot in own if not lot.spendable(draft.now)], left)
     opened: tuple[Draw, ...] = ()
     other: tuple[Draw, ...] = ()
+    expired = 0
+    gone = _expired(draft, original, award)
+    mine_now = draft.member.lot(award.lot)
     if policy.returns.recovery != "only_pending":
         opened, left = _from([lot for lot in own if lot.spendable(draft.now)], left)
+        expired = min(left, gone.points)
+        left -= expired
         mine = {lot.id for lot in own}
         rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in mine]
         other, left = draw(rest, left, policy.spend_order)
@@ -190,12 +194,23 @@ def _claw_back(
             from_pending=pending,
             from_lots=opened,
             from_other=other,
+            expired=expired,
+            locked=gone.pending if mine_now is None else not mine_now.active,
             debt=left if unlimited else 0,
             written_off=0 if unlimited else left,
             day=original.day,
-            counts=_caps_back(award, points),
+            counts=_caps_back(award, taken, points),
         )
     )
+
+
+def _expired(draft: Draft, original: Original, award: PointsEarned) -> Expired:
+    """What expired of an award's lot, less what earlier returns made of it; some of it perhaps just now."""
+    known = original.expired.get(award.lot, Expired())
+    for event in draft.events:
+        if isinstance(event, LotExpired) and event.lot == award.lot:
+            known = Expired(known.points + event.points, event.pending)
+    return known
 
 
 def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
@@ -208,12 +223,12 @@ def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
     return tuple(draws), points
 
 
-def _caps_back(award: PointsEarned, points: int) -> dict[str, int]:
+def _caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:
     """Caps get back what the award used, in its own period; `times` only when nothing is left of it."""
     back = {}
     for name, counted in award.counts.items():
         if name.startswith("cap:"):
             back[name] = -min(points, counted)
-        elif points >= award.points:
+        elif taken + points >= award.points:
             back[name] = -counted
     return back

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from domain.calendar import FOREVER, MICROSECOND
-from domain.member.counters import in_days
+from domain.member.counters import in_days, require
 from domain.member.draft import Circumstances, Draft, local_day
 from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
+from domain.member.standing import unlock_tiers
 from domain.member.state import Lot, Member, TierStanding
 from domain.member.wallet import age
 from domain.rules.tiers import after_review, counter_of, valid_until, window
@@ -29,7 +30,7 @@ def settle(draft: Draft) -> None:
         if isinstance(subject, str):
             _review(draft, subject, instant)
         elif kind == _ACTIVATION:
-            draft.record(_activation(draft.member, subject, instant))
+            _activate(draft, subject, instant)
         else:
             draft.record(
                 LotExpired(
@@ -71,9 +72,16 @@ def _due(member: Member) -> Iterator[tuple[tuple[datetime, int, int, int, str], 
             yield (standing.valid_until, _REVIEW, 0, 0, name), name
 
 
-def _activation(member: Member, lot: Lot, instant: datetime) -> LotActivated:
-    repaid = min(member.debt.get(lot.currency, 0), lot.remaining)
-    return LotActivated(lot=lot.id, currency=lot.currency, points=lot.remaining, at=instant, repaid=repaid)
+def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:
+    """Pending points become spendable, repay debt, and count for tiers from now on (in the period they were earned)."""
+    if lot.day:
+        require(draft.member, lot.day)
+    repaid = min(draft.member.debt.get(lot.currency, 0), lot.remaining)
+    day = lot.day
+    draft.record(LotActivated(lot=lot.id, currency=lot.currency, points=lot.remaining, at=instant, repaid=repaid))
+    book = draft.circumstances.timeline.at(instant)
+    if day and book is not None:
+        unlock_tiers(draft, book, instant, day, draft.zone(book))
 
 
 def _review(draft: Draft, name: str, instant: datetime) -> None:
@@ -99,9 +107,7 @@ def _review(draft: Draft, name: str, instant: datetime) -> None:
     until = valid_until(tiers, instant, zone, offsets) if target is not None else None
     if target == standing.level:
         draft.record(
-            TierRenewed(
-                set=name, level=target, evidence=evidence, at=instant, rulebook=book.number, valid_until=until
-            )
+            TierRenewed(set=name, level=target, evidence=evidence, at=instant, rulebook=book.number, valid_until=until)
         )
     else:
         draft.record(

@@ -54,6 +54,8 @@ class Lot(msgspec.Struct):
     rule: str
     rulebook: int
     active: bool
+    day: int = 0
+    """The local day that its points count on for tiers; 0 for points that count on none."""
 
     def spendable(self, now: datetime) -> bool:
         """Half-open: available_at <= now < expires_at."""
@@ -159,7 +161,9 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsEarned():
             if event.points:
                 _open(member, event, event.points, event.rule, stamp)
-                _count(member, f"earned:{event.currency}", event.points, event.day)
+                _count(member, f"granted:{event.currency}", event.points, event.day)
+                if event.available_at is not None and event.available_at <= stamp.recorded_at:
+                    _count(member, f"earned:{event.currency}", event.points, event.day)
             for name, step in event.counts.items():
                 _count(member, name, step, event.day)
         case ActivityRecorded():
@@ -177,6 +181,8 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             if lot is not None:
                 lot.active = True
                 lot.available_at = event.at
+                if lot.day:
+                    _count(member, f"earned:{event.currency}", event.points, lot.day)
                 if event.repaid:
                     _take(member, (Draw(event.lot, event.repaid),))
                     _owe(member, event.currency, -event.repaid)
@@ -200,7 +206,9 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             for draws in (event.from_pending, event.from_lots, event.from_other):
                 _take(member, draws)
             _owe(member, event.currency, event.debt)
-            _count(member, f"earned:{event.currency}", -event.points, event.day)
+            _count(member, f"granted:{event.currency}", -event.points, event.day)
+            if not event.locked:
+                _count(member, f"earned:{event.currency}", -event.points, event.day)
             for name, step in event.counts.items():
                 _count(member, name, step, event.day)
             taken = _reversed(member, event.activity, event.day).taken
@@ -261,6 +269,7 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
             rule=rule,
             rulebook=stamp.rulebook,
             active=event.available_at is not None and event.available_at <= stamp.recorded_at,
+            day=event.day if isinstance(event, PointsEarned) else 0,
         )
     )
 

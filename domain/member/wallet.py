@@ -32,7 +32,7 @@ def balance(member: Member, currency: str, now: datetime) -> Balance:
                 available += lot.remaining
             elif lot.expires_at is None or now < lot.expires_at:
                 pending += lot.remaining
-    total = member.totals.get(f"earned:{currency}")
+    total = member.totals.get(f"granted:{currency}")
     return Balance(
         available=available,
         pending=pending,
@@ -44,8 +44,8 @@ def balance(member: Member, currency: str, now: datetime) -> Balance:
 
 def currencies(member: Member) -> list[str]:
     """Every currency the member has ever had anything of."""
-    earned = {name.removeprefix("earned:") for name in member.totals if name.startswith("earned:")}
-    return sorted(earned | {lot.currency for lot in member.lots} | set(member.debt) | set(member.held))
+    granted = {name.removeprefix("granted:") for name in member.totals if name.startswith("granted:")}
+    return sorted(granted | {lot.currency for lot in member.lots} | set(member.debt) | set(member.held))
 
 
 def spendable(member: Member, currency: str, now: datetime) -> list[Lot]:

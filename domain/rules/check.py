@@ -319,12 +319,12 @@ class _Checking:
     def _tiers(self, at: str, tiers: TierSet) -> None:
         if tiers.measure == "points_earned":
             if len(self.book.currencies) != 1:
-                self.error(
-                    "ambiguous", f"{at}/measure", "with several currencies write points_earned:CURRENCY"
-                )
+                self.error("ambiguous", f"{at}/measure", "with several currencies write points_earned:CURRENCY")
         elif tiers.measure.startswith("points_earned:"):
             if tiers.measure.removeprefix("points_earned:") not in self.book.currencies:
                 self.error("unknown-currency", f"{at}/measure", "not a currency here")
+        elif not ID.fullmatch(tiers.measure):
+            self._unsupported(f"{at}/measure")
         elif tiers.measure not in self.measures:
             self.error("unknown-measure", f"{at}/measure", f"{tiers.measure!r} is not a declared measure")
         if tiers.window in ("anniversary", "tier_anniversary"):
@@ -332,10 +332,10 @@ class _Checking:
         elif tiers.window != "lifetime":
             self._window(f"{at}/window", tiers.window)
         for name, default in (
-            ("upgrade", "at_once"), ("grace", None), ("min_stay", None), ("count_pending", False),
-            ("count_current", True), ("demote", "at_review"), ("on_edit", "next_review"),
+            ("upgrade", "at_once"), ("grace", None), ("min_stay", None),
+            ("count_current", True), ("demote", "at_review"), ("on_edit", "next_review"), ("floor", True),
         ):  # fmt: skip
-            if getattr(tiers, name) != default and name != "count_pending":
+            if getattr(tiers, name) != default:
                 self._unsupported(f"{at}/{name}")
         if tiers.validity not in (None, "forever", "end_of_period", "end_of_next_period"):
             self._period(f"{at}/validity", tiers.validity, least_days=True)
@@ -451,9 +451,7 @@ def _calendar_window(window: str) -> bool:
 
 def _measures(book: Rulebook) -> Mapping[tuple[str, str], str]:
     return {
-        (kind, name): source
-        for kind, activity in book.activities.items()
-        for name, source in activity.measures.items()
+        (kind, name): source for kind, activity in book.activities.items() for name, source in activity.measures.items()
     }
 
 

@@ -176,9 +176,7 @@ class _Run:
             counts = _counts(grant.rule, granted) if granted > 0 else {}
             for name, step in counts.items():
                 counted[name] = counted.get(name, 0) + step
-            awards.append(
-                Awarded(grant.rule.rule.id, grant.currency, grant.wanted, granted, limited_by, counts)
-            )
+            awards.append(Awarded(grant.rule.rule.id, grant.currency, grant.wanted, granted, limited_by, counts))
         return tuple(awards)
 
     def _left(self, cap: Cap, rule: CompiledRule, counted: dict[str, int]) -> int:

@@ -10,9 +10,7 @@ from domain.calendar import Offsets, parse_period, period_end, shift
 from domain.rules.rulebook import Availability, Expiry
 
 
-def available_at(
-    policy: str | Availability, *, occurred_at: datetime, zone: str, offsets: Offsets
-) -> datetime | None:
+def available_at(policy: str | Availability, *, occurred_at: datetime, zone: str, offsets: Offsets) -> datetime | None:
     """The instant from which a lot can be spent; None means "on action"."""
     if isinstance(policy, Availability):
         if policy.at is not None:

@@ -46,10 +46,11 @@ def after_review(tiers: TierSet, current: str | None, value: int) -> str | None:
 
 def counter_of(tiers: TierSet, currencies: list[str]) -> str:
     """The counter a set looks at. Plain `points_earned` needs a rulebook with one currency (check says so)."""
+    points = "granted" if tiers.count_pending else "earned"
     if tiers.measure == "points_earned":
-        return f"earned:{currencies[0]}"
+        return f"{points}:{currencies[0]}"
     if tiers.measure.startswith("points_earned:"):
-        return "earned:" + tiers.measure.removeprefix("points_earned:")
+        return f"{points}:" + tiers.measure.removeprefix("points_earned:")
     return f"measure:{tiers.measure}"
 
 

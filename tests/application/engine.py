@@ -53,7 +53,9 @@ SHOP: Json = {
             "available": {"after": "P14D"},
         },
     ],
-    "tiers": {"status": {"levels": [{"id": "silver", "at": 100}, {"id": "gold", "at": 300}], "window": "calendar_year"}},
+    "tiers": {
+        "status": {"levels": [{"id": "silver", "at": 100}, {"id": "gold", "at": 300}], "window": "calendar_year"}
+    },
 }
 
 
@@ -76,10 +78,17 @@ class Engine:
         return await members.enrol(self.handler, PROGRAM, EnrolBody(id=member, **more), actor="test", key=key)
 
     async def buy(
-        self, amount: int, *, member: str = "ann", at: datetime | None = None, id: str | None = None, key: str | None = None, **data: Any
+        self,
+        amount: int,
+        *,
+        member: str = "ann",
+        at: datetime | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        **data: Any,
     ) -> Answered:
         body = ActivityBody(
-            id=self._id(id),
+            id=self._id(name),
             source="shop",
             type="purchase",
             member=member,
@@ -98,8 +107,10 @@ class Engine:
         )
         return await points.return_activity(self.handler, PROGRAM, body, actor="test")
 
-    async def redeem(self, amount: int, *, member: str = "ann", id: str | None = None, key: str | None = None) -> Answered:
-        body = RedeemBody(id=self._id(id), member=member, currency="points", points=amount)
+    async def redeem(
+        self, amount: int, *, member: str = "ann", name: str | None = None, key: str | None = None
+    ) -> Answered:
+        body = RedeemBody(id=self._id(name), member=member, currency="points", points=amount)
         return await points.redeem(self.handler, PROGRAM, body, actor="test", key=key)
 
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:
@@ -110,7 +121,8 @@ class Engine:
         return await members.read(self.handler, PROGRAM, member, **when)
 
     async def available(self, member: str = "ann") -> int:
-        return (await self.read(member))["balances"]["points"]["available"]
+        found: int = (await self.read(member))["balances"]["points"]["available"]
+        return found
 
     async def sweep(self) -> int:
         return await sweep.settle_due(self.handler, PROGRAM, await self.clock.now(PROGRAM))

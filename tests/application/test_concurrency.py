@@ -13,7 +13,7 @@ ROUNDS = 1_000
 async def _tries(engines: list[Engine], times: int) -> tuple[int, int]:
     async def one(number: int) -> bool:
         try:
-            await engines[number % len(engines)].redeem(REWARD, id=f"r{number}", key=f"k{number}")
+            await engines[number % len(engines)].redeem(REWARD, name=f"r{number}", key=f"k{number}")
         except NotEnoughPoints:
             return False
         return True

@@ -1,10 +1,13 @@
 """M8: the person is forgotten everywhere; points, tiers and proofs stay."""
 
+import copy
+
 import pytest
 
+from application import activities, members
 from domain.errors import MemberErasedAlready
 from infrastructure.database import connect
-from tests.application.engine import opened, run
+from tests.application.engine import SHOP, opened, run
 
 SECRETS = ("ann@example.org", "Ann Example", "crm-77", "gift for Bob")
 
@@ -26,19 +29,36 @@ def _everything(database_url: str) -> str:
     return "\n".join(found)
 
 
+def test_personal_fields_inside_lists_are_cipher_text_too(database_url: str) -> None:
+    document = copy.deepcopy(SHOP)
+    purchase = document["activities"]["purchase"]
+    line = {"type": "object", "properties": {"sku": {"type": "string"}, "engraving": {"type": "string"}}}
+    purchase["data"]["properties"]["lines"] = {"type": "array", "items": line}
+    purchase["personal"] = ["/lines/*/engraving"]
+
+    async def story() -> None:
+        async with opened(database_url, document) as engine:
+            await engine.enrol()
+            lines = [{"sku": "a", "engraving": "gift for Bob"}, {"sku": "b"}, {"sku": "c", "engraving": "Ann Example"}]
+            answer = await engine.buy(1_000, lines=lines)
+            assert not [secret for secret in SECRETS if secret in _everything(database_url)]
+            shown = await activities.get(engine.handler, "main", answer.body["ref"])
+            assert shown["data"]["lines"] == [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]
+
+    run(story)
+
+
 def test_m8_nothing_personal_is_left_and_nothing_else_moves(database_url: str) -> None:
     async def story() -> None:
         async with opened(database_url) as engine:
             await engine.enrol(
                 "ann", email="ann@example.org", external_ids=["crm-77"], profile={"name": "Ann Example"}, key="k1"
             )
-            await engine.buy(20_000, id="o1", note="gift for Bob", key="k2")
+            await engine.buy(20_000, name="o1", note="gift for Bob", key="k2")
             before = await engine.read()
             assert before["profile"] == {"name": "Ann Example"}
             # Not even while the member is here: personal fields are cipher text from the first entry.
             assert not [secret for secret in SECRETS if secret in _everything(database_url)]
-
-            from application import members
 
             await members.erase(engine.handler, "main", "ann", actor="test")
             assert not [secret for secret in SECRETS if secret in _everything(database_url)]
@@ -49,7 +69,7 @@ def test_m8_nothing_personal_is_left_and_nothing_else_moves(database_url: str) -
                     "ann", email="ann@example.org", external_ids=["crm-77"], profile={"name": "Ann Example"}, key="k1"
                 )
             with pytest.raises(MemberErasedAlready):
-                await engine.buy(20_000, id="o1", note="gift for Bob", key="k2")
+                await engine.buy(20_000, name="o1", note="gift for Bob", key="k2")
 
             # The same id may come again, and is a new member.
             again = await engine.enrol("ann", email="ann@example.org")

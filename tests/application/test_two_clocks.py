@@ -1,6 +1,7 @@
 """What a member had as of any moment, as known at any moment, against folds of the log cut there."""
 
 import asyncio
+import copy
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from domain.log import fold as fold_entry
 from domain.member.movements import movements
 from domain.member.settle import settled
 from domain.member.state import Member
-from tests.application.engine import START, Engine, days, opened, run
+from tests.application.engine import SHOP, START, Engine, days, opened, run
 
 STEPS = st.lists(
     st.tuples(
@@ -35,7 +36,7 @@ async def _lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> Non
         held = await engine.available()
         if what in ("buy", "late"):
             at = now - days(amount % 60) if what == "late" else now
-            await engine.buy(amount, at=at, id=f"o{number}")
+            await engine.buy(amount, at=at, name=f"o{number}")
             orders.append(f"o{number}")
         elif what == "return" and orders:
             await engine.give_back(orders[amount % len(orders)])
@@ -80,9 +81,7 @@ def _sums(entries: list[Entry], as_of: datetime) -> dict[str, tuple[int, int, in
 
 
 def _shape(view: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
-    return {
-        name: (held["available"], held["pending"], held["debt"]) for name, held in view["balances"].items()
-    }
+    return {name: (held["available"], held["pending"], held["debt"]) for name, held in view["balances"].items()}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -134,3 +133,37 @@ def test_m4_a_movement_effective_before_it_was_recorded_shows_on_one_clock_only(
     run(story)
 
 
+def test_a_sandbox_set_into_the_past_publishes_there(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url, start=datetime.fromisoformat("1997-01-01T00:00:00Z")) as engine:
+            await engine.enrol()
+            await engine.buy(10_000 - 5_100)
+            double = copy.deepcopy(SHOP)
+            double["rules"][0]["award"]["per"]["points"] = 2
+            published = await engine.publish(double)
+            assert published.body["effective_from"].year == 1997
+            await engine.at(datetime.fromisoformat("1997-01-02T00:00:00Z"))
+            answer = await engine.buy(1_000)
+            assert answer.body["awards"][0]["granted"] == 20
+            assert await engine.available() == 49 + 20
+
+    run(story)
+
+
+def test_lifetime_as_of_now_is_lifetime_now(database_url: str) -> None:
+    forgiving = copy.deepcopy(SHOP)
+    forgiving["currencies"]["points"]["returns"] = {"recovery": "only_pending"}
+
+    async def story() -> None:
+        async with opened(database_url, forgiving) as engine:
+            await engine.enrol()
+            await engine.buy(4_000, name="o1")
+            await engine.at(START + days(1))
+            await engine.give_back("o1")
+            await engine.at(START + days(2))
+            now = (await engine.read())["balances"]["points"]
+            then = (await engine.read(as_of=START + days(1.5)))["balances"]["points"]
+            assert (now["lifetime"], then["lifetime"]) == (0, 0)
+            assert now["available"] == then["available"] == 40
+
+    run(story)

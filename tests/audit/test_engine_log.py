@@ -56,7 +56,7 @@ async def deed(engine: Engine, chance: random.Random, name: str, activity: str, 
             case 2:
                 bought.append(activity)
                 late = now - timedelta(days=chance.randrange(200))
-                return await engine.buy(chance.randrange(20_000), member=name, id=activity, at=late)
+                return await engine.buy(chance.randrange(20_000), member=name, name=activity, at=late)
             case 3:
                 return await engine.redeem(chance.randrange(1, 90), member=name)
             case 4 if bought:
@@ -100,10 +100,10 @@ def test_an_audit_of_one_member_gives_its_entries_the_state_they_lead_to_and_the
     async def story() -> None:
         async with opened(database_url) as engine:
             await engine.enrol("ann")
-            first = await engine.buy(100_00, id="p1")
+            first = await engine.buy(100_00, name="p1")
             known_at = await engine.clock.now(PROGRAM)
             await engine.at(START + timedelta(days=10))
-            await engine.buy(50_00, id="p2")
+            await engine.buy(50_00, name="p2")
             whole = await audit.member(engine.handler, PROGRAM, "ann")
             assert [one["entry"]["version"] for one in whole["entries"]] == [1, 2, 3]
             assert whole["entries"][1]["position"] == first.position

@@ -84,6 +84,7 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "count_current: false": ("/tiers/status/count_current", False),
     "demote: at_once": ("/tiers/status/demote", "at_once"),
     "on_edit: now": ("/tiers/status/on_edit", "now"),
+    "floor: false": ("/tiers/status/floor", False),
 }
 
 

@@ -12,6 +12,7 @@ from tests.spec import (
     corrected,
     earned,
     enrolled,
+    expired,
     given,
     lawful,
     published,
@@ -178,3 +179,26 @@ def test_whose_points_repay_first_does_not_depend_on_how_often_a_sweeper_came_by
     activated = [(event.lot, event.repaid) for event in entry.events if isinstance(event, LotActivated)]
     assert activated == [("9.1", 40), ("10.1", 0)]
     lawful(stream)
+
+
+def test_what_expired_unused_is_not_owed_when_its_order_comes_back() -> None:
+    short_lived = {"expires": {"after": "P3D"}}
+    given(rulebook(points(100), currency=short_lived), enrolled(), bought(100_00), redeemed(30, "2026-01-03")).when(
+        returned(None, at="2026-01-20")
+    ).then(expired(70), clawed_back(100, expired=70, debt=30)).balance(0, debt=30)
+
+
+def test_what_expired_is_gone_once_however_often_parts_come_back() -> None:
+    short_lived = {"expires": {"after": "P3D"}}
+    given(rulebook(points(100), currency=short_lived), enrolled(), bought(100_00), redeemed(30, "2026-01-03")).when(
+        returned(50_00, at="2026-01-20", id="r1")
+    ).then(expired(70), clawed_back(50, expired=50)).when(returned(50_00, at="2026-01-21", id="r2")).then(
+        clawed_back(50, expired=20, debt=30)
+    ).balance(0, debt=30)
+
+
+def test_a_cap_of_times_is_free_again_when_parts_have_taken_all_back() -> None:
+    once = rulebook(points(100, cap=[{"times": 1, "period": "month"}]))
+    given(once, enrolled(), bought(100_00), returned(40_00, id="r1"), returned(60_00, id="r2")).when(
+        bought(100_00, "p2", "2026-01-11")
+    ).then(earned(100))

@@ -83,3 +83,23 @@ def test_a_level_counts_a_window_of_days_by_its_short_name() -> None:
     given(book, enrolled()).when(bought(150, at="2026-01-02")).tier("silver").tier("silver", at="2026-01-31").tier(
         None, at="2026-03-05"
     )
+
+
+def test_c16_locked_points_count_for_tiers_only_when_they_unlock() -> None:
+    wait = {"available": {"after": "P14D"}}
+    book = rulebook(points(150), currency=wait, tiers={"levels": LADDER})
+    outcome = given(book, enrolled()).when(bought(1, at="2026-01-02"))
+    outcome.tier(None).tier(None, at="2026-01-15T09:59:59Z").tier("silver", at="2026-01-17")
+
+
+def test_c16_a_set_may_count_locked_points() -> None:
+    wait = {"available": {"after": "P14D"}}
+    book = rulebook(points(150), currency=wait, tiers={"levels": LADDER, "count_pending": True})
+    given(book, enrolled()).when(bought(1, at="2026-01-02")).tier("silver")
+
+
+def test_locked_points_that_come_back_never_counted() -> None:
+    wait = {"available": {"after": "P14D"}}
+    book = rulebook(points(150), currency=wait, tiers={"levels": LADDER})
+    outcome = given(book, enrolled(), bought(10_00, at="2026-01-02")).when(returned(5_00, at="2026-01-05"))
+    outcome.balance(0, pending=75).tier(None, at="2026-02-01").balance(75, at="2026-02-01")

@@ -112,6 +112,14 @@ async def shop(admin: Someone) -> Someone:
     return admin
 
 
+RETURN: Json = {
+    "id": "return-1",
+    "source": "shop",
+    "activity": {"source": "shop", "id": "order-1"},
+    "occurred_at": "2026-11-21T12:00:00Z",
+}
+
+
 def purchase(name: str = "order-1", **more: Any) -> Json:
     return {
         "id": name,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.http.body import MAX_BODY
-from tests.http.conftest import Json, Someone, purchase, with_scopes
+from tests.http.conftest import RETURN, Json, Someone, purchase, with_scopes
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,7 @@ _MANGLED: list[tuple[str, bytes, int, str, str | None]] = [
     ("a naive time", _GOOD.replace(b"+01:00", b""), 422, "bad-time", "/occurred_at"),
     ("the 13th month", _GOOD.replace(b"2026-11", b"2026-13"), 422, "bad-time", "/occurred_at"),
     ("the year 1", _GOOD.replace(b"2026-", b"0001-"), 422, "bad-time", "/occurred_at"),
-    ("the year 9999", _GOOD.replace(b"2026-11-21T10:00:00+01:00", b"9999-12-31T23:59:59-12:00"), 422, "bad-time", "/occurred_at"),
+    ("year 9999", _GOOD.replace(b"2026-11-21T10:00:00+01", b"9999-12-31T23:00:00-12"), 422, "bad-time", "/occurred_at"),
     ("a number for a time", _GOOD.replace(b'"2026-11-21T10:00:00+01:00"', b"5"), 422, "bad-time", "/occurred_at"),
     ("a control character in an id", _GOOD.replace(b"order-1", b"order\\u0007"), 422, "bad-id", "/id"),
     ("an empty id", _GOOD.replace(b"order-1", b""), 422, "bad-id", "/id"),
@@ -166,7 +166,7 @@ _WRITES: list[tuple[str, str, Json]] = [
     ("POST", "/v1/members/lookup", {"email": "ann@example.org"}),
     ("POST", "/v1/activities", purchase()),
     ("POST", "/v1/activities/simulate", purchase()),
-    ("POST", "/v1/returns", {"id": "t", "source": "shop", "activity": {"source": "shop", "id": "order-1"}, "occurred_at": "2026-11-21T10:00:00Z"}),
+    ("POST", "/v1/returns", RETURN),
     ("POST", "/v1/redemptions", {"id": "r", "member": "ann", "currency": "points", "points": 100}),
     ("POST", "/v1/adjustments", {"id": "a", "member": "ann", "currency": "points", "points": 1, "reason": "test"}),
     ("POST", "/v1/keys", {"scopes": ["client"], "name": "pos"}),

@@ -16,6 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
 from litestar import Litestar
 from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 
 from api.http.route import SCOPES
 from tests.http.conftest import Json, Someone, settings_for, with_scopes
@@ -77,7 +78,7 @@ async def test_no_request_breaks_the_server(
 ) -> None:
     someone = await with_scopes(shop, scope)
     schema = schemathesis.openapi.from_dict(document)
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     each = max(1, EXAMPLES // len(SCOPES) // len(operations) // 2)
     with _served(database_url) as base, httpx2.Client(base_url=base) as client:
         headers = {"authorization": f"Bearer {someone.key}"}

@@ -157,11 +157,11 @@ async def test_a_read_waits_for_what_was_written_and_says_when_it_is_behind(shop
 async def test_the_log_is_read_in_pages(shop: Someone) -> None:
     whole = (await shop.get("/v1/log")).json()["items"]
     assert len(whole) >= 3
-    cursor, found = "", []
-    while cursor is not None:
-        page = (await shop.get(f"/v1/log?limit=1&cursor={cursor}")).json()
+    found: list[Json] = []
+    page: Json = {"next_cursor": ""}
+    while page["next_cursor"] is not None:
+        page = (await shop.get(f"/v1/log?limit=1&cursor={page['next_cursor']}")).json()
         found += page["items"]
-        cursor = page["next_cursor"]
     assert found == whole
     assert [entry["position"] for entry in whole] == sorted(entry["position"] for entry in whole)
     assert all(len(entry["digest"]) == 64 for entry in whole)
@@ -170,7 +170,8 @@ async def test_the_log_is_read_in_pages(shop: Someone) -> None:
 
 async def test_a_draft_is_edited_by_who_has_seen_it(shop: Someone) -> None:
     draft = await shop.post("/v1/rulebooks", {"document": {}})
-    path, body = f"/v1/rulebooks/{draft.json()['draft']}", {"document": {"rules": []}}
+    path = f"/v1/rulebooks/{draft.json()['draft']}"
+    body: Json = {"document": {"rules": []}}
     assert (await shop.ask("PUT", path, json=body)).json()["code"] == "precondition-required"
     edited = await shop.ask("PUT", path, json=body, headers={"if-match": draft.headers["etag"]})
     assert edited.status_code == 200
@@ -211,6 +212,7 @@ async def test_an_auditor_verifies_the_log_in_a_job(shop: Someone) -> None:
     auditor = await with_scopes(shop, "auditor")
     started = await auditor.post("/v1/audit/verify")
     assert started.status_code == 202
+    job: Json = {}
     for _ in range(200):
         job = (await auditor.get(f"/v1/jobs/{started.json()['job']}")).json()
         if job["state"] != "running":
@@ -221,6 +223,15 @@ async def test_an_auditor_verifies_the_log_in_a_job(shop: Someone) -> None:
     assert job["result"]["different"] == 0
     assert job["result"]["first"] is None
     assert job["done"] == job["of"] > 0
+
+
+async def test_refusals_are_kept_for_the_console_without_what_was_sent(app: Litestar, shop: Someone) -> None:
+    await shop.post("/v1/activities", purchase(data={"amount_minor": 1, "store": 7}))
+    await shop.post("/v1/activities/batch", [purchase(type="barter")])
+    await app.state.wired.refusals.stop()
+    found = (await shop.get("/v1/refusals")).json()["items"]
+    assert [one["code"] for one in found] == ["unknown-activity-type", "invalid-payload"]
+    assert {one["program"] for one in found} == {"main"}
 
 
 async def test_an_erased_member_is_gone_and_its_repeats_say_so(shop: Someone) -> None:

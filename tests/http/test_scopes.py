@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.http.app import HANDLERS
 from api.http.route import SCOPES, Route, admit
-from tests.http.conftest import Someone, opened, purchase, with_scopes
+from tests.http.conftest import RETURN, Someone, opened, purchase, with_scopes
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +98,7 @@ async def test_another_programs_things_do_not_exist(shop: Someone, stranger: Som
         ("GET", "/v1/activities?source=shop&id=order-1", None),
         ("POST", "/v1/redemptions", {"id": "r", **body}),
         ("POST", "/v1/adjustments", {"id": "a", "reason": "no", **body}),
-        ("POST", "/v1/returns", {"id": "t", "source": "shop", "activity": {"source": "shop", "id": "order-1"}, "occurred_at": "2026-11-21T10:00:00Z"}),
+        ("POST", "/v1/returns", RETURN),
         ("GET", "/v1/audit/members/ann", None),
         ("GET", f"/v1/jobs/{job}", None),
         ("GET", "/v1/rulebooks/1", None),

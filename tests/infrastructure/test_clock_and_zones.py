@@ -44,9 +44,7 @@ def test_an_instant_before_1970_has_an_offset() -> None:
     assert SystemZones().offset("Europe/London", -1) == 3600
 
 
-@pytest.mark.parametrize(
-    "zone", ["Atlantis/Capital", "Europe", "", "../etc/passwd", "/etc/passwd", "a\0b", "x" * 300]
-)
+@pytest.mark.parametrize("zone", ["Atlantis/Capital", "Europe", "", "../etc/passwd", "/etc/passwd", "a\0b", "x" * 300])
 def test_what_is_no_zone_is_refused(zone: str) -> None:
     assert not SystemZones().known(zone)
     with pytest.raises(ValueError, match="unknown time zone"):

@@ -137,9 +137,7 @@ def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
 def test_the_pool_hands_out_connections_like_the_others(database_url: str) -> None:
     async def settings() -> tuple[bool, list[tuple[str]]]:
         async with open_pool(database_url, 1, 2) as pool, pool.connection() as connection:
-            rows = await connection.execute(
-                "SELECT current_setting(unnest(ARRAY['TimeZone', 'application_name']))"
-            )
+            rows = await connection.execute("SELECT current_setting(unnest(ARRAY['TimeZone', 'application_name']))")
             return connection.autocommit, await rows.fetchall()
 
     assert asyncio.run(settings()) == (True, [("UTC",), ("guerdon",)])

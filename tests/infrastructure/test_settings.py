@@ -73,8 +73,6 @@ def test_a_wrong_setting_is_named_with_what_to_do(environ: dict[str, str], says:
 
 
 def test_settings_do_not_show_secrets() -> None:
-    settings = from_environment(
-        {"GUERDON_DATABASE_URL": "postgresql://a:hidden@b/c", "GUERDON_MASTER_KEY": KEY}
-    )
+    settings = from_environment({"GUERDON_DATABASE_URL": "postgresql://a:hidden@b/c", "GUERDON_MASTER_KEY": KEY})
     assert "hidden" not in repr(settings)
     assert "master_key" not in repr(settings)

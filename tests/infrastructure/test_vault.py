@@ -57,9 +57,7 @@ def test_cipher_text_does_not_open_elsewhere() -> None:
 
 def test_a_fingerprint_is_pinned_for_ever() -> None:
     """Claims in the log hold these; another value would lose every member's e-mail address."""
-    assert Vault(MASTER).fingerprint(KEY, "email", "ada@example.org") == (
-        "rgMgxJzFqOiQUOJZ48UvbnVSRjRx4FXqt46L2Mzla8U"
-    )
+    assert Vault(MASTER).fingerprint(KEY, "email", "ada@example.org") == ("rgMgxJzFqOiQUOJZ48UvbnVSRjRx4FXqt46L2Mzla8U")
 
 
 def test_parts_of_a_fingerprint_do_not_run_together() -> None:

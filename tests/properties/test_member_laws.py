@@ -292,7 +292,7 @@ def moved(event: object) -> int:
         case PointsRedeemed() | LotExpired():
             return -event.points
         case PointsClawedBack():
-            return event.written_off - event.points
+            return event.written_off + event.expired - event.points
         case _:
             return 0
 
