@@ -102,7 +102,16 @@ async def create_key(request: Req) -> ASGIResponse:
     return written(Answered(201 if before is None else 200, shown, 0, replayed=before is not None))
 
 
-@get("/v1/keys", **route("admin", "List keys", answer=KeyList, query={"program": "One that the caller has opened"}))
+@get(
+    "/v1/keys",
+    **route(
+        "admin",
+        "List keys",
+        answer=KeyList,
+        query={"program": "One that the caller has opened"},
+        codes=("unknown-program",),
+    ),
+)
 async def list_keys(request: Req) -> ASGIResponse:
     """Keys of the program, revoked ones too, without the keys themselves."""
     wired, limit = parts(request), page(request)
