@@ -12,7 +12,7 @@ from tests.application.engine import SHOP, opened, run
 SECRETS = ("ann@example.org", "Ann Example", "crm-77", "gift for Bob")
 
 
-def _everything(database_url: str) -> str:
+def everything(database_url: str) -> str:
     """All rows of all tables of the database, as text."""
     with connect(database_url) as connection:
         tables = connection.execute(
@@ -41,7 +41,7 @@ def test_personal_fields_inside_lists_are_cipher_text_too(database_url: str) -> 
             await engine.enrol()
             lines = [{"sku": "a", "engraving": "gift for Bob"}, {"sku": "b"}, {"sku": "c", "engraving": "Ann Example"}]
             answer = await engine.buy(1_000, lines=lines)
-            assert not [secret for secret in SECRETS if secret in _everything(database_url)]
+            assert not [secret for secret in SECRETS if secret in everything(database_url)]
             shown = await activities.get(engine.handler, "main", answer.body["ref"])
             assert shown["data"]["lines"] == [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]
 
@@ -58,10 +58,10 @@ def test_m8_nothing_personal_is_left_and_nothing_else_moves(database_url: str) -
             before = await engine.read()
             assert before["profile"] == {"name": "Ann Example"}
             # Not even while the member is here: personal fields are cipher text from the first entry.
-            assert not [secret for secret in SECRETS if secret in _everything(database_url)]
+            assert not [secret for secret in SECRETS if secret in everything(database_url)]
 
             await members.erase(engine.handler, "main", "ann", actor="test")
-            assert not [secret for secret in SECRETS if secret in _everything(database_url)]
+            assert not [secret for secret in SECRETS if secret in everything(database_url)]
             with pytest.raises(MemberErasedAlready):
                 await engine.read()
             with pytest.raises(MemberErasedAlready):
