@@ -20,7 +20,7 @@ help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
-run: $(READY) ## Start server, console and a sample program; prints the first key
+run: $(READY) ## Start database, server and a sample program; prints the first key
 	@exec $(BIN)/guerdon run
 
 .PHONY: test

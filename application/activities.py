@@ -16,6 +16,7 @@ from application.payloads import ActivityBody, command_of, sane
 from application.points import reverse
 from application.programs import KnownProgram
 from application.repeats import SEPARATOR, Ask, carry_out
+from application.sealing import seal_payload
 from domain.calendar import recorded_offsets
 from domain.errors import (
     InvalidPayload,
@@ -31,6 +32,7 @@ from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.decide import Decision, next_instant
 from domain.member.draft import Circumstances, Draft
 from domain.member.settle import settle
+from domain.member.shape import bring_in
 from domain.member.state import Member
 from domain.rules.celtree import references
 from domain.rules.check import check
@@ -59,7 +61,7 @@ async def record(
     correlation: str | None = None,
 ) -> Answered:
     """Record an activity: durable before it is answered. Raises Refused."""
-    sane(body)
+    sane(body, handler.zones)
     loaded, known = await _whose(handler, program, body, actor)
     book = _ruling(known, body, handler.now(loaded))
     ask = Ask(
@@ -75,10 +77,14 @@ async def record(
         return await reverse(handler, ask, book, body)
     command = command_of(body, book)
     if loaded.key is not None:
-        command = _sealed(handler, program, loaded.stream, loaded.key, command, book)
+        data, sealed = seal_payload(
+            handler.crypto, command.data, declared, key=loaded.key, program=program, stream=loaded.stream
+        )
+        command = msgspec.structs.replace(command, data=data, sealed=sealed)
     wish = Wish(program=program, command=command, actor=actor, correlation=correlation)
     found = await carry_out(handler, ask, wish, loaded, known)
-    return answered(found, answers.activity(found, loaded.member.id))
+    newest = await handler.programs.newest_at(program, found.entry.pins.timeline)
+    return answered(found, answers.activity(found, loaded.member.id, newest))
 
 
 async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft: Json | None = None) -> Json:
@@ -86,8 +92,11 @@ async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft:
 
     `draft` is a document to try instead of the published versions.
     """
-    sane(body)
+    sane(body, handler.zones)
     loaded, known = await handler.find(program, await _member_id(handler, program, body))
+    # The explanation reads more than a decision does: clauses that did not matter, months long past.
+    whole = bring_in(loaded.member, await handler.store.cold(loaded.stream))
+    loaded = msgspec.structs.replace(loaded, member=whole)
     now = handler.now(loaded)
     if draft is not None:
         known = _trying(known, draft, now)
@@ -97,7 +106,7 @@ async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft:
     recorded_at = next_instant(loaded.member, now)
     decision, circumstances = await handler.decide(command, loaded, known, recorded_at)
     entry = _as_entry(program, loaded, command, decision, circumstances)
-    return answers.activity(Stored(entry, 0), loaded.member.id) | {
+    return answers.activity(Stored(entry, 0), loaded.member.id, circumstances.timeline.at(recorded_at)) | {
         "simulated": True,
         "explanation": explanation(_evaluate_only(loaded.member, circumstances, command), command),
     }
@@ -352,54 +361,10 @@ async def _shown(handler: Handler, program: str, stream: UUID, version: int) -> 
         raise UnknownActivity("that entry is not an activity")
     loaded, _ = await handler.load(program, stream)
     found = Stored(entry, rows[0].position)
+    book = await handler.programs.newest_at(program, entry.pins.timeline)
     if isinstance(entry.input, ReturnActivity):
-        return answers.returned(found, loaded.member.id)
-    return answers.activity(found, loaded.member.id) | {"data": entry.input.data, "metadata": entry.input.metadata}
-
-
-def _sealed(
-    handler: Handler,
-    program: str,
-    stream: UUID,
-    member_key: bytes,
-    command: RecordActivity,
-    book: CompiledRulebook,
-) -> RecordActivity:
-    """The command with the fields that the rulebook declares personal moved into cipher text."""
-    declared = book.activity(command.type)
-    if declared is None or not declared.personal:
-        return command
-    data = msgspec.json.decode(msgspec.json.encode(command.data))
-    hidden = {at: value for pointer in declared.personal for at, value in _cut(data, pointer)}
-    if not hidden:
-        return command
-    context = f"{stream_name(program, 'member', stream)}/activity".encode()
-    sealed = handler.crypto.seal(member_key, msgspec.json.encode(hidden), context)
-    return msgspec.structs.replace(command, data=data, sealed=sealed)
-
-
-def _cut(data: Any, pointer: str) -> list[tuple[str, Any]]:
-    """Remove what a JSON pointer names, `*` meaning every element of a list; (exact pointer, value) of each."""
-    *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    holders: list[tuple[str, Any]] = [("", data)]
-    for part in path:
-        holders = [below for at, holder in holders for below in _below(at, holder, part)]
-    found = []
-    for at, holder in holders:
-        if isinstance(holder, dict) and last in holder:
-            found.append((f"{at}/{last}", holder.pop(last)))
-        elif isinstance(holder, list) and (last == "*" or last.isdigit()):
-            # Elements of a list keep their places, or what is left would be told apart wrongly.
-            for number, value in enumerate(holder):
-                if last in ("*", str(number)) and value is not None:
-                    found.append((f"{at}/{number}", value))
-                    holder[number] = None
-    return found
-
-
-def _below(at: str, holder: Any, part: str) -> list[tuple[str, Any]]:
-    if isinstance(holder, dict):
-        return [(f"{at}/{part}", holder[part])] if part in holder else []
-    if isinstance(holder, list):
-        return [(f"{at}/{number}", one) for number, one in enumerate(holder) if part in ("*", str(number))]
-    return []
+        return answers.returned(found, loaded.member.id, book)
+    return answers.activity(found, loaded.member.id, book) | {
+        "data": entry.input.data,
+        "metadata": entry.input.metadata,
+    }

@@ -22,6 +22,8 @@ from domain.member.events import (
     PointsRedeemed,
     TierChanged,
 )
+from domain.member.wallet import Balance
+from domain.rules.compiled import CompiledRulebook
 
 Json = dict[str, Any]
 
@@ -52,7 +54,7 @@ def parse_ref(ref: str) -> tuple[UUID, int] | None:
     return (UUID(found.group(1)), int(found.group(2))) if found else None
 
 
-def activity(stored: Stored, member: str) -> Json:
+def activity(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
     """The answer to an activity: what it earned, what else it did, and what the member has now."""
     entry = stored.entry
     assert isinstance(entry.input, RecordActivity)
@@ -67,27 +69,40 @@ def activity(stored: Stored, member: str) -> Json:
         "rulebook": rulebook(entry),
         "awards": awards(entry),
         "effects": effects(entry),
-        "member": member_after(entry, member),
+        "member": member_after(entry, member, book),
     }
 
 
-def enrolment(stored: Stored, member: str) -> Json:
+def enrolment(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
     entry = stored.entry
     assert isinstance(entry.input, EnrolMember)
     return {
-        "member": member_after(entry, member) | {"status": "active", "enrolled_at": entry.input.enrolled_at},
+        "member": member_after(entry, member, book) | {"status": "active", "enrolled_at": entry.input.enrolled_at},
         "awards": awards(entry),
         "effects": effects(entry),
         "position": stored.position,
     }
 
 
-def returned(stored: Stored, member: str) -> Json:
+def returned(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
     """The answer to a return; `written_off` points were neither found nor owed."""
     entry = stored.entry
     assert isinstance(entry.input, ReturnActivity)
     noted = next(event for event in entry.events if isinstance(event, ActivityReversed))
-    return {
+    as_activity: Json = {}
+    if entry.input.type is not None:
+        # It came as an activity, and is answered as one, too.
+        as_activity = {
+            "ref": activity_ref(entry.stream_id, entry.version),
+            "source": entry.input.source,
+            "id": entry.input.id,
+            "type": entry.input.type,
+            "occurred_at": entry.input.occurred_at,
+            "recorded_at": entry.recorded_at,
+            "rulebook": rulebook(entry),
+            "awards": [],
+        }
+    return as_activity | {
         "return": {
             "source": entry.input.source,
             "id": entry.input.id,
@@ -115,12 +130,12 @@ def returned(stored: Stored, member: str) -> Json:
         "given_back": [],
         "excess_minor": noted.excess_minor,
         "effects": effects(entry),
-        "member": member_after(entry, member),
+        "member": member_after(entry, member, book),
         "position": stored.position,
     }
 
 
-def redemption(stored: Stored, member: str) -> Json:
+def redemption(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
     entry = stored.entry
     assert isinstance(entry.input, RedeemPoints)
     spent = next(event for event in entry.events if isinstance(event, PointsRedeemed))
@@ -135,12 +150,12 @@ def redemption(stored: Stored, member: str) -> Json:
             "codes": [],
             "expires_at": None,
         },
-        "member": member_after(entry, member),
+        "member": member_after(entry, member, book),
         "position": stored.position,
     }
 
 
-def adjustment(stored: Stored, member: str) -> Json:
+def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
     entry = stored.entry
     assert isinstance(entry.input, AdjustPoints)
     done = next(event for event in entry.events if isinstance(event, PointsAdjusted))
@@ -157,7 +172,7 @@ def adjustment(stored: Stored, member: str) -> Json:
             "draws": draws(done.draws),
             "debt": done.debt,
         },
-        "member": member_after(entry, member),
+        "member": member_after(entry, member, book),
         "position": stored.position,
     }
 
@@ -210,13 +225,15 @@ def draws(found: Any) -> list[Json]:
     return [{"lot": draw.lot, "points": draw.points} for draw in found]
 
 
-def member_after(entry: Entry, member: str) -> Json:
-    """The member as the entry left it."""
+def member_after(entry: Entry, member: str, book: CompiledRulebook | None) -> Json:
+    """The member as the entry left it, with every currency and tier set of the newest rulebook of that moment."""
     after = entry.after or After()
+    balances = {name: Balance() for name in (book.document.currencies if book else ())} | after.balances
+    tiers: dict[str, str | None] = dict.fromkeys(book.document.tiers if book else ()) | after.tiers
     return {
         "id": member,
-        "balances": {name: msgspec.to_builtins(held) for name, held in after.balances.items()},
-        "tiers": {name: {"level": level} for name, level in after.tiers.items()},
+        "balances": {name: msgspec.to_builtins(balances[name]) for name in sorted(balances)},
+        "tiers": {name: {"level": tiers[name]} for name in sorted(tiers)},
     }
 
 

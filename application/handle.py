@@ -7,6 +7,7 @@ It knows nothing of HTTP. What a request looked like before it became a command 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -85,6 +86,10 @@ class Loaded(msgspec.Struct, frozen=True):
     clock: datetime | None = None
 
 
+Wanted: TypeAlias = Wish | Callable[[Loaded], Wish]
+"""A wish, or how to make it from the member: then it is made anew whenever the member turns out to have moved."""
+
+
 class Stored(msgspec.Struct, frozen=True):
     """An entry that stands in the log. `replayed` says that it stood there before this request."""
 
@@ -100,6 +105,10 @@ class AlreadyThere(Exception):
     def __init__(self, claim: ClaimTaken) -> None:
         super().__init__(str(claim))
         self.claim = claim
+
+
+class NothingDue(Exception):
+    """A wish of the sweeper's for which time has made nothing true: there is nothing to write down."""
 
 
 class Handler:
@@ -205,23 +214,34 @@ class Handler:
             except HistoryNeeded:
                 history = StreamHistory(await self.entries(loaded.stream, loaded.member.version))
 
-    async def handle(self, wish: Wish, loaded: Loaded, known: KnownProgram) -> Stored:
+    async def handle(self, wanted: Wanted, loaded: Loaded, known: KnownProgram) -> Stored:
         """Carry out a wish on a member that was loaded for it just now.
 
-        Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, Unavailable.
+        Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, NothingDue, Unavailable.
         """
+        program = known.program.id
         # One decision at a time per member in this process: losing a race to oneself is wasted work.
         turn = self._turns.setdefault(loaded.stream, asyncio.Lock())
         stale = turn.locked()
         async with turn:
             for _ in range(MAX_TRIES):
                 if stale:
-                    loaded, known = await self.load(wish.program, loaded.stream)
+                    loaded, known = await self.load(program, loaded.stream)
+                wish = wanted if isinstance(wanted, Wish) else wanted(loaded)
                 try:
                     return await self._attempt(wish, loaded, known)
                 except (HeadMoved, TimelineMoved):
                     stale = True
+                except AlreadyThere:
+                    # The store names a taken claim before a moved head: it may be the member's own by now.
+                    if isinstance(wanted, Wish) or not await self._moved(program, loaded):
+                        raise
+                    stale = True
         raise Unavailable("too many others change this member at once")
+
+    async def _moved(self, program: str, loaded: Loaded) -> bool:
+        newest, _ = await self.load(program, loaded.stream)
+        return newest.member.version != loaded.member.version
 
     async def create(self, wish: Wish, wrapped_key: bytes, stream: UUID) -> Stored:
         """Carry out the first wish of a new member's stream."""
@@ -247,6 +267,8 @@ class Handler:
                 if await self.store.claim(wish.program, claim.kind, claim.key) is not None:
                     raise AlreadyThere(ClaimTaken(claim.kind, claim.key)) from None
             raise
+        if wish.by_time and not decision.events:
+            raise NothingDue
         row = self._row(wish, loaded, known, decision, circumstances)
         save = Save(
             program=wish.program,

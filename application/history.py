@@ -277,7 +277,8 @@ def _told(event: Any, entry: Entry) -> _Told | None:
         case PointsRedeemed():
             worth = f" worth {event.value_minor} minor units" if event.value_minor is not None else ""
             owed = f", {event.debt} of them owed" if event.debt else ""
-            text = f"{event.points} {event.currency} spent on {event.redemption}{worth}{owed}"
+            spent_on = f"{event.source}/{event.redemption}" if event.source else event.redemption
+            text = f"{event.points} {event.currency} spent on {spent_on}{worth}{owed}"
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
         case PointsAdjusted():
             text = f"{event.points:+d} {event.currency} by hand: {event.reason}"

@@ -15,7 +15,7 @@ from application import answers
 from application.answers import Answered, answered
 from application.handle import AlreadyThere, Handler, Loaded, Wish
 from application.history import view_as_of
-from application.payloads import sane_time
+from application.payloads import MEMBER_ID, UNPRINTABLE, sane_text, sane_time
 from application.programs import KnownProgram
 from application.repeats import Ask, Fingerprints, carry_out, repeat
 from application.views import member_view
@@ -26,10 +26,8 @@ from domain.member.commands import ChangeMember, EnrolMember, EraseMember, SetMe
 Json = dict[str, Any]
 ExternalIds = list[str] | dict[str, str]
 
-MEMBER_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 RESERVED = ("lookup", ".", "..")
 """Ids that an address could not tell from something else."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class EnrolBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -127,8 +125,8 @@ async def enrol(
         stored = await handler.create(wish, wrapped, stream)
     except AlreadyThere as there:
         stored = await repeat(handler, ask, there)
-    body_ = answers.enrolment(stored, body.id)
-    return answered(stored, body_)
+    book = await handler.programs.newest_at(program, stored.entry.pins.timeline)
+    return answered(stored, answers.enrolment(stored, body.id, book))
 
 
 async def change(
@@ -137,19 +135,18 @@ async def change(
     """Replace what is given. Raises IdentityTaken, InvalidPayload."""
     loaded, known = await handler.find(program, member)
     _valid(handler, known, body.attributes, body.time_zone)
-    member_key = _key(loaded)
-    old = _open(handler, member_key, program, loaded.stream, loaded.member.sealed)
-    new = Personal(
-        body.email if body.email is not None else old.email,
-        _externals(body.external_ids) if body.external_ids is not None else old.external_ids,
-        body.profile if body.profile is not None else old.profile,
-    )
-    before, after = _identities(handler, known, old), _identities(handler, known, new)
-    ask = Ask(program=program, route=f"members/{member}", body=msgspec.to_builtins(body), actor=actor, key=key)
-    stored = await carry_out(
-        handler,
-        ask,
-        Wish(
+
+    def wish(loaded: Loaded) -> Wish:
+        # What stays, and which identities come and go, is read from the very member that is changed.
+        member_key = _key(loaded)
+        old = _open(handler, member_key, program, loaded.stream, loaded.member.sealed)
+        new = Personal(
+            body.email if body.email is not None else old.email,
+            _externals(body.external_ids) if body.external_ids is not None else old.external_ids,
+            body.profile if body.profile is not None else old.profile,
+        )
+        before, after = _identities(handler, known, old), _identities(handler, known, new)
+        return Wish(
             program=program,
             command=ChangeMember(
                 attributes=body.attributes,
@@ -160,10 +157,10 @@ async def change(
             actor=actor,
             claims=tuple(claim for claim in after if claim not in before),
             releases=tuple(claim for claim in before if claim not in after),
-        ),
-        loaded,
-        known,
-    )
+        )
+
+    ask = Ask(program=program, route=f"members/{member}", body=msgspec.to_builtins(body), actor=actor, key=key)
+    stored = await carry_out(handler, ask, wish, loaded, known)
     view = await read(handler, program, member)
     return Answered(200, {"member": view, "position": stored.position}, stored.position, stored.replayed)
 
@@ -175,6 +172,7 @@ async def set_status(
         raise InvalidPayload(
             "a status is active, suspended or closed", errors=[("/status", "active, suspended or closed")]
         )
+    sane_text("/reason", body.reason)
     loaded, known = await handler.find(program, member)
     ask = Ask(program=program, route=f"members/{member}/status", body=msgspec.to_builtins(body), actor=actor, key=key)
     wish = Wish(program=program, command=SetMemberStatus(status=body.status, reason=body.reason), actor=actor)
@@ -187,18 +185,21 @@ async def erase(
     handler: Handler, program: str, member: str, *, actor: str, reason: str = "", key: str | None = None
 ) -> Answered:
     """Destroy the member's key and free its identities. What was earned stays counted."""
+    sane_text("/reason", reason)
     loaded, known = await handler.find(program, member)
-    member_key = _key(loaded)
-    personal = _open(handler, member_key, program, loaded.stream, loaded.member.sealed)
     gone = handler.erased_claim(known, member)
     again = await handler.store.claim(program, gone.kind, gone.key) is not None
-    wish = Wish(
-        program=program,
-        command=EraseMember(reason=reason),
-        actor=actor,
-        releases=(Claim("member", member), *_identities(handler, known, personal)),
-        claims=(*(() if again else (gone,)), *((Claim("key", key),) if key else ())),
-    )
+
+    def wish(loaded: Loaded) -> Wish:
+        personal = _open(handler, _key(loaded), program, loaded.stream, loaded.member.sealed)
+        return Wish(
+            program=program,
+            command=EraseMember(reason=reason),
+            actor=actor,
+            releases=(Claim("member", member), *_identities(handler, known, personal)),
+            claims=(*(() if again else (gone,)), *((Claim("key", key),) if key else ())),
+        )
+
     try:
         stored = await handler.handle(wish, loaded, known)
     except AlreadyThere:
@@ -267,7 +268,7 @@ def _externals(given: ExternalIds | None) -> list[str]:
         return []
     named = [f"{system}:{name}" for system, name in given.items()] if isinstance(given, dict) else given
     for one in named:
-        if not 0 < len(one) <= 200 or _CONTROL.search(one):
+        if not 0 < len(one) <= 200 or UNPRINTABLE.search(one):
             raise BadId("an external id is 1 to 200 printable characters", errors=[("/external_ids", "not such an id")])
     return sorted(set(named))
 
@@ -288,7 +289,7 @@ def _identities(handler: Handler, known: KnownProgram, personal: Personal) -> tu
 def canonical_email(email: str) -> str:
     """The form two spellings of one address share. Raises InvalidPayload for what is no address."""
     text = email.strip().casefold()
-    if not re.fullmatch(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}", text):
+    if not re.fullmatch(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,190}", text):
         raise InvalidPayload("that is no e-mail address", errors=[("/email", "name@host")])
     return text
 

@@ -9,8 +9,9 @@ import msgspec
 from application import answers
 from application.answers import Answered, answered
 from application.handle import Handler, Wish
-from application.payloads import command_of, sane_time
+from application.payloads import MAX_ID, command_of, sane_time
 from application.repeats import SEPARATOR, Ask, carry_out
+from application.sealing import seal_payload
 from domain.calendar import Offsets
 from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity, UnknownReward
 from domain.log import decode
@@ -87,6 +88,9 @@ async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str
         raise InvalidPayload(
             "give a currency and one of points, value_minor", errors=[("/points", "exactly one of the two")]
         )
+    if body.order is not None:
+        _name("/order/source", body.order.source)
+        _name("/order/id", body.order.id)
     for name in ("points", "value_minor"):
         _amount(f"/{name}", getattr(body, name))
     loaded, known = await handler.find(program, body.member)
@@ -100,7 +104,8 @@ async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str
         order_id=body.order.id if body.order else None,
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
-    return answered(found, answers.redemption(found, body.member))
+    book = await handler.programs.newest_at(program, found.entry.pins.timeline)
+    return answered(found, answers.redemption(found, body.member, book))
 
 
 async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str, key: str | None = None) -> Answered:
@@ -128,7 +133,8 @@ async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str
         available_at=body.available_at.astimezone(UTC) if body.available_at else None,
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
-    return answered(found, answers.adjustment(found, body.member))
+    book = await handler.programs.newest_at(program, found.entry.pins.timeline)
+    return answered(found, answers.adjustment(found, body.member, book))
 
 
 async def return_activity(
@@ -136,6 +142,8 @@ async def return_activity(
 ) -> Answered:
     """Take back (part of) an activity. Raises UnknownActivity, ReturnExceedsActivity."""
     sane_time("/occurred_at", body.occurred_at)
+    for at, name in (("/source", body.source), ("/id", body.id)):
+        _name(at, name)
     amount = body.amount_minor
     if body.lines is not None:
         if amount is not None:
@@ -197,10 +205,18 @@ async def reverse(handler: Handler, ask: Ask, book: CompiledRulebook, body: Any)
             type=body.type,
             data=body.data,
         ),
+        reversing=Reversing(book, body.member),
     )
 
 
-async def _return(handler: Handler, ask: Ask, command: ReturnActivity) -> Answered:
+class Reversing(msgspec.Struct, frozen=True):
+    """What a return that came as an activity has besides: the rules of its type, and the member it names."""
+
+    book: CompiledRulebook
+    member: str | None
+
+
+async def _return(handler: Handler, ask: Ask, command: ReturnActivity, reversing: Reversing | None = None) -> Answered:
     held = await handler.store.claim(ask.program, "activity", command.activity_source + SEPARATOR + command.activity_id)
     if held is None:
         raise UnknownActivity(
@@ -210,11 +226,27 @@ async def _return(handler: Handler, ask: Ask, command: ReturnActivity) -> Answer
     rows = await handler.store.rows(held.stream, after=held.version - 1, upto=held.version)
     if not rows or not isinstance(decode(rows[0].state).input, RecordActivity):
         raise UnknownActivity("a return cannot be returned", errors=[("/activity", "not an activity that earns")])
-    command = msgspec.structs.replace(command, original=held.version)
-    wish = Wish(program=ask.program, command=command, actor=ask.actor)
     loaded, known = await handler.load(ask.program, held.stream)
+    command = msgspec.structs.replace(command, original=held.version)
+    if reversing is not None:
+        if reversing.member not in (None, loaded.member.id):
+            raise UnknownActivity(
+                "the activity that is reversed is another member's", errors=[("/member", "not whose it was")]
+            )
+        if loaded.key is not None:
+            data, sealed = seal_payload(
+                handler.crypto,
+                command.data,
+                reversing.book.activity(command.type or ""),
+                key=loaded.key,
+                program=ask.program,
+                stream=loaded.stream,
+            )
+            command = msgspec.structs.replace(command, data=data, sealed=sealed)
+    wish = Wish(program=ask.program, command=command, actor=ask.actor)
     found = await carry_out(handler, ask, wish, loaded, known)
-    return answered(found, answers.returned(found, loaded.member.id))
+    book = await handler.programs.newest_at(ask.program, found.entry.pins.timeline)
+    return answered(found, answers.returned(found, loaded.member.id, book))
 
 
 def _evaluated(book: CompiledRulebook, path: str, reading: Reading) -> Any:
@@ -231,6 +263,11 @@ def _ask(program: str, route: str, body: Any, actor: str, key: str | None, busin
         key=key,
         business=(business,),
     )
+
+
+def _name(at: str, name: str) -> None:
+    if not 0 < len(name) <= MAX_ID or not name.isprintable():
+        raise BadId(f"an id is 1 to {MAX_ID} printable characters", errors=[(at, "not such an id")])
 
 
 def _good_id(name: str) -> None:

@@ -90,6 +90,10 @@ class Programs:
             self._known[program] = known
         return known
 
+    async def newest_at(self, program: str, timeline: int) -> CompiledRulebook | None:
+        """The newest rulebook there was when `timeline` versions were published."""
+        return (await self.get(program, timeline)).load(timeline) if timeline else None
+
     def forget(self, program: str) -> None:
         self._known.pop(program, None)
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from application.handle import AlreadyThere, Handler, Loaded, Stored, Wish
+from application.handle import AlreadyThere, Handler, Loaded, Stored, Wanted, Wish
+from application.ports import ClaimRow
 from application.programs import KnownProgram
 from domain.errors import (
     ActivityDiffers,
@@ -56,35 +57,55 @@ class Fingerprints:
             self.claims += (Claim("key", ask.key, self.hash),)
 
 
-async def carry_out(handler: Handler, ask: Ask, wish: Wish, loaded: Loaded, known: KnownProgram) -> Stored:
+async def carry_out(handler: Handler, ask: Ask, wanted: Wanted, loaded: Loaded, known: KnownProgram) -> Stored:
     """Carry out a wish for a member, or give the entry of the same request that came before."""
     if loaded.key is None:
         raise MemberErasedAlready("the member was erased")
     claims = Fingerprints(handler, loaded.key, ask).claims
+
+    def claiming(wish: Wish) -> Wish:
+        return msgspec.structs.replace(wish, claims=(*wish.claims, *claims))
+
     try:
-        return await handler.handle(msgspec.structs.replace(wish, claims=(*wish.claims, *claims)), loaded, known)
+        if isinstance(wanted, Wish):
+            return await handler.handle(claiming(wanted), loaded, known)
+        return await handler.handle(lambda member: claiming(wanted(member)), loaded, known)
     except AlreadyThere as there:
         return await repeat(handler, ask, there)
 
 
 async def repeat(handler: Handler, ask: Ask, there: AlreadyThere) -> Stored:
-    """The entry that holds the claim, if it answers this very request. Raises the refusal that fits otherwise."""
-    kind, key = there.claim.kind, there.claim.key
-    if kind in IDENTITIES:
-        # An identity is no repeat of anything, unless the request also carries the key it came with before.
-        if ask.key is None or await handler.store.claim(ask.program, "key", ask.key) is None:
+    """The entry that holds every key of this request that is taken. Raises the refusal that fits otherwise."""
+    # An identity is no repeat of anything: only the key that a request came with before makes it one.
+    names = [one for one in ask.business if one[0] not in IDENTITIES]
+    names += [("key", ask.key)] if ask.key is not None else []
+    first: ClaimRow | None = None
+    for kind, key in names:
+        held = await handler.store.claim(ask.program, kind, key)
+        if held is None:
+            continue
+        if first is None:
+            await _same(handler, ask, kind, key, held)
+            first = held
+        elif (held.stream, held.version) != (first.stream, first.version):
             raise _clash(kind, key)
-        kind, key = "key", ask.key
-    held = await handler.store.claim(ask.program, kind, key)
-    if held is None:
-        # Released between the two looks: an erasure, or a change of identity.
-        raise KeyReused("the key was in use a moment ago: try again")
-    member_key = await handler.keys.member_key(held.stream)
-    if member_key is None:
+    if first is not None:
+        return await stored(handler, first.stream, first.version, first.position)
+    if there.claim.kind in IDENTITIES:
+        raise _clash(there.claim.kind, there.claim.key)
+    # Released between the two looks: an erasure, or a change of identity.
+    raise KeyReused("the key was in use a moment ago: try again")
+
+
+async def _same(handler: Handler, ask: Ask, kind: str, key: str, held: ClaimRow) -> None:
+    """Raises unless the claim is held for this very request."""
+    member = await handler.store.stream(ask.program, held.stream)
+    if member is None:
+        raise _clash(kind, key)  # the program's own stream holds it: no request of a member's
+    if member.key is None:
         raise MemberErasedAlready("the member was erased")
-    if Fingerprints(handler, member_key, ask).hash != held.hash:
+    if Fingerprints(handler, handler.crypto.unwrap(member.key), ask).hash != held.hash:
         raise _clash(kind, key)
-    return await stored(handler, held.stream, held.version, held.position)
 
 
 async def stored(handler: Handler, stream: UUID, version: int, position: int) -> Stored:

@@ -5,22 +5,48 @@ decisions settle by themselves.
 """
 
 from datetime import datetime
+from uuid import UUID
 
-from application.handle import Handler, Wish
+import structlog
+
+from application.handle import Handler, NothingDue, Wish
+from application.ports import Unavailable
 from domain.member.commands import Settle
 
 PAGE = 500
 
+_log = structlog.get_logger(__name__)
+
 
 async def settle_due(handler: Handler, program: str, now: datetime, *, actor: str = "system:sweeper") -> int:
-    """Settle every member of a program for whom something is due at `now`; how many there were."""
-    settled = 0
-    while streams := await handler.store.due(program, now, PAGE):
-        for stream in streams:
-            wish = Wish(program=program, command=Settle(), actor=actor, by_time=True)
-            stored = await handler.handle(wish, *await handler.load(program, stream))
-            if stored.entry.settled == 0:
-                # The program's clock has not reached `now`: there is nothing to write down yet.
-                return settled
-            settled += 1
+    """Settle every member of a program for whom something is due at `now`; how many there were.
+
+    Each is tried once: whoever cannot be settled is logged, and is due again in the next run. Raises Unavailable.
+    """
+    tried: set[UUID] = set()
+    settled = left = 0
+    # Those that are left stay due, and would fill the page.
+    while fresh := [one for one in await handler.store.due(program, now, PAGE + left) if one not in tried]:
+        for stream in fresh:
+            tried.add(stream)
+            if await _settle(handler, program, stream, actor):
+                settled += 1
+            else:
+                left += 1
     return settled
+
+
+async def _settle(handler: Handler, program: str, stream: UUID, actor: str) -> bool:
+    wish = Wish(program=program, command=Settle(), actor=actor, by_time=True)
+    try:
+        await handler.handle(wish, *await handler.load(program, stream))
+    except NothingDue:
+        # Another request was faster, or the program's clock has not reached the sweeper's.
+        return False
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - one member must not keep time from the others
+        # No message and no traceback: they could quote the member.
+        _log.error("member_not_settled", program=program, stream=str(stream), error=type(error).__name__)
+        return False
+    return True

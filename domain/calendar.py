@@ -46,9 +46,17 @@ class Offsets:
 
     def instant(self, zone: str, local: datetime) -> datetime:
         """The instant at which the zone's clocks first show `local`, or jump over it."""
+        if zone == "UTC":
+            return local.replace(tzinfo=UTC)
         as_utc = local.replace(tzinfo=UTC)
-        first = as_utc - self.at(zone, as_utc)
-        return as_utc - self.at(zone, first)
+        # Offsets of the day before and the day after: in between the clocks may be set, whichever way.
+        before = self.at(zone, as_utc - timedelta(days=1))
+        first = as_utc - before
+        if self.at(zone, first) == before:
+            return first
+        after = self.at(zone, as_utc + timedelta(days=1))
+        second = as_utc - after
+        return second if self.at(zone, second) == after else first
 
 
 def recorded_offsets(used: dict[str, dict[int, int]]) -> Offsets:

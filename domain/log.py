@@ -34,7 +34,7 @@ Event = MemberEventUnion | ProgramEventUnion
 Input = MemberCommand | ProgramCommand
 
 
-class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A key that must be new in its program: an activity's (source, id), an identity, an idempotency key.
 
     `hash` is an HMAC of the request, so that the same key with another request is told apart. Keys made
@@ -46,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     hash: str = ""
 
 
-class Take(msgspec.Struct, frozen=True):
+class Take(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A quantity that must not pass its ceiling: stock, a budget, a use limit."""
 
     kind: str
@@ -55,7 +55,7 @@ class Take(msgspec.Struct, frozen=True):
     ceiling: int
 
 
-class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
+class Pins(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the decision was made under.
 
     `timeline` is how many rulebooks were published, `rulebook` the one that ruled the input, `rulebooks` the
@@ -70,7 +70,7 @@ class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
     offsets: dict[str, dict[int, int]] = {}
 
 
-class After(msgspec.Struct, frozen=True, omit_defaults=True):
+class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What resulted: so a repeated request is answered, and every fold checked, without folding."""
 
     balances: dict[str, Balance] = {}

@@ -6,6 +6,7 @@ by any number of processes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -15,8 +16,9 @@ from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Expired, Original
-from domain.member.events import ActivityRecorded, LotExpired, PointsClawedBack, PointsEarned
+from domain.member.draft import Circumstances, Fate, Original
+from domain.member.events import ActivityRecorded, PointsEarned
+from domain.member.returns import after_event
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
 
@@ -50,6 +52,7 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     for event in entry.events[: entry.settled]:
         evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
+    awards = tuple(event for event in entry.events if isinstance(event, PointsEarned) and event.points)
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,
@@ -57,22 +60,22 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         rulebook=entry.pins.rulebook,
         command=entry.input,
         day=recorded.day,
-        awards=tuple(event for event in entry.events if isinstance(event, PointsEarned) and event.points),
+        awards=awards,
         counts=recorded.counts,
         before=before,
-        expired=_expired(since, version=entry.version),
+        fates=_fates(awards, entry.recorded_at, since),
     )
 
 
-def _expired(entries: list[Entry], *, version: int) -> dict[str, Expired]:
-    """By lot of the entry `version`: what expired, less what returns have made of it."""
-    found: dict[str, Expired] = {}
-    for event in (event for entry in entries for event in entry.events):
-        if isinstance(event, LotExpired) and event.lot.startswith(f"{version}."):
-            found[event.lot] = Expired(event.points, event.pending)
-        elif isinstance(event, PointsClawedBack) and event.activity == version and event.expired:
-            gone = found[event.lot]
-            found[event.lot] = Expired(gone.points - event.expired, gone.pending)
+def _fates(awards: tuple[PointsEarned, ...], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
+    """By lot: what has become of the awards in the entries since."""
+    found = {}
+    for award in awards:
+        at_once = award.available_at is not None and award.available_at <= recorded_at
+        fate = Fate(counted=award.points if at_once else 0)
+        for event in (event for entry in since for event in entry.events):
+            fate = after_event(fate, award.lot, event)
+        found[award.lot] = fate
     return found
 
 

@@ -46,7 +46,8 @@ WITH e AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[], %b::text[])
     AS t(save, program, kind, key, stream, version, hash)
 ), r AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[]) AS t(save, program, kind, key)
+    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[])
+    AS t(save, program, kind, key, stream)
 ), q AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
     AS t(save, program, kind, key, amount, ceiling)
@@ -87,6 +88,7 @@ WITH e AS MATERIALIZED (
 ), released AS (
     DELETE FROM claims x USING r
     WHERE r.save NOT IN (SELECT save FROM bad) AND x.program = r.program AND x.kind = r.kind AND x.key = r.key
+        AND x.stream = r.stream
 ), claimed AS (
     INSERT INTO claims (program, kind, key, stream, version, position, hash)
     SELECT k.program, k.kind, k.key, k.stream, k.version, n.position, k.hash
@@ -372,14 +374,22 @@ class PostgresEventStore:
             await self._read.wait()
             self._read.clear()
             asked, self._asked = self._asked, {}
-            try:
-                found = await self._found([*asked])
-            except Exception as error:  # noqa: BLE001 - those who asked get it
-                for future in asked.values():
-                    future.set_exception(error)
-                    # Whoever asked may have gone away: nobody need retrieve it.
-                    future.exception()
-                continue
+            await self._answer(asked)
+
+    async def _answer(self, asked: "dict[tuple[str, str | UUID], asyncio.Future[Found | None]]") -> None:
+        try:
+            found = await self._found([*asked])
+        except Exception as error:  # noqa: BLE001 - those who asked get it
+            if len(asked) > 1 and not isinstance(error, Unavailable):
+                # One of the names is more than PostgreSQL takes: the others must not suffer for it.
+                for name, future in asked.items():
+                    await self._answer({name: future})
+                return
+            for future in asked.values():
+                future.set_exception(error)
+                # Whoever asked may have gone away: nobody need retrieve it.
+                future.exception()
+        else:
             for name, future in asked.items():
                 future.set_result(found.get(name))
 
@@ -444,7 +454,7 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
     """The saves as the columns of the append statement."""
     rows: list[list[Any]] = [[] for _ in range(12)]
     claims: list[list[Any]] = [[] for _ in range(7)]
-    releases: list[list[Any]] = [[] for _ in range(4)]
+    releases: list[list[Any]] = [[] for _ in range(5)]
     takes: list[list[Any]] = [[] for _ in range(6)]
     timelines: list[list[Any]] = [[] for _ in range(3)]
     keys: list[list[Any]] = [[] for _ in range(4)]
@@ -459,7 +469,7 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
             for claim in entry.claims:
                 _push(claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash)
             for claim in entry.releases:
-                _push(releases, number, row.program, claim.kind, claim.key)
+                _push(releases, number, row.program, claim.kind, claim.key, row.stream)
             for take in entry.takes:
                 _push(takes, number, row.program, take.kind, take.key, take.amount, take.ceiling)
             for month, body in state.cold.items():

@@ -73,18 +73,31 @@ async def _follow(wired: "Wired") -> None:
 
 async def _sweep(wired: "Wired") -> None:
     """Settle what is due, program by program. Any number of processes may: what is settled is not due again."""
-    from application.ports import Unavailable
-    from application.sweep import settle_due
+    import structlog
 
+    log = structlog.get_logger(__name__)
     while True:
+        # Whatever fails, the next round finds the same things due.
         try:
             async with wired.pool.connection() as connection:
                 found = await (await connection.execute("SELECT id FROM programs ORDER BY id")).fetchall()
-            for (program,) in found:
-                await settle_due(wired.handler, program, await wired.clock.now(program))
-        except Unavailable:
-            pass  # the next round finds the same things due
+        except Exception as error:  # noqa: BLE001 - a database that is away comes back
+            log.warning("sweep_postponed", error=type(error).__name__)
+            found = []
+        for (program,) in found:
+            await _sweep_one(wired, program)
         await asyncio.sleep(_SWEEP_EVERY)
+
+
+async def _sweep_one(wired: "Wired", program: str) -> None:
+    import structlog
+
+    from application.sweep import settle_due
+
+    try:
+        await settle_due(wired.handler, program, await wired.clock.now(program))
+    except Exception as error:  # noqa: BLE001 - one program must not keep time from the others
+        structlog.get_logger(__name__).error("program_not_swept", program=program, error=type(error).__name__)
 
 
 async def _sample(wired: "Wired") -> str | None:

@@ -71,6 +71,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     system.readyz,
     system.metrics,
     pages.openapi,
+    pages.root,
     pages.docs,
     pages.docs_asset,
     pages.problem_page,

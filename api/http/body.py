@@ -25,7 +25,8 @@ EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 # Bodies without any of these need no walk.
-_WORTH_A_LOOK = re.compile(rb"[0-9]{16}|[0-9][eE]|\\u0000")
+_WORTH_A_LOOK = re.compile(rb"[0-9]{16}|[0-9][eE]|\\u0000|\\u[dD][89a-fA-F]")
+_HALF = re.compile(r"[\ud800-\udfff]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _ONE_SORT = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -80,7 +81,7 @@ def convert(value: Any, kind: type[T]) -> T:
 
 
 def check_json(raw: bytes) -> Any:
-    """The JSON values, read strictly: no duplicate key, no NUL, no number that another reader would bend."""
+    """The JSON values, read strictly: no duplicate key, no NUL, no half of a pair, no number that others would bend."""
     try:
         value = _strict.decode(raw.decode("utf-8"))
     except UnicodeDecodeError:
@@ -163,7 +164,7 @@ def _walk(value: Any) -> None:
         here, path = waiting.pop()
         if isinstance(here, dict):
             for name, one in here.items():
-                _no_nul(name, path)
+                _text(name, path)
                 waiting.append((one, (path, name)))
         elif isinstance(here, list):
             waiting.extend((one, (path, str(index))) for index, one in enumerate(here))
@@ -173,7 +174,7 @@ def _walk(value: Any) -> None:
 
 def _scalar(value: Any, path: Path) -> None:
     if isinstance(value, str):
-        _no_nul(value, path)
+        _text(value, path)
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")):
             raise _malformed("A number is too large to be read.", _steps(path))
@@ -185,9 +186,11 @@ def _scalar(value: Any, path: Path) -> None:
         )
 
 
-def _no_nul(text: str, path: Path) -> None:
+def _text(text: str, path: Path) -> None:
     if "\0" in text:
         raise _malformed("Text holds no NUL character.", _steps(path))
+    if _HALF.search(text):
+        raise _malformed("Text holds no half of a surrogate pair.", _steps(path))
 
 
 def _steps(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ from litestar.datastructures import Headers
 
 from api.http.body import check_json, convert
 from api.http.problems import AtTheDoor
-from application.payloads import ActivityBody
+from application.payloads import UNPRINTABLE, ActivityBody
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -18,6 +18,7 @@ BATCHED = "application/cloudevents-batch+json"
 Json = dict[str, Any]
 
 _ENVELOPE = frozenset({"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "data"})
+_IDS = frozenset({"id", "source", "type", "subject", "member"})
 _OURS = {"member": "member", "memberemail": "member_email", "timezone": "time_zone"}
 
 
@@ -38,8 +39,23 @@ def structured(event: Any) -> ActivityBody:
 
 def binary(headers: Headers, raw: bytes) -> ActivityBody:
     """The activity whose envelope is in `ce-` headers and whose data is the body."""
-    envelope = {name[3:]: unquote(value, errors="replace") for name, value in headers.items() if name.startswith("ce-")}
+    envelope = {name[3:]: _header(name[3:], value) for name, value in headers.items() if name.startswith("ce-")}
     return _activity(envelope, check_json(raw) if raw else None)
+
+
+def _header(name: str, value: str) -> str:
+    """A header's value, which is percent-encoded UTF-8. Raises AtTheDoor."""
+    try:
+        text = unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        text = "\0"
+    if UNPRINTABLE.search(text):
+        raise AtTheDoor(
+            "bad-id" if name in _IDS else "invalid-payload",
+            "A header of a CloudEvent is percent-encoded UTF-8 without control characters.",
+            errors=[(f"/{name}", "not such a text")],
+        )
+    return text
 
 
 def _activity(event: Json, data: Any) -> ActivityBody:

@@ -43,6 +43,12 @@ async def openapi(request: Req) -> ASGIResponse:
     )
 
 
+@get("/", status_code=307)
+async def root() -> ASGIResponse:
+    """The address that the server prints leads to its documentation."""
+    return ASGIResponse(status_code=307, headers={"location": "/docs"})
+
+
 @get("/docs", status_code=200)
 async def docs() -> ASGIResponse:
     """The API on a page, made in the browser from /openapi.json."""
@@ -62,7 +68,7 @@ async def problem_page(request: Req) -> ASGIResponse:
         raise AtTheDoor("not-found", f"There is no problem {code!r}.")
     source = (PAGES / f"{code}.md").read_text("utf-8")
     if "text/html" not in request.headers.get("accept", ""):
-        return ASGIResponse(body=source, media_type="text/markdown; charset=utf-8", headers=_SAFE | {"vary": "accept"})
+        return ASGIResponse(body=source, media_type="text/markdown", headers=_SAFE | {"vary": "accept"})
     page = _PAGE.format(title=code, body=MarkdownIt("commonmark", {"html": False}).render(source))
     return ASGIResponse(body=page, media_type="text/html", headers=_SAFE | {"vary": "accept"})
 

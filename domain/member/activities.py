@@ -54,6 +54,11 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     draft.rulebook = book.number
     evaluated = evaluate(draft, draft.member, book, command)
     require(draft.member, evaluated.day)
+    counts = counts_of(command.type, evaluated.measures)
+    for name, step in counts.items():
+        total = draft.member.totals.get(name)
+        if total is not None and abs(total.ever + step) > MAX_AMOUNT:
+            raise AmountOutOfRange(f"the counter {name} would exceed 2^53 - 1", errors=[("/data", "too much")])
     draft.record(
         ActivityRecorded(
             source=command.source,
@@ -61,7 +66,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
             type=command.type,
             occurred_at=command.occurred_at,
             day=evaluated.day,
-            counts=counts_of(command.type, evaluated.measures),
+            counts=counts,
         )
     )
     for rule, error in (*evaluated.failed, *evaluated.earned.failed):

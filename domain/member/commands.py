@@ -72,7 +72,7 @@ class RecordActivity(Command, frozen=True, kw_only=True, tag="RecordActivity"):
 class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     """Take back (part of) an activity. `original` is the version of its entry in this stream.
 
-    `amount_minor` None returns all that is left. `data` and `type` are those of a reversing activity.
+    `amount_minor` None returns all that is left. `type`, `data` and `sealed` are those of a reversing activity.
     """
 
     source: str
@@ -85,6 +85,7 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     lines: list[dict[str, Any]] = []
     type: str | None = None
     data: dict[str, Any] = {}
+    sealed: bytes = b""
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)

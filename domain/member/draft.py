@@ -13,17 +13,17 @@ from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
 
 
-class Expired(msgspec.Struct, frozen=True):
-    """Points of a lot that expired, and whether they had never become available."""
+class Fate(msgspec.Struct, frozen=True):
+    """What became of an award's points: how many expired, how many count for tiers; less what returns took."""
 
-    points: int = 0
-    pending: bool = False
+    expired: int = 0
+    counted: int = 0
 
 
 class Original(msgspec.Struct, frozen=True):
     """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
 
-    `expired` tells by lot what has expired since of what it earned, less what returns have made of it.
+    `fates` tells by lot what has become since of what it earned.
     """
 
     version: int
@@ -35,7 +35,7 @@ class Original(msgspec.Struct, frozen=True):
     awards: tuple[PointsEarned, ...]
     counts: dict[str, int]
     before: Member
-    expired: dict[str, Expired]
+    fates: dict[str, Fate]
 
 
 class HistoryNeeded(Exception):

@@ -24,7 +24,7 @@ class MemberEvent(
     """Base of all member events."""
 
 
-class Draw(msgspec.Struct, frozen=True):
+class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Points that one lot gave."""
 
     lot: str
@@ -117,9 +117,13 @@ class LotExpired(MemberEvent, frozen=True, kw_only=True, tag="LotExpired"):
 
 
 class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed"):
-    """Points were spent: `draws` names the lots that paid, `debt` what none could."""
+    """Points were spent: `draws` names the lots that paid, `debt` what none could.
+
+    `redemption` is the id of a redemption, or with `source` that of an activity that reported one.
+    """
 
     redemption: str
+    source: str | None = None
     currency: str
     points: int
     draws: tuple[Draw, ...]
@@ -163,8 +167,8 @@ class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReve
 class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawedBack"):
     """Points of one award were taken back: from its own pending or open lot, other lots, then debt.
 
-    `expired` of them were gone already, `written_off` were forgiven; `locked` says that they had not become
-    available yet, and so had never counted for tiers.
+    `expired` of them were gone already, `written_off` were forgiven. `counted` of them had counted for tiers: what
+    had not become available yet never did.
     """
 
     activity: int
@@ -177,9 +181,9 @@ class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawed
     from_lots: tuple[Draw, ...] = ()
     from_other: tuple[Draw, ...] = ()
     expired: int = 0
+    counted: int = 0
     debt: int = 0
     written_off: int = 0
-    locked: bool = False
     counts: dict[str, int] = {}
 
 

@@ -86,7 +86,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 giver: Account = "pending" if event.pending else "member"
                 sheet.move(event.currency, giver, "breakage", event.points, event.at, "expiry", event.lot)
             case PointsRedeemed():
-                sheet.cause = event.redemption
+                sheet.cause = f"{event.source}/{event.redemption}" if event.source else event.redemption
                 sheet.pay("spend", event, entry.recorded_at)
             case PointsAdjusted():
                 sheet.cause = event.adjustment

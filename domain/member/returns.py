@@ -4,15 +4,17 @@ Cumulative targets: after each return, the total taken from an award is what the
 calls for, so rounding never leaks, and the last return takes the rest.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from domain.calendar import month_of
-from domain.errors import InvalidPayload, ReturnExceedsActivity
+from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
 from domain.member.activities import evaluate, not_ahead
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
-from domain.member.draft import Draft, Expired, HistoryNeeded, Original
-from domain.member.events import ActivityReversed, Draw, LotExpired, PointsClawedBack, PointsEarned
+from domain.member.draft import Draft, Fate, HistoryNeeded, Original
+from domain.member.events import ActivityReversed, Draw, LotActivated, LotExpired, PointsClawedBack, PointsEarned
 from domain.member.standing import lower_tiers
 from domain.member.state import Lot, Reversed
 from domain.member.wallet import draw, spendable
@@ -29,6 +31,14 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     original = history.original(command.original)
     book = draft.circumstances.timeline.version(original.rulebook)
     draft.rulebook = book.number
+    declared = book.activity(original.command.type)
+    if declared is not None and declared.role == "spends":
+        raise NotEligible("spending that a feed reported cannot be returned", reasons=["spends-points"])
+    if command.occurred_at < original.command.occurred_at:
+        raise BadTime(
+            "a return does not come before its activity",
+            errors=[("/occurred_at", f"not before {original.command.occurred_at.isoformat()}")],
+        )
     not_ahead(draft, command.occurred_at, book.document.late)
     require(draft.member, original.day)
     so_far = _so_far(draft, original)
@@ -56,7 +66,8 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
             _claw_back(draft, book, original, award, taken, target - taken)
-    lower_tiers(draft, book, command.occurred_at, original.day, draft.zone(book, original.command.time_zone))
+    zone = draft.zone(book, original.command.time_zone)
+    lower_tiers(draft, book, command.occurred_at, original.day, zone, _moved(draft))
 
 
 def amount_of(command: RecordActivity) -> int | None:
@@ -162,27 +173,25 @@ def _proportional(book: CompiledRulebook, original: Original, award: PointsEarne
 def _claw_back(
     draft: Draft, book: CompiledRulebook, original: Original, award: PointsEarned, taken: int, points: int
 ) -> None:
-    """Take points: the award's own pending lot, its own open lot, other lots in spending order, then debt.
+    """Take points: from the award's own lot, from its order's others (pending ones first), from any, then debt.
 
-    What expired of the award's own lot is gone already: nobody owes it.
+    What expired of the own lot is gone already: nobody owes it. `recovery` says how far down this goes.
     """
     policy = book.document.currencies[award.currency]
-    own = [lot for lot in draft.member.lots if lot.entry == original.version and lot.currency == award.currency]
-    own.sort(key=lambda lot: lot.id != award.lot)
-    left = points
-    pending, left = _from([lot for lot in own if not lot.spendable(draft.now)], left)
-    opened: tuple[Draw, ...] = ()
-    other: tuple[Draw, ...] = ()
-    expired = 0
-    gone = _expired(draft, original, award)
-    mine_now = draft.member.lot(award.lot)
-    if policy.returns.recovery != "only_pending":
-        opened, left = _from([lot for lot in own if lot.spendable(draft.now)], left)
-        expired = min(left, gone.points)
-        left -= expired
-        mine = {lot.id for lot in own}
-        rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in mine]
-        other, left = draw(rest, left, policy.spend_order)
+    spared = policy.returns.recovery == "only_pending"
+    order = [lot for lot in draft.member.lots if lot.entry == original.version and lot.currency == award.currency]
+    mine = [lot for lot in order if lot.id == award.lot]
+    siblings = [lot for lot in order if lot.id != award.lot]
+    fate = _fate(draft, original, award)
+    pending, left = _from(_pending(mine, draft.now), points)
+    opened, left = _from([] if spared else _open(mine, draft.now), left)
+    expired = min(left, fate.expired)
+    left -= expired
+    more_pending, left = _from(_pending(siblings, draft.now), left)
+    more_opened, left = _from([] if spared else _open(siblings, draft.now), left)
+    known = {lot.id for lot in order}
+    rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in known]
+    other, left = draw([] if spared else rest, left, policy.spend_order)
     unlimited = policy.returns.recovery == "unlimited"
     draft.record(
         PointsClawedBack(
@@ -191,11 +200,11 @@ def _claw_back(
             rule=award.rule,
             currency=award.currency,
             points=points,
-            from_pending=pending,
-            from_lots=opened,
+            from_pending=(*pending, *more_pending),
+            from_lots=(*opened, *more_opened),
             from_other=other,
             expired=expired,
-            locked=gone.pending if mine_now is None else not mine_now.active,
+            counted=min(points, fate.counted),
             debt=left if unlimited else 0,
             written_off=0 if unlimited else left,
             day=original.day,
@@ -204,13 +213,44 @@ def _claw_back(
     )
 
 
-def _expired(draft: Draft, original: Original, award: PointsEarned) -> Expired:
-    """What expired of an award's lot, less what earlier returns made of it; some of it perhaps just now."""
-    known = original.expired.get(award.lot, Expired())
+def _moved(draft: Draft) -> frozenset[str]:
+    """The counters that this return has lowered."""
+    moved: set[str] = set()
     for event in draft.events:
-        if isinstance(event, LotExpired) and event.lot == award.lot:
-            known = Expired(known.points + event.points, event.pending)
-    return known
+        if isinstance(event, ActivityReversed):
+            moved |= event.counts.keys()
+        elif isinstance(event, PointsClawedBack):
+            moved |= {f"granted:{event.currency}", f"earned:{event.currency}"}
+    return frozenset(moved)
+
+
+def _fate(draft: Draft, original: Original, award: PointsEarned) -> Fate:
+    """What became of an award's points so far, some of it perhaps just now."""
+    fate = original.fates[award.lot]
+    for event in draft.events:
+        fate = after_event(fate, award.lot, event)
+    return fate
+
+
+def after_event(fate: Fate, lot: str, event: object) -> Fate:
+    """The fate of a lot's points after one more event of the stream."""
+    match event:
+        case LotExpired() if event.lot == lot:
+            return Fate(fate.expired + event.points, fate.counted)
+        case LotActivated() if event.lot == lot:
+            return Fate(fate.expired, fate.counted + event.points)
+        case PointsClawedBack() if event.lot == lot:
+            return Fate(fate.expired - event.expired, fate.counted - event.counted)
+        case _:
+            return fate
+
+
+def _pending(lots: list[Lot], now: datetime) -> list[Lot]:
+    return [lot for lot in lots if not lot.spendable(now)]
+
+
+def _open(lots: list[Lot], now: datetime) -> list[Lot]:
+    return [lot for lot in lots if lot.spendable(now)]
 
 
 def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:

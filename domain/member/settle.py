@@ -23,10 +23,10 @@ _ACTIVATION, _REVIEW, _EXPIRY = 1, 3, 4
 def settle(draft: Draft) -> None:
     """Record on the draft all that fell due up to `draft.now`."""
     while True:
-        due = min(_due(draft.member), default=None, key=lambda one: one[0])
-        if due is None or due[0][0] > draft.now:
+        due = [one for one in _due(draft.member) if one[0] <= draft.now]
+        if not due:
             return
-        (instant, kind, *_), subject = due
+        instant, kind, subject = min(due, key=_order)
         if isinstance(subject, str):
             _review(draft, subject, instant)
         elif kind == _ACTIVATION:
@@ -52,24 +52,33 @@ def settled(member: Member, circumstances: Circumstances) -> tuple[Member, tuple
 
 def next_due(member: Member) -> datetime | None:
     """When time will next change something; the sweeper's key."""
-    return min((order[0] for order, _ in _due(member)), default=None)
+    return min((instant for instant, _, _ in _due(member)), default=None)
 
 
-def _due(member: Member) -> Iterator[tuple[tuple[datetime, int, int, int, str], Lot | str]]:
-    """What falls due, each with its place in the order: instant, kind, then older lots before newer ones.
+_Due = tuple[datetime, int, Lot | str]
 
-    Not by the text of the lots' ids: how many entries a sweeper wrote in between must not change who repays.
-    """
+
+def _due(member: Member) -> Iterator[_Due]:
+    """What will fall due: the instant, the kind, and the lot or the tier set."""
     if not member.exists:
         return
     for lot in member.lots:
         if not lot.active and lot.available_at is not None and lot.available_at < (lot.expires_at or FOREVER):
-            yield (lot.available_at, _ACTIVATION, *age(lot), ""), lot
+            yield lot.available_at, _ACTIVATION, lot
         if lot.expires_at is not None:
-            yield (lot.expires_at, _EXPIRY, *age(lot), ""), lot
+            yield lot.expires_at, _EXPIRY, lot
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
-            yield (standing.valid_until, _REVIEW, 0, 0, name), name
+            yield standing.valid_until, _REVIEW, name
+
+
+def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
+    """By instant, then kind, then older lots before newer ones.
+
+    Not by the text of the lots' ids: how many entries a sweeper wrote in between must not change who repays.
+    """
+    instant, kind, subject = due
+    return (instant, kind, 0, 0, subject) if isinstance(subject, str) else (instant, kind, *age(subject), "")
 
 
 def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:
@@ -105,6 +114,7 @@ def _review(draft: Draft, name: str, instant: datetime) -> None:
     evidence = in_days(draft.member, counter, *window(tiers, day))
     target = after_review(tiers, standing.level, evidence)
     until = valid_until(tiers, instant, zone, offsets) if target is not None else None
+    assert until is None or until > instant, "a review ends with a later one"
     if target == standing.level:
         draft.record(
             TierRenewed(set=name, level=target, evidence=evidence, at=instant, rulebook=book.number, valid_until=until)

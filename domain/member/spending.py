@@ -5,6 +5,7 @@ from decimal import Decimal
 from domain.errors import (
     AmountOutOfRange,
     BelowMinimum,
+    InvalidPayload,
     MemberSuspended,
     NotEligible,
     NotEnoughPoints,
@@ -12,7 +13,7 @@ from domain.errors import (
 )
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints
 from domain.member.draft import Draft
-from domain.member.events import PointsAdjusted, PointsRedeemed, RuleFailed
+from domain.member.events import PointsAdjusted, PointsRedeemed
 from domain.member.reading import Reading
 from domain.member.wallet import balance, draw, spendable
 from domain.numbers import EXACT, MAX_AMOUNT, round_to, times
@@ -61,10 +62,13 @@ def spend_elsewhere(
     assert evaluator is not None
     try:
         points = evaluator(reading)
-        if not 0 <= points <= MAX_AMOUNT:
-            raise EvaluationError(f"{points} points are out of range")
     except EvaluationError as error:
-        draft.record(RuleFailed(rule=f"activity:{command.type}", error=str(error)))
+        raise InvalidPayload(
+            f"the payload does not say what was spent: {error}", errors=[("/data", str(error))]
+        ) from None
+    if not 0 <= points <= MAX_AMOUNT:
+        raise AmountOutOfRange("points that were spent are 0 to 2^53 - 1", errors=[("/data", f"{points} points")])
+    if points == 0:
         return
     available = balance(draft.member, name, draft.now).available
     if points > available and policy.overdraft == "refuse":
@@ -72,7 +76,8 @@ def spend_elsewhere(
     draws, debt = draw(spendable(draft.member, name, draft.now), points, policy.spend_order)
     draft.record(
         PointsRedeemed(
-            redemption=f"{command.source}/{command.id}",
+            redemption=command.id,
+            source=command.source,
             currency=name,
             points=points,
             value_minor=value_of(points, policy.value) if policy.value else None,

@@ -22,9 +22,7 @@ def raise_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zo
     for name in sorted(book.document.tiers):
         _raise(draft, book, name, at, day, zone, reason, draft.now)
         for later in days_of(draft.member, _counter(book, name), day + 1, today):
-            begins = datetime.combine(date.fromordinal(later), time())
-            instant = draft.circumstances.offsets.instant(zone, begins)
-            _raise(draft, book, name, instant, later, zone, reason, draft.now)
+            _raise(draft, book, name, None, later, zone, reason, draft.now)
 
 
 def unlock_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str) -> None:
@@ -35,45 +33,78 @@ def unlock_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, z
                 _raise(draft, book, name, at, look, zone, "reached", at)
 
 
-def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str) -> None:
-    """Take back levels that were reached on or after the local day of a returned activity and are no longer."""
+def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, moved: frozenset[str]) -> None:
+    """Take back levels that a return leaves unreached: those got on or after the local day of its activity.
+
+    `moved` are the counters that the return lowered. A level stays that is still reached in the window of the day it
+    was got, of the activity's day, or of today.
+    """
     today = max(day, draft.local_day(book, zone, draft.now))
     for name, tiers in sorted(book.document.tiers.items()):
         standing = draft.member.tiers.get(name)
-        if standing is None or standing.since is None or draft.local_day(book, zone, standing.since) < day:
+        if standing is None or standing.since is None or _counter(book, name) not in moved:
             continue
-        moved = _move(draft, book, name, at, today, zone, "returned")
-        if rank(tiers, moved.to) < rank(tiers, moved.from_):
-            draft.record(moved)
+        since = draft.local_day(book, zone, standing.since)
+        if since < day:
+            continue
+        looks = [_reached(draft, book, name, look) for look in (since, day, today)]
+        target, evidence = max(looks, key=lambda look: rank(tiers, look[0]))
+        if rank(tiers, target) < rank(tiers, standing.level):
+            _move(draft, book, name, target, evidence, at, zone, "returned")
 
 
 def _raise(
-    draft: Draft, book: CompiledRulebook, name: str, at: datetime, day: int, zone: str, reason: str, now: datetime
+    draft: Draft,
+    book: CompiledRulebook,
+    name: str,
+    at: datetime | None,
+    day: int,
+    zone: str,
+    reason: str,
+    now: datetime,
 ) -> None:
-    tiers = book.document.tiers[name]
-    moved = _move(draft, book, name, at, day, zone, reason)
+    """`at` None means the beginning of the local day, which is only worked out when it matters."""
+    tiers, standing = book.document.tiers[name], draft.member.tiers.get(name)
+    target, evidence = _reached(draft, book, name, day)
+    if rank(tiers, target) <= rank(tiers, standing.level if standing else None):
+        return
+    offsets = draft.circumstances.offsets
+    instant = at or offsets.instant(zone, datetime.combine(date.fromordinal(day), time()))
+    until = valid_until(tiers, instant, zone, offsets)
     # A level that would have ended by now came too late to be had.
-    over = moved.valid_until is not None and moved.valid_until <= now
-    if rank(tiers, moved.to) > rank(tiers, moved.from_) and not over:
-        draft.record(moved)
+    if until is None or until > now:
+        _move(draft, book, name, target, evidence, instant, zone, reason)
+
+
+def _reached(draft: Draft, book: CompiledRulebook, name: str, day: int) -> tuple[str | None, int]:
+    """The level that the counter reaches, looked at on the local day `day`, and its value."""
+    tiers = book.document.tiers[name]
+    evidence = in_days(draft.member, _counter(book, name), *window(tiers, day))
+    return reached(tiers, evidence), evidence
 
 
 def _move(
-    draft: Draft, book: CompiledRulebook, name: str, at: datetime, day: int, zone: str, reason: str
-) -> TierChanged:
-    """The move that the counter calls for, looked at on the local day `day`; perhaps to the same level."""
+    draft: Draft,
+    book: CompiledRulebook,
+    name: str,
+    target: str | None,
+    evidence: int,
+    at: datetime,
+    zone: str,
+    reason: str,
+) -> None:
     tiers, standing = book.document.tiers[name], draft.member.tiers.get(name)
-    evidence = in_days(draft.member, _counter(book, name), *window(tiers, day))
-    target = reached(tiers, evidence)
-    return TierChanged(
-        set=name,
-        from_=standing.level if standing else None,
-        to=target,
-        reason=reason,
-        evidence=evidence,
-        at=at,
-        rulebook=book.number,
-        valid_until=valid_until(tiers, at, zone, draft.circumstances.offsets) if target else None,
+    draft.record(
+        TierChanged(
+            set=name,
+            from_=standing.level if standing else None,
+            to=target,
+            reason=reason,
+            evidence=evidence,
+            at=at,
+            rulebook=book.number,
+            valid_until=valid_until(tiers, at, zone, draft.circumstances.offsets) if target else None,
+        )
     )
 
 

@@ -207,8 +207,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 _take(member, draws)
             _owe(member, event.currency, event.debt)
             _count(member, f"granted:{event.currency}", -event.points, event.day)
-            if not event.locked:
-                _count(member, f"earned:{event.currency}", -event.points, event.day)
+            _count(member, f"earned:{event.currency}", -event.counted, event.day)
             for name, step in event.counts.items():
                 _count(member, name, step, event.day)
             taken = _reversed(member, event.activity, event.day).taken

@@ -42,7 +42,7 @@ _ROUND_UP = re.compile(r"day|week|month|quarter|half|year|(0[1-9]|1[0-2])-(0[1-9
 _AMOUNT_SCHEMA = "activity.amount_minor"
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True):
     """One thing to mend (`error`) or to think about (`warning`).
 
     `at` is the JSON pointer in the document; line and column are in the expression there, from 1; `text` is that
@@ -458,6 +458,10 @@ def _measures(book: Rulebook) -> Mapping[tuple[str, str], str]:
 def _shape_finding(error: Exception) -> Finding:
     """A document that could not even be read: msgspec names the place as `$.rules[3].when`."""
     text = str(error)
+    if text.startswith("/") and not isinstance(error, msgspec.ValidationError):
+        # A number that is no whole number names its own place.
+        place, _, message = text.partition(": ")
+        return Finding("error", "shape", place, message)
     message, _, place = text.partition(" - at `$")
     at = "".join(_steps(place.rstrip("`")))
     return Finding("error", "shape", at, message)

@@ -20,7 +20,7 @@ Used = Callable[[str, str], int]
 """(counter name, period) -> how much of it the member has used in the period that contains the activity."""
 
 
-class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True):
+class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What cut a grant, and what it had left when it did."""
 
     left: int
@@ -162,6 +162,8 @@ class _Run:
         counted: dict[str, int] = {}
         awards = []
         for grant in self.grants:
+            if grant.wanted == 0:
+                continue
             granted, limited_by = grant.wanted, None
             for number, cap in enumerate(grant.rule.rule.cap):
                 left = self._left(cap, grant.rule, counted)

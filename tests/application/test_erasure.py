@@ -2,10 +2,12 @@
 
 import copy
 
+import msgspec
 import pytest
 
 from application import activities, members
-from domain.errors import MemberErasedAlready
+from application.payloads import ActivityBody
+from domain.errors import MemberErasedAlready, UnknownActivity
 from infrastructure.database import connect
 from tests.application.engine import SHOP, opened, run
 
@@ -44,6 +46,49 @@ def test_personal_fields_inside_lists_are_cipher_text_too(database_url: str) -> 
             assert not [secret for secret in SECRETS if secret in everything(database_url)]
             shown = await activities.get(engine.handler, "main", answer.body["ref"])
             assert shown["data"]["lines"] == [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]
+
+    run(story)
+
+
+def test_personal_fields_of_a_refund_are_cipher_text_too(database_url: str) -> None:
+    document = copy.deepcopy(SHOP)
+    document["activities"]["refund"] = {
+        "role": "reverses",
+        "of": "purchase",
+        "original": "activity.order",
+        "amount": "activity.amount_minor",
+        "data": {
+            "type": "object",
+            "properties": {
+                "order": {"type": "string"},
+                "amount_minor": {"type": "integer"},
+                "note": {"type": "string"},
+            },
+        },
+        "personal": ["/note"],
+    }
+
+    async def story() -> None:
+        async with opened(database_url, document) as engine:
+            await engine.enrol()
+            await engine.buy(1_000, name="o1")
+            body = ActivityBody(
+                id="f1",
+                source="shop",
+                type="refund",
+                member="ann",
+                occurred_at=await engine.clock.now("main"),
+                data={"order": "o1", "amount_minor": 400, "note": "gift for Bob"},
+            )
+            answer = await activities.record(engine.handler, "main", body, actor="test")
+            assert answer.body["clawed_back"][0]["wanted"] == 4
+            assert answer.body["ref"].startswith("act_")
+            assert not [secret for secret in SECRETS if secret in everything(database_url)]
+            await engine.enrol("bob")
+            with pytest.raises(UnknownActivity):
+                await activities.record(
+                    engine.handler, "main", msgspec.structs.replace(body, id="f2", member="bob"), actor="test"
+                )
 
     run(story)
 

@@ -202,3 +202,41 @@ def test_a_cap_of_times_is_free_again_when_parts_have_taken_all_back() -> None:
     given(once, enrolled(), bought(100_00), returned(40_00, id="r1"), returned(60_00, id="r2")).when(
         bought(100_00, "p2", "2026-01-11")
     ).then(earned(100))
+
+
+MIXED = rulebook(
+    points(10, rule="now"),
+    points(10, rule="later", phase="add", available={"after": "P14D"}),
+    tiers={"levels": [{"id": "silver", "at": 100}]},
+)
+
+
+def test_buying_and_returning_all_puts_every_counter_back_whatever_was_available() -> None:
+    stream = Stream(World(MIXED))
+    stream.do(enrol(), "2026-01-01")
+    for number, wait in enumerate(("2026-01-03", "2026-02-03")):
+        stream.do(purchase(10_00, f"p{number}", "2026-01-02"), "2026-01-02" if number == 0 else "2026-01-15")
+        stream.do(refund(stream, f"p{number}", None, wait, f"r{number}"), wait)
+    counted = {name: total.ever for name, total in stream.member.totals.items() if not name.startswith("type:")}
+    assert counted.keys() >= {"granted:points", "earned:points"}
+    assert set(counted.values()) == {0}
+    lawful(stream)
+
+
+def test_a_part_that_comes_back_is_taken_from_each_awards_own_lot() -> None:
+    given(MIXED, enrolled(), bought(10_00)).when(returned(5_00, at="2026-01-05")).then(
+        clawed_back(5, rule="now", counted=5), clawed_back(5, rule="later", counted=0)
+    ).balance(5, pending=5)
+
+
+def test_what_expired_of_one_award_is_not_taken_from_another() -> None:
+    book = rulebook(points(10, expires={"after": "P10D"}), points(10, rule="b", phase="add"))
+    given(book, enrolled(), bought(10_00)).when(returned(None, at="2026-02-03")).then(
+        expired(10), clawed_back(10, expired=10, debt=0), clawed_back(10, rule="b", expired=0, debt=0)
+    ).balance(0)
+
+
+def test_a_return_does_not_come_before_its_activity() -> None:
+    given(rulebook(points(10)), enrolled(), bought(10_00, at="2026-01-05")).when(
+        returned(None, at="2026-01-04")
+    ).refused("bad-time")

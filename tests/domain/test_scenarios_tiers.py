@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.build import instant, points, rulebook
+from tests.build import instant, per, points, rulebook
 from tests.spec import bought, enrolled, given, moved_to, published, redeemed, renewed, returned, swept
 
 EVERY_CENT = points("activity.amount_minor")
@@ -103,3 +103,25 @@ def test_locked_points_that_come_back_never_counted() -> None:
     book = rulebook(points(150), currency=wait, tiers={"levels": LADDER})
     outcome = given(book, enrolled(), bought(10_00, at="2026-01-02")).when(returned(5_00, at="2026-01-05"))
     outcome.balance(0, pending=75).tier(None, at="2026-02-01").balance(75, at="2026-02-01")
+
+
+def test_a_small_return_in_the_next_year_leaves_a_level_that_is_still_reached() -> None:
+    tiers = {"levels": [{"id": "gold", "at": 100}], "window": "calendar_year", "validity": "end_of_next_period"}
+    book = rulebook(per(100, 1), tiers=tiers)
+    given(book, enrolled("2025-01-01"), bought(500_50, at="2025-12-10")).when(returned(50, at="2026-01-20")).tier(
+        "gold"
+    )
+    given(book, enrolled("2025-01-01"), bought(120_00, at="2025-12-10")).when(returned(50_00, at="2026-01-20")).tier(
+        None
+    )
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/Santiago", "America/Asuncion", "Africa/Cairo", "Asia/Beirut", "Europe/Berlin"]
+)
+@pytest.mark.parametrize("window", ["day", "week", "month"])
+def test_reviews_get_past_the_nights_on_which_clocks_are_set(zone: str, window: str) -> None:
+    book = rulebook(points(10), tiers={"levels": [{"id": "silver", "at": 10}], "window": window})
+    given(book, enrolled("2023-09-01"), bought(1, at="2023-09-30T15:00:00Z"), zone=zone).when(
+        bought(1, "p2", "2023-10-03T15:00:00Z")
+    ).tier("silver").tier(None, at="2024-06-01")
