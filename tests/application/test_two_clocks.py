@@ -27,7 +27,7 @@ STEPS = st.lists(
 )
 
 
-async def _lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> None:
+async def lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> None:
     await engine.enrol()
     now, orders = START, []
     for number, (what, amount, wait) in enumerate(steps):
@@ -93,7 +93,7 @@ def test_both_clocks_agree_with_the_log_cut_there(
 
     async def story(url: str) -> None:
         async with opened(url) as engine:
-            await _lead_a_life(engine, steps)
+            await lead_a_life(engine, steps)
             _, entries = await _stream(engine)
             now = await engine.clock.now("main")
             for moment in moments:
