@@ -15,7 +15,6 @@ from domain.log import After, Entry
 from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.events import (
     ActivityReversed,
-    MemberEnrolled,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -235,11 +234,3 @@ def member_after(entry: Entry, member: str, book: CompiledRulebook | None) -> Js
         "balances": {name: msgspec.to_builtins(balances[name]) for name in sorted(balances)},
         "tiers": {name: {"level": tiers[name]} for name in sorted(tiers)},
     }
-
-
-def enrolled_id(entries: list[Entry]) -> str:
-    """The client's id of a stream's member, from its first entry."""
-    for event in entries[0].events:
-        if isinstance(event, MemberEnrolled):
-            return event.member
-    return ""

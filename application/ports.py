@@ -149,8 +149,6 @@ class EventStore(Protocol):
     ) -> list[Row]:
         """The stored rows of a stream in order of version."""
 
-    async def row_at(self, program: str, position: int) -> Row | None: ...
-
     async def log(self, program: str | None, *, after: int = 0, limit: int = 100) -> list[Row]:
         """Rows of a program (or of all) in order of position."""
 

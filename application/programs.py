@@ -94,9 +94,6 @@ class Programs:
         """The newest rulebook there was when `timeline` versions were published."""
         return (await self.get(program, timeline)).load(timeline) if timeline else None
 
-    def forget(self, program: str) -> None:
-        self._known.pop(program, None)
-
 
 def fold_program(known: KnownProgram, rows: list[Row]) -> KnownProgram:
     """The program after these rows of its stream. A new value: readers of the old one keep a whole one."""

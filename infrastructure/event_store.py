@@ -420,12 +420,6 @@ class PostgresEventStore:
             Row,
         )
 
-    async def row_at(self, program: str, position: int) -> Row | None:
-        found = await self._all(
-            f"SELECT {_ROW} FROM stored_events WHERE notification_id = %s AND program = %s", (position, program), Row
-        )
-        return found[0] if found else None
-
     async def log(self, program: str | None, *, after: int = 0, limit: int = 100) -> list[Row]:
         return await self._all(
             f"SELECT {_ROW} FROM stored_events WHERE notification_id > %s AND (%s::text IS NULL OR program = %s)"

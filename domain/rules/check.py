@@ -39,7 +39,6 @@ LONGEST_MONTHS = 12_000
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _ROUND_UP = re.compile(r"day|week|month|quarter|half|year|(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
-_AMOUNT_SCHEMA = "activity.amount_minor"
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from domain.calendar import BEGINNING, FOREVER
 from domain.rules.expression import Context, Tree, compile_tree, references
-from domain.rules.rulebook import ActivityType, Expiry, Rule, Rulebook
+from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
 
 Evaluator = Callable[[Context], Any]
@@ -102,15 +102,6 @@ class CompiledRulebook:
                 elif read[0] == "history" and read[1] in ("sum", "count", "days"):
                     found.add(("measure" if read[1] == "sum" else "type", read[2], read[3]))
         return frozenset(found)
-
-    @cached_property
-    def inactivity(self) -> dict[str, str]:
-        """Currencies whose lots end after a time without activity, with that period."""
-        return {
-            currency: policy.expires.inactive_for
-            for currency, policy in self.document.currencies.items()
-            if isinstance(policy.expires, Expiry) and policy.expires.inactive_for is not None
-        }
 
     def _compile(self, index: int, rule: Rule) -> CompiledRule:
         path = f"/rules/{index}"
