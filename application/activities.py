@@ -34,6 +34,7 @@ from domain.member.draft import Circumstances, Draft
 from domain.member.settle import settle
 from domain.member.shape import bring_in
 from domain.member.state import Member
+from domain.redecide import taken_of
 from domain.rules.celtree import references
 from domain.rules.check import check
 from domain.rules.compiled import ENROLLED, CompiledRulebook
@@ -145,6 +146,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         recorded_at=entry.recorded_at,
         timeline=known.timeline().cut(entry.pins.timeline),
         offsets=recorded_offsets(entry.pins.offsets),
+        taken=taken_of(entry),
     )
     evaluated = _evaluate_only(before, circumstances, entry.input)
     return {
@@ -184,6 +186,7 @@ def _trace(trace: RuleTrace) -> Json:
             {"text": clause.text, "line": clause.line, "column": clause.column, "value": clause.value}
             for clause in trace.clauses
         ],
+        "lines": list(trace.lines) if trace.lines is not None else None,
         "currency": trace.currency,
         "wanted": trace.wanted,
         "granted": trace.granted,

@@ -114,7 +114,7 @@ class Tally(msgspec.Struct):
     entries: int = 0
     missing: dict[tuple[str, str, str], Finding] = {}
     released: set[tuple[str, str, str]] = set()
-    taken: Counter[tuple[str, str, str]] = Counter()
+    taken: Counter[tuple[str, str, str]] = msgspec.field(default_factory=Counter)
 
     def found(self, finding: Finding) -> None:
         self.verdicts["different"] += 1

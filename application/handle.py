@@ -5,7 +5,7 @@ It knows nothing of HTTP. What a request looked like before it became a command 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -24,6 +24,7 @@ from application.ports import (
     NewRow,
     NewState,
     Save,
+    TakeRefused,
     TimelineMoved,
     Unavailable,
     Zones,
@@ -53,6 +54,7 @@ from domain.member.settle import next_due
 from domain.member.shape import SHAPE, bring_in, horizon_of, pack, unpack
 from domain.member.state import Member
 from domain.redecide import StreamHistory
+from domain.takes import Key, Taken, TakenNeeded
 
 MAX_TRIES = 50
 
@@ -189,7 +191,11 @@ class Handler:
     # --- deciding ------------------------------------------------------------------------------
 
     def circumstances(
-        self, known: KnownProgram, recorded_at: datetime, history: "StreamHistory | None" = None
+        self,
+        known: KnownProgram,
+        recorded_at: datetime,
+        history: "StreamHistory | None" = None,
+        taken: Mapping[Key, int] | None = None,
     ) -> Circumstances:
         return Circumstances(
             program=known.program.id,
@@ -198,21 +204,24 @@ class Handler:
             timeline=known.timeline(),
             offsets=Offsets(self.zones.offset),
             history=history,
+            taken=Taken(dict(taken or {})),
         )
 
     async def decide(
         self, command: MemberCommand, loaded: Loaded, known: KnownProgram, recorded_at: datetime
     ) -> tuple[Decision, Circumstances]:
         """Decide without saving: a simulation, or the first half of a save. Brings in what the decision asks for."""
-        member, history = loaded.member, None
+        member, history, taken = loaded.member, None, dict[Key, int]()
         while True:
-            circumstances = self.circumstances(known, recorded_at, history)
+            circumstances = self.circumstances(known, recorded_at, history, taken)
             try:
                 return decide(command, member, circumstances), circumstances
             except ColdHistoryNeeded:
                 member = bring_in(member, await self.store.cold(loaded.stream))
             except HistoryNeeded:
                 history = StreamHistory(await self.entries(loaded.stream, loaded.member.version))
+            except TakenNeeded as needed:
+                taken |= await self.store.taken(known.program.id, needed.keys)
 
     async def handle(self, wanted: Wanted, loaded: Loaded, known: KnownProgram) -> Stored:
         """Carry out a wish on a member that was loaded for it just now.
@@ -230,7 +239,7 @@ class Handler:
                 wish = wanted if isinstance(wanted, Wish) else wanted(loaded)
                 try:
                     return await self._attempt(wish, loaded, known)
-                except (HeadMoved, TimelineMoved):
+                except (HeadMoved, TimelineMoved, TakeRefused):
                     stale = True
                 except AlreadyThere:
                     # The store names a taken claim before a moved head: it may be the member's own by now.
@@ -251,7 +260,7 @@ class Handler:
                 clock = await self.clock.now(wish.program)
                 loaded = Loaded(stream, Member(), NO_DIGEST, None, clock)
                 return await self._attempt(wish, loaded, known, member_key=(stream, wrapped_key))
-            except (HeadMoved, TimelineMoved):
+            except (HeadMoved, TimelineMoved, TakeRefused):
                 continue
         raise Unavailable("too many rulebooks are being published")
 
@@ -298,6 +307,7 @@ class Handler:
             cause=wish.cause,
             correlation=wish.correlation,
             input=None if wish.by_time else wish.command,
+            facts={"taken": circumstances.taken.used} if circumstances.taken.used else {},
             pins=Pins(
                 engine=ENGINE,
                 timeline=circumstances.timeline.number,
@@ -310,6 +320,7 @@ class Handler:
             settled=decision.settled,
             after=after(decision.member, recorded_at),
             claims=wish.claims,
+            takes=decision.takes,
             releases=wish.releases,
         )
         state = encode(entry)

@@ -23,6 +23,7 @@ from domain.member.events import (
     ActivityReversed,
     LotActivated,
     LotExpired,
+    LotsRescheduled,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
@@ -222,7 +223,9 @@ def _items(found: Past) -> Iterator[Json]:
                 "currency": currency,
                 "points": points,
                 "balance_after": running.get(currency, 0) if currency is not None else None,
-                "cause": cause if not isinstance(event, LotActivated | LotExpired | TierRenewed) else None,
+                "cause": cause
+                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed)
+                else None,
                 "rule": rule,
                 "rulebook": entry.pins.rulebook or None,
                 "text": text,
@@ -274,6 +277,18 @@ def _told(event: Any, entry: Entry) -> _Told | None:
         case LotExpired():
             text = f"{event.points}{' pending' if event.pending else ''} {event.currency} expired"
             return "expired", event.at, event.currency, 0 if event.pending else -event.points, None, text
+        case LotsRescheduled():
+            until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
+            count = f"{len(event.lots)} lot{'s' if len(event.lots) > 1 else ''}"
+            why = "after an activity" if event.reason == "activity" else f"under rulebook {event.rulebook}"
+            return (
+                "rescheduled",
+                event.at,
+                event.currency,
+                None,
+                None,
+                f"{count} of {event.currency} now {until}, {why}",
+            )
         case PointsRedeemed():
             worth = f" worth {event.value_minor} minor units" if event.value_minor is not None else ""
             owed = f", {event.debt} of them owed" if event.debt else ""
@@ -352,6 +367,9 @@ def _lots(found: Past) -> dict[str, Json]:
                     lots[event.lot]["state"] = "open"
                     if event.repaid:
                         leaves(event.lot, event.repaid, "spent")
+                case LotsRescheduled():
+                    for lot in event.lots:
+                        lots[lot]["expires_at"] = event.expires_at
                 case LotExpired():
                     leaves(event.lot, event.points, "expired")
                 case PointsRedeemed() | PointsAdjusted():

@@ -17,6 +17,7 @@ from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivi
 from domain.log import decode
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.reading import Reading
+from domain.member.returns import amount_of
 from domain.member.state import Member
 from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import CompiledRulebook
@@ -34,6 +35,14 @@ class ActivityName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     id: str
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An order that points pay for. `amount_minor` is for one that is not recorded yet."""
+
+    source: str
+    id: str
+    amount_minor: int | None = None
+
+
 class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Spend `points` of `currency`, or as many as are worth `value_minor`."""
 
@@ -42,7 +51,7 @@ class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     currency: str | None = None
     points: int | None = None
     value_minor: int | None = None
-    order: ActivityName | None = None
+    order: Order | None = None
     reward: str | None = None
     quantity: int | None = None
     hold: Json | None = None
@@ -78,7 +87,7 @@ class ReturnBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None) -> Answered:
-    """Spend points at once. Raises NotEnoughPoints, BelowMinimum, UnknownCurrency."""
+    """Spend points at once. Raises NotEnoughPoints, BelowMinimum, LimitReached, NotEligible, UnknownCurrency."""
     _good_id(body.id)
     if body.reward is not None or body.quantity is not None:
         raise UnknownReward("this program has no rewards", errors=[("/reward", "no such reward")])
@@ -91,6 +100,7 @@ async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str
     if body.order is not None:
         _name("/order/source", body.order.source)
         _name("/order/id", body.order.id)
+        _amount("/order/amount_minor", body.order.amount_minor)
     for name in ("points", "value_minor"):
         _amount(f"/{name}", getattr(body, name))
     loaded, known = await handler.find(program, body.member)
@@ -102,10 +112,19 @@ async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str
         value_minor=body.value_minor,
         order_source=body.order.source if body.order else None,
         order_id=body.order.id if body.order else None,
+        order_minor=await _order_amount(handler, program, body.order) if body.order else None,
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.redemption(found, body.member, book))
+
+
+async def _order_amount(handler: Handler, program: str, order: Order) -> int | None:
+    """The money of an order: what was recorded, else what the caller says."""
+    held = await handler.store.claim(program, "activity", order.source + SEPARATOR + order.id)
+    rows = await handler.store.rows(held.stream, after=held.version - 1, upto=held.version) if held else []
+    recorded = decode(rows[0].state).input if rows else None
+    return amount_of(recorded) if isinstance(recorded, RecordActivity) else order.amount_minor
 
 
 async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str, key: str | None = None) -> Answered:
@@ -150,6 +169,7 @@ async def return_activity(
             raise InvalidPayload("give amount_minor or lines", errors=[("/lines", "one of the two")])
         for number, line in enumerate(body.lines):
             _amount(f"/lines/{number}/amount_minor", line.amount_minor)
+            _amount(f"/lines/{number}/quantity", line.quantity)
         amount = sum(line.amount_minor for line in body.lines)
     _amount("/amount_minor", amount)
     ask = _ask(program, "returns", body, actor, key, ("return", body.source + SEPARATOR + body.id))

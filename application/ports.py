@@ -1,6 +1,6 @@
 """What the application needs from outside, as protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from domain.log import Entry, Row
+from domain.takes import Key
 
 
 class StateRow(msgspec.Struct, frozen=True):
@@ -154,6 +155,15 @@ class EventStore(Protocol):
 
     async def claim(self, program: str, kind: str, key: str) -> ClaimRow | None:
         """Who holds a key."""
+
+    async def taken(self, program: str, keys: Collection[Key]) -> dict[Key, int]:
+        """How much of each shared quantity, by (kind, key), is taken now; 0 of what nobody took of yet."""
+
+    async def members(self, program: str, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """The member streams of a program in order of their ids."""
+
+    async def edits_swept(self, program: str, upto: int | None = None) -> int:
+        """The last version whose edits were swept; `upto` notes that this one was, too."""
 
     async def due(self, program: str, now: datetime, limit: int) -> Sequence[UUID]:
         """Member streams for which time has something to write down."""

@@ -24,7 +24,8 @@ async def settle_due(handler: Handler, program: str, now: datetime, *, actor: st
     Each is tried once: whoever cannot be settled is logged, and is due again in the next run. Raises Unavailable.
     """
     tried: set[UUID] = set()
-    settled = left = 0
+    settled = await _settle_edits(handler, program, now, actor)
+    left = 0
     # Those that are left stay due, and would fill the page.
     while fresh := [one for one in await handler.store.due(program, now, PAGE + left) if one not in tried]:
         for stream in fresh:
@@ -33,6 +34,25 @@ async def settle_due(handler: Handler, program: str, now: datetime, *, actor: st
                 settled += 1
             else:
                 left += 1
+    return settled
+
+
+async def _settle_edits(handler: Handler, program: str, now: datetime, actor: str) -> int:
+    """Bring edited rules to everybody, once: no member knows by itself that something is due."""
+    known = await handler.programs.get(program, await handler.store.timeline(program))
+    timeline = known.timeline()
+    newest = max(
+        (one.number for one in timeline.published if one.effective_from <= now and timeline.edits(one.number)),
+        default=0,
+    )
+    if newest <= 1 or newest <= await handler.store.edits_swept(program):
+        return 0
+    settled, after = 0, None
+    while page := await handler.store.members(program, after, PAGE):
+        for stream in page:
+            settled += await _settle(handler, program, stream, actor)
+        after = page[-1]
+    await handler.store.edits_swept(program, newest)
     return settled
 
 

@@ -20,6 +20,7 @@ from domain.member.state import evolve as evolve_member
 from domain.member.wallet import Balance, balance, currencies
 from domain.program.commands import ProgramCommand
 from domain.program.events import ProgramEventUnion
+from domain.takes import Take
 
 ENGINE = 1
 """The meaning of our own decide code. Raised when a fix changes any outcome; old meanings stay callable."""
@@ -44,15 +45,6 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     kind: str
     key: str
     hash: str = ""
-
-
-class Take(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A quantity that must not pass its ceiling: stock, a budget, a use limit."""
-
-    kind: str
-    key: str
-    amount: int
-    ceiling: int
 
 
 class Pins(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -204,3 +196,4 @@ def fold(member: Member, entry: Entry) -> None:
         evolve_member(member, event, stamp)  # type: ignore[arg-type]
     member.version = entry.version
     member.recorded_at = entry.recorded_at
+    member.timeline = entry.pins.timeline

@@ -2,6 +2,7 @@
 
 import decimal
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 MAX_AMOUNT = 2**53 - 1
@@ -9,21 +10,28 @@ MAX_AMOUNT = 2**53 - 1
 
 Rounding = Literal["down", "half_up", "half_even", "up"]
 
-_MODES = {
-    "down": decimal.ROUND_DOWN,
-    "half_up": decimal.ROUND_HALF_UP,
-    "half_even": decimal.ROUND_HALF_EVEN,
-    "up": decimal.ROUND_UP,
-}
-
-# Inexact is a trap, not a flag: a chain of rates that 120 digits cannot hold must fail, never be near.
+# Inexact is a trap, not a flag: a product that 120 digits cannot hold must fail, never be near.
 EXACT = decimal.Context(prec=120, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow])
-_ROUNDING = decimal.Context(prec=120, traps=[decimal.InvalidOperation, decimal.Overflow])
 
 
-def whole(amount: Decimal, mode: Rounding) -> int:
-    """The one rounding point of a grant. Modes round on magnitude: down is towards zero."""
-    return int(amount.to_integral_value(rounding=_MODES[mode], context=_ROUNDING))
+def whole(amount: Fraction | int, mode: Rounding) -> int:
+    """The one rounding point of a grant. Modes round on magnitude: down is towards zero.
+
+    >>> [whole(Fraction(-5, 2), mode) for mode in ("down", "half_up", "half_even", "up")]
+    [-2, -3, -2, -3]
+    """
+    if isinstance(amount, int):
+        return amount
+    quotient, rest = divmod(abs(amount.numerator), amount.denominator)
+    twice = 2 * rest
+    away = {
+        "down": False,
+        "up": rest > 0,
+        "half_up": twice >= amount.denominator,
+        "half_even": twice > amount.denominator or (twice == amount.denominator and quotient % 2 == 1),
+    }[mode]
+    quotient += 1 if away else 0
+    return quotient if amount >= 0 else -quotient
 
 
 def times(left: Decimal, right: Decimal) -> Decimal:

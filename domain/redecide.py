@@ -21,6 +21,7 @@ from domain.member.events import ActivityRecorded, PointsEarned
 from domain.member.returns import after_event
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
+from domain.takes import Taken, TakenNeeded, recorded_taken
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         counts=recorded.counts,
         before=before,
         fates=_fates(awards, entry.recorded_at, since),
+        taken=taken_of(entry),
     )
 
 
@@ -88,7 +90,13 @@ def circumstances_of(entry: Entry, timeline: Timeline, history: StreamHistory | 
         timeline=timeline.cut(entry.pins.timeline),
         offsets=recorded_offsets(entry.pins.offsets),
         history=history,
+        taken=taken_of(entry),
     )
+
+
+def taken_of(entry: Entry) -> Taken:
+    """What the decision knew of quantities that all members share."""
+    return recorded_taken(entry.facts.get("taken", {}))
 
 
 def redecide(
@@ -118,10 +126,14 @@ def _compare(member: Member, entry: Entry, timeline: Timeline, so_far: list[Entr
     command = entry.input if entry.input is not None else Settle()
     try:
         decision = decide(command, member, circumstances)  # type: ignore[arg-type]
+    except TakenNeeded as needed:
+        return Difference(entry.version, "different", f"its facts do not tell what was taken of {needed}")
     except (Refused, KeyError, LookupError) as error:
         return Difference(entry.version, "different", f"now refused: {error}")
     if encoded(decision.events) != encoded(entry.events):
         return Difference(entry.version, "different", "events differ")
+    if encoded(decision.takes) != encoded(entry.takes):
+        return Difference(entry.version, "different", "what it takes of shared quantities differs")
     if decision.at != entry.at or decision.settled != entry.settled:
         return Difference(entry.version, "different", "the decision instant differs")
     if encoded(after(decision.member, entry.recorded_at)) != encoded(entry.after):

@@ -7,7 +7,7 @@ The table keeps the library's layout (extra columns are ours), so its own reader
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ from application.ports import (
     Unavailable,
 )
 from domain.log import Row
+from domain.takes import Key, Take, together
 
 log = structlog.get_logger()
 
@@ -49,8 +50,12 @@ WITH e AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[])
     AS t(save, program, kind, key, stream)
 ), q AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
+    -- What each save takes, and the sums of all that saves up to it take and give back: they count even where one of
+    -- those saves is refused, which at worst makes a later one decide again.
+    SELECT t.*, sum(greatest(amount, 0)) OVER upto AS taking, sum(least(amount, 0)) OVER upto AS giving
+    FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
     AS t(save, program, kind, key, amount, ceiling)
+    WINDOW upto AS (PARTITION BY program, kind, key ORDER BY save)
 ), p AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::text[], %b::int[]) AS t(save, program, number)
 ), m AS MATERIALIZED (
@@ -73,7 +78,7 @@ WITH e AS MATERIALIZED (
   UNION ALL
     SELECT q.save, 'take', q.kind, q.key FROM q
     LEFT JOIN takes x ON x.program = q.program AND x.kind = q.kind AND x.key = q.key
-    WHERE coalesce(x.used, 0) + q.amount > q.ceiling OR coalesce(x.used, 0) + q.amount < 0
+    WHERE (q.amount > 0 AND coalesce(x.used, 0) + q.taking > q.ceiling) OR coalesce(x.used, 0) + q.giving < 0
   UNION ALL
     SELECT p.save, 'timeline', '', '' FROM p JOIN programs x ON x.id = p.program WHERE x.timeline <> p.number
 ), n AS MATERIALIZED (
@@ -93,10 +98,16 @@ WITH e AS MATERIALIZED (
     INSERT INTO claims (program, kind, key, stream, version, position, hash)
     SELECT k.program, k.kind, k.key, k.stream, k.version, n.position, k.hash
     FROM k JOIN n ON n.save = k.save AND n.stream = k.stream AND n.version = k.version
+), g AS MATERIALIZED (
+    SELECT program, kind, key, sum(amount) AS amount, (array_agg(ceiling ORDER BY save DESC))[1] AS ceiling
+    FROM q WHERE save NOT IN (SELECT save FROM bad) GROUP BY 1, 2, 3
 ), taken AS (
-    INSERT INTO takes AS x (program, kind, key, used, ceiling)
-    SELECT program, kind, key, amount, ceiling FROM q WHERE save NOT IN (SELECT save FROM bad)
-    ON CONFLICT (program, kind, key) DO UPDATE SET used = x.used + excluded.used, ceiling = excluded.ceiling
+    UPDATE takes x SET used = x.used + g.amount, ceiling = g.ceiling FROM g
+    WHERE x.program = g.program AND x.kind = g.kind AND x.key = g.key
+), first_taken AS (
+    INSERT INTO takes (program, kind, key, used, ceiling)
+    SELECT program, kind, key, amount, ceiling FROM g
+    WHERE NOT EXISTS (SELECT FROM takes x WHERE x.program = g.program AND x.kind = g.kind AND x.key = g.key)
 ), keyed AS (
     INSERT INTO member_keys (stream, program, key)
     SELECT stream, program, key FROM m WHERE save NOT IN (SELECT save FROM bad)
@@ -148,14 +159,9 @@ class _Waiting:
 
     @property
     def alone(self) -> bool:
-        """Saves that touch more than the common tables, or a shared quantity, go in a batch of their own."""
+        """Saves that touch more than the common tables go in a batch of their own."""
         save = self.save
-        return (
-            save.new_program is not None
-            or save.publishes is not None
-            or save.destroys_key is not None
-            or any(row.entry.takes for row in save.rows)
-        )
+        return save.new_program is not None or save.publishes is not None or save.destroys_key is not None
 
     def keys(self) -> set[object]:
         """What no other save in the same batch may touch: the batch is checked as one statement."""
@@ -436,6 +442,31 @@ class PostgresEventStore:
         )
         return found[0] if found else None
 
+    async def taken(self, program: str, keys: Collection[Key]) -> dict[Key, int]:
+        found = await self._all(
+            "SELECT kind, key, used FROM takes JOIN unnest(%s::text[], %s::text[]) AS w(kind, key) USING (kind, key)"
+            " WHERE program = %s",
+            ([kind for kind, _ in keys], [key for _, key in keys], program),
+        )
+        return dict.fromkeys(keys, 0) | {(kind, key): used for kind, key, used in found}
+
+    async def members(self, program: str, after: UUID | None, limit: int) -> Sequence[UUID]:
+        found = await self._all(
+            "SELECT stream FROM state_rows WHERE program = %s AND kind = 'member' AND stream > %s"
+            " ORDER BY stream LIMIT %s",
+            (program, after or UUID(int=0), limit),
+        )
+        return [row[0] for row in found]
+
+    async def edits_swept(self, program: str, upto: int | None = None) -> int:
+        found = await self._all(
+            "UPDATE programs SET edits_swept = greatest(edits_swept, %s) WHERE id = %s RETURNING edits_swept"
+            if upto is not None
+            else "SELECT edits_swept FROM programs WHERE %s::int IS NULL AND id = %s",
+            (upto, program),
+        )
+        return found[0][0] if found else 0
+
     async def due(self, program: str, now: datetime, limit: int) -> Sequence[UUID]:
         found = await self._all(
             "SELECT stream FROM state_rows WHERE program = %s AND due_at <= %s ORDER BY due_at, stream LIMIT %s",
@@ -464,15 +495,23 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
                 _push(claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash)
             for claim in entry.releases:
                 _push(releases, number, row.program, claim.kind, claim.key, row.stream)
-            for take in entry.takes:
-                _push(takes, number, row.program, take.kind, take.key, take.amount, take.ceiling)
             for month, body in state.cold.items():
                 _push(cold, number, row.stream, month, state.shape, entry.version, body)
+        for program, take in _takes(save):
+            _push(takes, number, program, take.kind, take.key, take.amount, take.ceiling)
         if save.timeline is not None:
             _push(timelines, number, save.program, save.timeline)
         if save.member_key is not None:
             _push(keys, number, save.member_key[0], save.program, save.member_key[1])
     return [*rows, *claims, *releases, *takes, *timelines, *keys, *cold]
+
+
+def _takes(save: Save) -> list[tuple[str, Take]]:
+    """What a save takes, once per quantity: two of its rows may take of the same."""
+    by_program: dict[str, list[Take]] = {}
+    for row in save.rows:
+        by_program.setdefault(row.program, []).extend(row.entry.takes)
+    return [(program, take) for program, takes in by_program.items() for take in together(takes)]
 
 
 def _unreachable(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from domain.member.events import (
     Draw,
     LotActivated,
     LotExpired,
+    LotsRescheduled,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -37,7 +38,9 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
-    expires_at: Annotated[datetime | None, "From when on they cannot be spent any more. Null: never expires."]
+    expires_at: Annotated[
+        datetime | None, "From when on they cannot be spent any more, as last rescheduled. Null: never expires."
+    ]
     cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment."]
     rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand."]
     rulebook: Rulebook
@@ -52,6 +55,8 @@ def reads(at: Placed) -> list[Key]:
         match event:
             case LotActivated() | LotExpired():
                 keys.append((at.stream, event.lot))
+            case LotsRescheduled():
+                keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
             case PointsClawedBack():
@@ -77,6 +82,9 @@ def apply(rows: Rows, at: Placed) -> None:
                 key = (at.stream, event.lot)
                 rows[key] = replace(rows[key], state="open", available_at=event.at)
                 _draw(rows, at, (Draw(event.lot, event.repaid),), "spent")
+            case LotsRescheduled():
+                for lot in event.lots:
+                    rows[(at.stream, lot)] = replace(rows[(at.stream, lot)], expires_at=event.expires_at)
             case LotExpired():
                 _draw(rows, at, (Draw(event.lot, event.points),), "expired")
             case PointsRedeemed():
@@ -136,7 +144,7 @@ LOTS = Projection(
         key=("stream", "lot"),
         indexes=("(program, expires_at) WHERE remaining > 0",),
     ),
-    version=1,
+    version=2,
     reads=reads,
     apply=apply,
 )

@@ -6,7 +6,7 @@ rows and history when a decision asks for them, encode, decode, fold. What a tes
 
 # ruff: noqa: A002 - things are told apart by their `id`, in tests as in bodies
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ from domain.rules.check import check
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published, Timeline
+from domain.takes import Key, Take, Taken, TakenNeeded
 from infrastructure.zones import SystemZones
 
 Json = dict[str, Any]
@@ -141,6 +142,7 @@ class World:
         self.zone = zone
         self.published: list[Published] = []
         self.books: list[Book] = []
+        self.taken: dict[Key, int] = {}
         for document in documents:
             self.publish(document)
 
@@ -155,7 +157,10 @@ class World:
         known = tuple(version for version in self.published if version.published_at <= known_at)
         return Timeline(known, lambda number: self.books[number - 1])
 
-    def circumstances(self, recorded_at: datetime, history: StreamHistory | None = None) -> Circumstances:
+    def circumstances(
+        self, recorded_at: datetime, history: StreamHistory | None = None, taken: Iterable[Key] = ()
+    ) -> Circumstances:
+        """`taken` are the shared quantities that the decision has asked for."""
         return Circumstances(
             program=self.program,
             zone=self.zone,
@@ -163,7 +168,16 @@ class World:
             timeline=self.timeline(recorded_at),
             offsets=Offsets(SystemZones().offset),
             history=history,
+            taken=Taken({key: self.taken.get(key, 0) for key in taken}),
         )
+
+    def take(self, takes: Iterable[Take]) -> None:
+        """What the store does with the takes of a save, less the refusal: nothing is decided at once here."""
+        for take in takes:
+            used = self.taken.get((take.kind, take.key), 0) + take.amount
+            assert used >= 0
+            assert take.amount <= 0 or used <= take.ceiling
+            self.taken[take.kind, take.key] = used
 
 
 # --- streams -----------------------------------------------------------------------------------
@@ -195,6 +209,7 @@ class Stream:
         entry = entry_of(self.name, command, decision, circumstances, by_time=by_time, claims=claims, actor=actor)
         stored = decode(encode(entry))
         assert encode(stored) == encode(entry)
+        self.world.take(stored.takes)
         self.entries.append(stored)
         if self.hot:
             book = self.world.books[-1] if self.world.books else None
@@ -208,15 +223,17 @@ class Stream:
 
     def decided(self, command: MemberCommand, at: str | datetime) -> tuple[Decision, Circumstances]:
         """Decide without appending."""
-        member, history = self.member, None
+        member, history, asked = self.member, None, set[Key]()
         while True:
-            circumstances = self.world.circumstances(next_instant(member, instant(at)), history)
+            circumstances = self.world.circumstances(next_instant(member, instant(at)), history, asked)
             try:
                 return decide(command, member, circumstances), circumstances
             except ColdHistoryNeeded:
                 member = bring_in(member, self.cold)
             except HistoryNeeded:
                 history = StreamHistory(self.entries)
+            except TakenNeeded as needed:
+                asked |= needed.keys
 
     def settle(self, at: str | datetime) -> Entry:
         """What the sweeper does."""
@@ -248,6 +265,7 @@ def entry_of(
         at=decision.at,
         actor=actor,
         input=None if by_time else command,
+        facts={"taken": circumstances.taken.used} if circumstances.taken.used else {},
         pins=Pins(
             engine=ENGINE,
             timeline=circumstances.timeline.number,
@@ -260,6 +278,7 @@ def entry_of(
         settled=decision.settled,
         after=after(decision.member, circumstances.recorded_at),
         claims=claims,
+        takes=decision.takes,
     )
 
 

@@ -25,6 +25,7 @@ from domain.member.events import (
     ActivityReversed,
     LotActivated,
     LotExpired,
+    LotsRescheduled,
     MemberEnrolled,
     MemberEventUnion,
     PointsAdjusted,
@@ -142,6 +143,10 @@ def spent(amount: int, **fields: Any) -> Told:
 
 def expired(amount: int, at: str | datetime | None = None, **fields: Any) -> Told:
     return Told(LotExpired, {"points": amount, **({"at": instant(at)} if at else {}), **fields})
+
+
+def rescheduled(until: str | datetime | None, **fields: Any) -> Told:
+    return Told(LotsRescheduled, {"expires_at": instant(until) if until else None, **fields})
 
 
 def activated(amount: int, **fields: Any) -> Told:

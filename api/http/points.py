@@ -40,7 +40,15 @@ async def return_activity(request: Req) -> ASGIResponse:
         body=RedeemBody,
         answer=shapes.Redeemed,
         status=201,
-        codes=(*_GONE, "not-enough-points", "below-minimum", "unknown-currency", "member-suspended"),
+        codes=(
+            *_GONE,
+            "not-enough-points",
+            "below-minimum",
+            "limit-reached",
+            "not-eligible",
+            "unknown-currency",
+            "member-suspended",
+        ),
     ),
 )
 async def redeem(request: Req) -> ASGIResponse:

@@ -18,6 +18,7 @@ from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
+from domain.member.lives import keep_alive, life
 from domain.member.reading import Reading
 from domain.member.spending import lifetime_total, spend_elsewhere
 from domain.member.standing import raise_tiers
@@ -25,9 +26,8 @@ from domain.member.state import Member
 from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import ENROLLED, CompiledRulebook
 from domain.rules.earning import Earned, earn
-from domain.rules.expiry import available_at, expires_at
 from domain.rules.expression import EvaluationError
-from domain.rules.rulebook import Expiry, Late
+from domain.rules.rulebook import Late
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -73,6 +73,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
         draft.record(RuleFailed(rule=rule, error=error))
     if declared.role == "spends":
         spend_elsewhere(draft, book, declared, command, evaluated.reading)
+    keep_alive(draft, command.type, command.occurred_at, evaluated.zone)
     _open_lots(draft, command.occurred_at, evaluated)
     raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
     return evaluated
@@ -109,7 +110,7 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
         tier_at=command.occurred_at if late.tier_time == "occurred" else draft.now,
     )
     measures, failed = measure(book, command.type, reading)
-    earned = earn(book, command.type, command.occurred_at, reading, reading.used)
+    earned = earn(book, command.type, command.occurred_at, reading, reading.used, draft.circumstances.taken)
     return Evaluated(book, command.type, zone, day, reading, measures, failed, earned)
 
 
@@ -172,21 +173,17 @@ def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> Non
     for award in evaluated.earned.awards:
         rule = rules[award.rule]
         policy = evaluated.book.document.currencies[award.currency]
-        offsets, zone = draft.circumstances.offsets, evaluated.zone
-        available = available_at(
+        lot = life(
+            draft,
             rule.available if rule.available is not None else policy.available,
-            occurred_at=occurred_at,
-            zone=zone,
-            offsets=offsets,
-        )
-        ends: str | Expiry = rule.expires if rule.expires is not None else policy.expires
-        expires = expires_at(
-            ends, occurred_at=occurred_at, recorded_at=draft.now, available=available, zone=zone, offsets=offsets
+            rule.expires if rule.expires is not None else policy.expires,
+            occurred_at,
+            evaluated.zone,
         )
         if lifetime_total(draft, award.currency) + award.granted > MAX_AMOUNT:
             raise AmountOutOfRange("the balance would exceed 2^53 - 1")
+        draft.takes += award.takes
         owed = draft.member.debt.get(award.currency, 0)
-        alive = available is not None and available <= draft.now and (expires is None or draft.now < expires)
         draft.record(
             PointsEarned(
                 lot=draft.new_lot(),
@@ -194,11 +191,12 @@ def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> Non
                 rule=award.rule,
                 wanted=award.wanted,
                 points=award.granted,
-                available_at=available,
-                expires_at=expires,
-                repaid=min(owed, award.granted) if alive else 0,
+                available_at=lot.available,
+                expires_at=lot.expires,
+                repaid=min(owed, award.granted) if lot.spendable(draft.now) else 0,
                 limited_by=award.limited_by,
                 day=evaluated.day,
                 counts=award.counts,
+                idle=lot.idle,
             )
         )

@@ -92,7 +92,7 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
 
 
 class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
-    """Spend points, by number or by the money they are worth."""
+    """Spend points, by number or by the money they are worth; on an order of `order_minor` in money, where known."""
 
     id: str
     currency: str
@@ -100,6 +100,7 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
     value_minor: int | None = None
     order_source: str | None = None
     order_id: str | None = None
+    order_minor: int | None = None
 
     def __post_init__(self) -> None:
         _positive(self.points)

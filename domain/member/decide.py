@@ -37,13 +37,14 @@ from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.state import Member
 from domain.rules.compiled import ENROLLED
+from domain.takes import Take, together
 
 
 class Decision(msgspec.Struct, frozen=True):
     """What a command led to.
 
     `at` is the decision instant, `rulebook` the version it was decided under (0: none), `settled` how many of the
-    events time alone made. `member` is the member after all of them.
+    events time alone made. `member` is the member after all of them, `takes` what the save takes of shared quantities.
     """
 
     events: tuple[MemberEventUnion, ...]
@@ -52,10 +53,14 @@ class Decision(msgspec.Struct, frozen=True):
     settled: int
     member: Member
     evaluated: Evaluated | None = None
+    takes: tuple[Take, ...] = ()
 
 
 def decide(command: MemberCommand, member: Member, circumstances: Circumstances) -> Decision:
-    """Decide one command. Raises `Refused`, or `ColdHistoryNeeded` when older counters must be brought in."""
+    """Decide one command. Raises `Refused`.
+
+    Raises `ColdHistoryNeeded`, `HistoryNeeded` or `TakenNeeded` when it has to know more: decide again with that.
+    """
     draft = Draft(member, circumstances, decision_instant(command, circumstances.recorded_at))
     _known(command, member)
     settle(draft)
@@ -94,7 +99,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
     settle(draft)
     draft.member.version += 1
     draft.member.recorded_at = circumstances.recorded_at
-    return Decision(tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated)
+    draft.member.timeline = circumstances.timeline.number
+    return Decision(
+        tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated, together(draft.takes)
+    )
 
 
 def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:

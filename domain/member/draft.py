@@ -11,6 +11,7 @@ from domain.member.events import MemberEventUnion, PointsEarned
 from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
+from domain.takes import Take, Taken
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -23,7 +24,7 @@ class Fate(msgspec.Struct, frozen=True):
 class Original(msgspec.Struct, frozen=True):
     """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
 
-    `fates` tells by lot what has become since of what it earned.
+    `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities.
     """
 
     version: int
@@ -36,6 +37,7 @@ class Original(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     before: Member
     fates: dict[str, Fate]
+    taken: Taken
 
 
 class HistoryNeeded(Exception):
@@ -53,7 +55,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     """All that a decision may know besides the command and the member.
 
     `recorded_at` is the program's clock and later than the member's last entry. `zone` is the program's time
-    zone, which a rulebook may override.
+    zone, which a rulebook may override. `taken` tells of quantities that all members share.
     """
 
     program: str
@@ -62,6 +64,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     timeline: Timeline
     offsets: Offsets
     history: History | None = None
+    taken: Taken = msgspec.field(default_factory=Taken)
 
 
 class Draft:
@@ -71,8 +74,11 @@ class Draft:
         self.member = member.copy()
         self.circumstances = circumstances
         self.events: list[MemberEventUnion] = []
+        self.takes: list[Take] = []
         self.at = at
         self.rulebook = 0
+        self.edited: set[int] = set()
+        """Versions whose edits stand in this draft already."""
         self._lots = 0
 
     @property

@@ -31,6 +31,21 @@ class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: int
 
 
+class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename={"for_": "for"}):
+    """A lot ends when the member has been idle `for` a period: without any activity, or one of `activities`."""
+
+    for_: str
+    round_up: str = "day"
+    activities: tuple[str, ...] = ()
+
+
+class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What has come back of one line of an order: units, and money in minor units."""
+
+    quantity: int = 0
+    amount_minor: int = 0
+
+
 class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
     member: str
     enrolled_at: datetime
@@ -73,7 +88,8 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     """A rule granted points: a lot was opened, unless nothing was left to grant.
 
     `points` is what was granted of `wanted`; `repaid` of it went to debt and never was in the lot. The lot is
-    spendable while available_at <= now < expires_at; `available_at` None waits for an action.
+    spendable while available_at <= now < expires_at; `available_at` None waits for an action. With `idle` every
+    activity moves `expires_at`.
     """
 
     lot: str
@@ -87,6 +103,7 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     repaid: int = 0
     limited_by: LimitedBy | None = None
     counts: dict[str, int] = {}
+    idle: Idle | None = None
 
 
 class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
@@ -104,6 +121,21 @@ class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
     points: int
     at: datetime
     repaid: int = 0
+
+
+class LotsRescheduled(MemberEvent, frozen=True, kw_only=True, tag="LotsRescheduled"):
+    """Open lots end at another instant from `at` on, and by `idle` from then on where it is given.
+
+    `reason` is `activity` (they end by inactivity), or `policy` (a `rulebook` that applies to existing lots).
+    """
+
+    currency: str
+    lots: tuple[str, ...]
+    at: datetime
+    expires_at: datetime | None
+    reason: str
+    idle: Idle | None = None
+    rulebook: int = 0
 
 
 class LotExpired(MemberEvent, frozen=True, kw_only=True, tag="LotExpired"):
@@ -144,13 +176,14 @@ class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted
     repaid: int = 0
     draws: tuple[Draw, ...] = ()
     debt: int = 0
+    idle: Idle | None = None
 
 
 class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
     """(Part of) the activity of entry `activity` was returned.
 
-    `returned_minor` is the total so far, `excess_minor` what exceeded the original; `counts` gives measures back
-    to the activity's own local `day`.
+    `returned_minor` is the total so far, `excess_minor` what exceeded the original; `lines` is what has come back of
+    each line so far, by its id; `counts` gives measures back to the activity's own local `day`.
     """
 
     return_id: str
@@ -162,6 +195,7 @@ class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReve
     excess_minor: int = 0
     counts: dict[str, int] = {}
     complete: bool = False
+    lines: dict[str, LineReturned] = {}
 
 
 class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawedBack"):
@@ -224,6 +258,7 @@ MemberEventUnion = (
     | RuleFailed
     | LotActivated
     | LotExpired
+    | LotsRescheduled
     | PointsRedeemed
     | PointsAdjusted
     | ActivityReversed

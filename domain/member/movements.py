@@ -26,6 +26,7 @@ from domain.member.events import (
     Draw,
     LotActivated,
     LotExpired,
+    LotsRescheduled,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
@@ -106,6 +107,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | RuleFailed()
                 | TierChanged()
                 | TierRenewed()
+                | LotsRescheduled()
                 | ProgramCreated()
                 | RulebookPublished()
             ):

@@ -14,13 +14,25 @@ from domain.member.activities import evaluate, not_ahead
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
 from domain.member.draft import Draft, Fate, HistoryNeeded, Original
-from domain.member.events import ActivityReversed, Draw, LotActivated, LotExpired, PointsClawedBack, PointsEarned
+from domain.member.events import (
+    ActivityReversed,
+    Draw,
+    LineReturned,
+    LotActivated,
+    LotExpired,
+    PointsClawedBack,
+    PointsEarned,
+)
+from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
 from domain.member.standing import lower_tiers
 from domain.member.state import Lot, Reversed
 from domain.member.wallet import draw, spendable
 from domain.numbers import share
-from domain.rules.compiled import CompiledRulebook
+from domain.rules.compiled import CompiledRule, CompiledRulebook
+from domain.rules.earning import selected, takes_of
+from domain.rules.lines import OrderContext
 from domain.rules.rulebook import Returns
+from domain.takes import Take
 
 
 def return_activity(draft: Draft, command: ReturnActivity) -> None:
@@ -43,22 +55,23 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     require(draft.member, original.day)
     so_far = _so_far(draft, original)
     base = amount_of(original.command)
-    amount, excess = _amount(command, base, so_far, _policy(book, original))
-    returned = so_far.returned_minor + amount
-    complete = so_far.complete or base is None or returned >= base
-    kept = None if complete else _kept(draft, book, original, returned)
+    back = _back(command, original, base, so_far, _policy(book, original))
+    returned = so_far.returned_minor + back.amount
+    complete = so_far.complete or back.complete or base is None or returned >= base
+    kept = None if complete else _kept(draft, book, original, returned, back.so_far)
     counts = _measures_back(original, so_far, kept)
     draft.record(
         ActivityReversed(
             return_id=command.id,
             source=command.source,
             activity=original.version,
-            amount_minor=amount,
+            amount_minor=back.amount,
             returned_minor=returned,
-            excess_minor=excess,
+            excess_minor=back.excess,
             day=original.day,
             counts=counts,
             complete=complete,
+            lines=back.so_far,
         )
     )
     for award in original.awards:
@@ -78,7 +91,7 @@ def amount_of(command: RecordActivity) -> int | None:
 
 def _so_far(draft: Draft, original: Original) -> Reversed:
     month = draft.member.months.get(month_of(original.day))
-    return (month.reversed.get(original.version) if month else None) or Reversed(0, {}, {})
+    return (month.reversed.get(original.version) if month else None) or Reversed()
 
 
 def _policy(book: CompiledRulebook, original: Original) -> Returns:
@@ -87,8 +100,23 @@ def _policy(book: CompiledRulebook, original: Original) -> Returns:
     return Returns()
 
 
+def _back(
+    command: ReturnActivity, original: Original, base: int | None, so_far: Reversed, policy: Returns
+) -> LinesBack:
+    """The money that counts as returned now, by lines where the return names them, and what exceeds the original."""
+    lines = order_lines(original.command.data)
+    if not command.lines or not lines or base is None:
+        amount, excess = _amount(command, base, so_far, policy)
+        return LinesBack(so_far.lines, amount, excess, complete=False)
+    found = lines_back(command.lines, lines, so_far.lines, refuse=policy.over_return == "refuse")
+    # Lines may add up to more than was paid for the order, or to less: the last one takes the rest.
+    left = max(0, base - so_far.returned_minor)
+    amount = left if found.complete else min(found.amount, left)
+    return msgspec.structs.replace(found, amount=amount)
+
+
 def _amount(command: ReturnActivity, base: int | None, so_far: Reversed, policy: Returns) -> tuple[int, int]:
-    """The money that counts as returned now, and what exceeds the original."""
+    """The money of a return that names no lines, and what exceeds the original."""
     if base is None:
         if command.amount_minor is not None:
             raise InvalidPayload(
@@ -105,25 +133,33 @@ def _amount(command: ReturnActivity, base: int | None, so_far: Reversed, policy:
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """What the activity would have earned and measured, had only what was kept been bought."""
+    """What the activity would have earned and measured, had only what was kept been bought.
+
+    `left` is the money left of each line, `order` what conditions on its lines read.
+    """
 
     granted: dict[tuple[str, str], int]
     measures: dict[str, int]
+    left: dict[int, int]
+    order: OrderContext
 
 
-def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: int) -> _Kept:
-    data = dict(original.command.data)
-    data["amount_minor"] = data["amount_minor"] - returned
-    command = msgspec.structs.replace(original.command, data=data)
+def _kept(
+    draft: Draft, book: CompiledRulebook, original: Original, returned: int, lines: dict[str, LineReturned]
+) -> _Kept:
+    bought = original.command.data
+    kept = kept_of(bought, returned, lines)
     then = msgspec.structs.replace(
         draft.circumstances,
         recorded_at=original.recorded_at,
         timeline=draft.circumstances.timeline.cut(original.timeline),
+        taken=original.taken,
     )
     look_back = Draft(original.before, then, original.command.occurred_at)
+    command = msgspec.structs.replace(original.command, data=kept.data)
     evaluated = evaluate(look_back, look_back.member, book, command)
     granted = {(award.rule, award.currency): award.granted for award in evaluated.earned.awards}
-    return _Kept(granted, evaluated.measures)
+    return _Kept(granted, evaluated.measures, kept.left, OrderContext(evaluated.reading, bought))
 
 
 def _measures_back(original: Original, so_far: Reversed, kept: _Kept | None) -> dict[str, int]:
@@ -149,17 +185,39 @@ def _target(
 ) -> int:
     """The points of one award that the money returned so far calls for."""
     assert base is not None and kept is not None
-    if _proportional(book, original, award):
-        return share(award.points, returned, base)
-    return award.points - min(award.points, kept.granted.get((award.rule, award.currency), 0))
+    rule = _rule(book, original, award)
+    if not _proportional(book, original, award):
+        return award.points - min(award.points, _remains(book, original, award, kept))
+    if rule.rule.lines is not None and kept.left:
+        # What the rule is about: its own lines, as they were bought.
+        lines = selected(rule, order_lines(original.command.data), kept.order)
+        base = sum(line.amount for line in lines)
+        returned = base - sum(kept.left[line.number] for line in lines)
+    return share(award.points, returned, base) if 0 <= returned <= base and base else 0
+
+
+def _rule(book: CompiledRulebook, original: Original, award: PointsEarned) -> CompiledRule:
+    return next(one for one in book.rules(original.command.type) if one.rule.id == award.rule)
+
+
+def _remains(book: CompiledRulebook, original: Original, award: PointsEarned, kept: _Kept) -> int:
+    """What would be granted for what was kept: by the same rule, or by one that its group would choose instead."""
+    group = _rule(book, original, award).rule.group
+    granted = {one.rule for one in original.awards} - {award.rule}
+    stand_ins = {
+        one.rule.id for one in book.rules(original.command.type) if group is not None and one.rule.group == group
+    }
+    names = {award.rule} | (stand_ins - granted)
+    return sum(
+        points for (rule, currency), points in kept.granted.items() if rule in names and currency == award.currency
+    )
 
 
 def _proportional(book: CompiledRulebook, original: Original, award: PointsEarned) -> bool:
     policy = book.document.currencies[award.currency].returns.recompute
     if policy != "auto":
         return policy == "proportional"
-    rules = book.rules(original.command.type)
-    rule = next(one for one in rules if one.rule.id == award.rule)
+    rules, rule = book.rules(original.command.type), _rule(book, original, award)
     if rule.rule.phase == "multiply":
         # A multiplier follows its base: part steps, part rates is steps.
         return not rule.reads_amounts and not any(
@@ -193,6 +251,7 @@ def _claw_back(
     rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in known]
     other, left = draw([] if spared else rest, left, policy.spend_order)
     unlimited = policy.returns.recovery == "unlimited"
+    draft.takes += _budget_back(book, original, award, points, last=taken + points >= award.points)
     draft.record(
         PointsClawedBack(
             activity=original.version,
@@ -261,6 +320,16 @@ def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
             draws.append(Draw(lot.id, part))
             points -= part
     return tuple(draws), points
+
+
+def _budget_back(
+    book: CompiledRulebook, original: Original, award: PointsEarned, points: int, *, last: bool
+) -> tuple[Take, ...]:
+    """A budget gets back what the award took of it; the use only when nothing is left of the award."""
+    name = _rule(book, original, award).rule.budget
+    if name is None:
+        return ()
+    return takes_of(name, book.document.budgets[name], -points, uses=-1 if last else 0)
 
 
 def _caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:

@@ -10,24 +10,31 @@ from datetime import datetime
 from domain.calendar import FOREVER, MICROSECOND
 from domain.member.counters import in_days, require
 from domain.member.draft import Circumstances, Draft, local_day
+from domain.member.edits import edit
 from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
 from domain.member.standing import unlock_tiers
 from domain.member.state import Lot, Member, TierStanding
 from domain.member.wallet import age
 from domain.rules.tiers import after_review, counter_of, valid_until, window
+from domain.rules.timeline import Published
 
-# At equal instants: activations, then reviews, then expiries (blueprint, law 5).
-_ACTIVATION, _REVIEW, _EXPIRY = 1, 3, 4
+# At equal instants: activations, then edits of the rules, then reviews, then expiries (blueprint, law 5).
+_ACTIVATION, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4
 
 
 def settle(draft: Draft) -> None:
     """Record on the draft all that fell due up to `draft.now`."""
+    edits = _edits(draft)
     while True:
-        due = [one for one in _due(draft.member) if one[0] <= draft.now]
+        due = [one for one in (*_due(draft.member), *edits) if one[0] <= draft.now]
         if not due:
             return
         instant, kind, subject = min(due, key=_order)
-        if isinstance(subject, str):
+        if isinstance(subject, Published):
+            edits = [one for one in edits if one[2] is not subject]
+            draft.edited.add(subject.number)
+            edit(draft, subject.number, instant)
+        elif isinstance(subject, str):
             _review(draft, subject, instant)
         elif kind == _ACTIVATION:
             _activate(draft, subject, instant)
@@ -55,11 +62,30 @@ def next_due(member: Member) -> datetime | None:
     return min((instant for instant, _, _ in _due(member)), default=None)
 
 
-_Due = tuple[datetime, int, Lot | str]
+_Due = tuple[datetime, int, Lot | str | Published]
+
+
+def _edits(draft: Draft) -> list[_Due]:
+    """Versions that came into force since the member's last entry: what the rules say of what members have already.
+
+    A version counts once, in the first entry that knew it and was recorded when it was in force.
+    """
+    member = draft.member
+    last = member.recorded_at
+    if not member.exists or last is None:
+        return []
+    timeline = draft.circumstances.timeline
+    return [
+        (max(version.effective_from, last), _EDIT, version)
+        for version in timeline.published
+        if (version.number > member.timeline or version.effective_from > last)
+        and version.number not in draft.edited
+        and timeline.edits(version.number)
+    ]
 
 
 def _due(member: Member) -> Iterator[_Due]:
-    """What will fall due: the instant, the kind, and the lot or the tier set."""
+    """What will fall due of itself: the instant, the kind, and the lot or the tier set."""
     if not member.exists:
         return
     for lot in member.lots:
@@ -78,7 +104,13 @@ def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
     Not by the text of the lots' ids: how many entries a sweeper wrote in between must not change who repays.
     """
     instant, kind, subject = due
-    return (instant, kind, 0, 0, subject) if isinstance(subject, str) else (instant, kind, *age(subject), "")
+    match subject:
+        case str():
+            return instant, kind, 0, 0, subject
+        case Published():
+            return instant, kind, subject.number, 0, ""
+        case Lot():
+            return instant, kind, *age(subject), ""
 
 
 def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:

@@ -1,11 +1,13 @@
 """Points that go: redemptions, spending reported by a feed, adjustments by hand."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 from domain.errors import (
     AmountOutOfRange,
     BelowMinimum,
     InvalidPayload,
+    LimitReached,
     MemberSuspended,
     NotEligible,
     NotEnoughPoints,
@@ -14,13 +16,17 @@ from domain.errors import (
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints
 from domain.member.draft import Draft
 from domain.member.events import PointsAdjusted, PointsRedeemed
+from domain.member.lives import Life, life
 from domain.member.reading import Reading
 from domain.member.wallet import balance, draw, spendable
-from domain.numbers import EXACT, MAX_AMOUNT, round_to, times
+from domain.numbers import EXACT, MAX_AMOUNT, round_to, times, whole
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.expiry import available_at, expires_at
 from domain.rules.expression import EvaluationError
 from domain.rules.rulebook import ActivityType, Currency, MoneyValue
+from domain.takes import Take
+
+SHARE = "share"
+"""Kind of takes: the money of an order that points have paid."""
 
 
 def redeem_points(draft: Draft, command: RedeemPoints) -> None:
@@ -40,16 +46,33 @@ def redeem_points(draft: Draft, command: RedeemPoints) -> None:
     available = balance(draft.member, command.currency, draft.now).available
     if points > available:
         raise NotEnoughPoints(asked=points, available=available)
+    value = value_of(points, worth) if worth is not None else None
+    if worth is not None and worth.max_share is not None:
+        _share(draft, command, value or 0, Fraction(worth.max_share))
     draws, _ = draw(spendable(draft.member, command.currency, draft.now), points, policy.spend_order)
     draft.record(
         PointsRedeemed(
             redemption=command.id,
             currency=command.currency,
             points=points,
-            value_minor=value_of(points, worth) if worth else None,
+            value_minor=value,
             draws=draws,
         )
     )
+
+
+def _share(draft: Draft, command: RedeemPoints, value: int, share: Fraction) -> None:
+    """Points pay at most a share of an order, however many redemptions they come in."""
+    if command.order_source is None or command.order_id is None or command.order_minor is None:
+        raise NotEligible(
+            "points pay a share of an order here: say of which, and how much it is", reasons=["order-needed"]
+        )
+    order = f"{command.order_source}\x1f{command.order_id}"
+    most = whole(command.order_minor * share, "down")
+    paid = draft.circumstances.taken.of(SHARE, order)
+    if paid + value > most:
+        raise LimitReached(f"points pay at most {most} of this order's {command.order_minor}, and {paid} are paid")
+    draft.takes.append(Take(SHARE, order, value, most))
 
 
 def spend_elsewhere(
@@ -95,21 +118,13 @@ def adjust_points(draft: Draft, command: AdjustPoints) -> None:
     draft.rulebook = book.number
     zone = draft.zone(book)
     if command.points > 0:
-        available = command.available_at or available_at(
-            "at_once", occurred_at=draft.now, zone=zone, offsets=draft.circumstances.offsets
-        )
-        expires = command.expires_at or expires_at(
-            policy.expires,
-            occurred_at=draft.now,
-            recorded_at=draft.now,
-            available=available,
-            zone=zone,
-            offsets=draft.circumstances.offsets,
-        )
+        if command.expires_at is not None:
+            lot = Life(command.available_at or draft.now, command.expires_at)
+        else:
+            lot = life(draft, "at_once", policy.expires, draft.now, zone, command.available_at)
         if lifetime_total(draft, command.currency) + command.points > MAX_AMOUNT:
             raise AmountOutOfRange("the balance would exceed 2^53 - 1")
         owed = draft.member.debt.get(command.currency, 0)
-        alive = available is not None and available <= draft.now and (expires is None or draft.now < expires)
         draft.record(
             PointsAdjusted(
                 adjustment=command.id,
@@ -117,9 +132,10 @@ def adjust_points(draft: Draft, command: AdjustPoints) -> None:
                 points=command.points,
                 reason=command.reason,
                 lot=draft.new_lot(),
-                available_at=available,
-                expires_at=expires,
-                repaid=min(owed, command.points) if alive else 0,
+                available_at=lot.available,
+                expires_at=lot.expires,
+                repaid=min(owed, command.points) if lot.spendable(draft.now) else 0,
+                idle=lot.idle,
             )
         )
         return

@@ -53,6 +53,14 @@ def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zo
             _move(draft, book, name, target, evidence, at, zone, "returned")
 
 
+def reassess(draft: Draft, book: CompiledRulebook, name: str, at: datetime, day: int, zone: str) -> None:
+    """Put the member where the thresholds say, up or down, as the counter stands on the local day `day`."""
+    standing = draft.member.tiers.get(name)
+    target, evidence = _reached(draft, book, name, day)
+    if target != (standing.level if standing else None):
+        _move(draft, book, name, target, evidence, at, zone, "edited")
+
+
 def _raise(
     draft: Draft,
     book: CompiledRulebook,

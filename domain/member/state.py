@@ -14,8 +14,11 @@ from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
     Draw,
+    Idle,
+    LineReturned,
     LotActivated,
     LotExpired,
+    LotsRescheduled,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
@@ -29,6 +32,9 @@ from domain.member.events import (
     TierChanged,
     TierRenewed,
 )
+
+BY_HAND = "adjustment"
+"""What stands for the rule of a lot that an operator opened."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -56,6 +62,8 @@ class Lot(msgspec.Struct):
     active: bool
     day: int = 0
     """The local day that its points count on for tiers; 0 for points that count on none."""
+    idle: Idle | None = None
+    """Activities move `expires_at` by this."""
 
     def spendable(self, now: datetime) -> bool:
         """Half-open: available_at <= now < expires_at."""
@@ -74,12 +82,13 @@ class Total(msgspec.Struct, array_like=True):
 
 
 class Reversed(msgspec.Struct):
-    """How much of an activity has come back: money, points per lot, counters."""
+    """How much of an activity has come back: money, points per lot, counters, and of which lines."""
 
     returned_minor: int = 0
     taken: dict[str, int] = {}
     counts: dict[str, int] = {}
     complete: bool = False
+    lines: dict[str, LineReturned] = {}
 
 
 class Month(msgspec.Struct):
@@ -110,6 +119,8 @@ class Member(msgspec.Struct):
     enrolled_at: datetime | None = None
     version: int = 0
     recorded_at: datetime | None = None
+    timeline: int = 0
+    """How many rulebooks were published when the last entry was decided."""
     time_zone: str | None = None
     attributes: dict[str, Any] = {}
     consents: dict[str, bool] = {}
@@ -176,13 +187,19 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 member.last[event.type] = event.occurred_at
         case LotExpired():
             _take(member, (Draw(event.lot, event.points),))
+        case LotsRescheduled():
+            for lot in member.lots:
+                if lot.id in event.lots:
+                    lot.expires_at = event.expires_at
+                    if event.reason != "activity":
+                        lot.idle = event.idle
         case LotActivated():
-            lot = member.lot(event.lot)
-            if lot is not None:
-                lot.active = True
-                lot.available_at = event.at
-                if lot.day:
-                    _count(member, f"earned:{event.currency}", event.points, lot.day)
+            opened = member.lot(event.lot)
+            if opened is not None:
+                opened.active = True
+                opened.available_at = event.at
+                if opened.day:
+                    _count(member, f"earned:{event.currency}", event.points, opened.day)
                 if event.repaid:
                     _take(member, (Draw(event.lot, event.repaid),))
                     _owe(member, event.currency, -event.repaid)
@@ -191,7 +208,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _owe(member, event.currency, event.debt)
         case PointsAdjusted():
             if event.points > 0:
-                _open(member, event, event.points, "adjustment", stamp)
+                _open(member, event, event.points, BY_HAND, stamp)
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
         case ActivityReversed():
@@ -200,6 +217,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             note = _reversed(member, event.activity, event.day)
             note.returned_minor = event.returned_minor
             note.complete = event.complete
+            note.lines = event.lines
             for name, step in event.counts.items():
                 note.counts[name] = note.counts.get(name, 0) + step
         case PointsClawedBack():
@@ -269,6 +287,7 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
             rulebook=stamp.rulebook,
             active=event.available_at is not None and event.available_at <= stamp.recorded_at,
             day=event.day if isinstance(event, PointsEarned) else 0,
+            idle=event.idle,
         )
     )
 
@@ -320,6 +339,7 @@ def _reversed(member: Member, activity: int, day: int) -> Reversed:
     """The note of what came back of an activity, kept with the month of its day; a fresh copy to write in."""
     month = member.months.setdefault(month_of(day), Month({}, {}))
     old = month.reversed.get(activity)
-    note = Reversed(old.returned_minor, dict(old.taken), dict(old.counts), old.complete) if old else Reversed(0, {}, {})
-    month.reversed[activity] = note
+    note = month.reversed[activity] = (
+        msgspec.structs.replace(old, taken=dict(old.taken), counts=dict(old.counts)) if old else Reversed()
+    )
     return note

@@ -26,7 +26,8 @@ place (line, column; both from 1) where its text begins:
 
 A kind says what the data must be, checked when it is read: `bool`, `int`, `string`, `timestamp`,
 `duration` or `object`, or one of these after `list` or `map` (from text). Data that has another kind, was not
-sent or is null makes the expression an EvaluationError, whatever the schema said when it was sent.
+sent or is null makes the expression an EvaluationError, whatever the schema said when it was sent. Only a
+label that a line does not have (`line.labels.colour`) reads as ''.
 
 The semantics are CEL's: errors are absorbed where the other side of `&&` or `||` decides, integers are
 64 bits wide, division truncates. A fold counts its steps against a budget.
@@ -187,7 +188,7 @@ def _compile(tree: Tree, names: _Names) -> _Code:
         case ["has", _, _, list(target), str(name)]:
             return _has(_present(target, names), name)
         case ["item", _, _, str(kind), list(target), list(index)]:
-            return _item(_compile(target, names), _compile(index, names), kind, unparse(tree))
+            return _item(_compile(target, names), _compile(index, names), kind, unparse(tree), _default(target))
         case ["fact", _, _, str(kind), str(root), str(name)]:
             return _read(attrgetter(root), name, kind, f"{root}.{name}")
         case ["tier", _, _, str(tier_set)]:
@@ -259,11 +260,22 @@ def _field(target: Tree, name: str, names: _Names, kind: str, text: str) -> _Cod
         return _read(attrgetter(str(target[3])), name, kind, text)
     of = _compile(target, names)
     fits = _fitting(kind, text)
+    default = _default(target)
 
     def field(context: Context, frame: _Frame) -> Value:
-        return fits(_mapping(of(context, frame), text).get(name))
+        value = _mapping(of(context, frame), text).get(name)
+        return fits(value if value is not None else default)
 
     return field
+
+
+def _default(target: Tree) -> Value:
+    """What is read where nothing was sent. A label that a line does not have is empty: most lines lack most labels."""
+    match target:
+        case ["field", _, _, _, ["root", _, _, "line"], "labels"]:
+            return ""
+        case _:
+            return None
 
 
 def _read(of: Callable[[Context], Mapping[str, Value]], name: str, kind: str, text: str) -> _Code:
@@ -302,7 +314,7 @@ def _present(tree: Tree, names: _Names) -> _Code:
             return _compile(tree, names)
 
 
-def _item(of: _Code, index: _Code, kind: str, text: str) -> _Code:
+def _item(of: _Code, index: _Code, kind: str, text: str, default: Value) -> _Code:
     fits = _fitting(kind, text)
 
     def item(context: Context, frame: _Frame) -> Value:
@@ -312,7 +324,8 @@ def _item(of: _Code, index: _Code, kind: str, text: str) -> _Code:
             if not isinstance(key, int) or not 0 <= key < len(data):
                 raise EvaluationError(f"absent: {text} (there are {len(data)} elements)")
             return fits(data[key])
-        return fits(_mapping(data, text).get(cast("str", key)))
+        value = _mapping(data, text).get(cast("str", key))
+        return fits(value if value is not None else default)
 
     return item
 

@@ -16,10 +16,12 @@ from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
+from domain.rules.lines import SHAPE
 from domain.rules.rulebook import (
     ID,
     ActivityType,
     Availability,
+    Budget,
     Cap,
     Currency,
     Expiry,
@@ -29,7 +31,7 @@ from domain.rules.rulebook import (
     canonical,
     read,
 )
-from domain.rules.schema import compile_schema, readable
+from domain.rules.schema import compile_schema, line_schema, readable
 
 MAX_DOCUMENT = 1_000_000
 """Bytes of a document in its canonical form."""
@@ -96,7 +98,7 @@ class _Checking:
         self.findings: list[Finding] = []
         self.trees: dict[str, Tree] = {}
         self.measures = sorted({name for kind in book.activities.values() for name in kind.measures})
-        self._environments: dict[str, Environment] = {}
+        self._environments: dict[tuple[str, bool], Environment] = {}
 
     # --- findings ------------------------------------------------------------------------------
 
@@ -106,9 +108,11 @@ class _Checking:
     def warning(self, code: str, at: str, message: str, rule: str | None = None) -> None:
         self.findings.append(Finding("warning", code, at, message, rule))
 
-    def expression(self, at: str, source: str, expects: Any, kind: str, rule: str | None = None) -> None:
-        """Check one expression of an activity type and keep its tree."""
-        environment = self._environment(kind)
+    def expression(
+        self, at: str, source: str, expects: Any, kind: str, rule: str | None = None, *, of_lines: bool = False
+    ) -> None:
+        """Check one expression of an activity type and keep its tree. `of_lines` lets it read a `line`."""
+        environment = self._environment(kind, of_lines=of_lines)
         if environment is None:
             return
         try:
@@ -124,19 +128,21 @@ class _Checking:
                     )
                 )
 
-    def _environment(self, kind: str) -> Environment | None:
-        found = self._environments.get(kind)
+    def _environment(self, kind: str, *, of_lines: bool) -> Environment | None:
+        found = self._environments.get((kind, of_lines))
         if found is None:
             declared = self.book.activities.get(kind, ActivityType())
             if compile_schema(declared.data).problems or compile_schema(self.book.members.attributes).problems:
                 return None
-            found = self._environments[kind] = Environment.build(
-                activity=readable(declared.data, declared.personal),
+            activity = readable(declared.data, declared.personal)
+            found = self._environments[kind, of_lines] = Environment.build(
+                activity=activity,
                 attributes=self.book.members.attributes,
                 tier_sets=self.book.tiers,
                 currencies=self.book.currencies,
                 measures=self.measures,
                 types={*self.book.activities, ENROLLED},
+                line=line_schema(activity, SHAPE, declared.personal) if of_lines else None,
             )
         return found
 
@@ -159,6 +165,10 @@ class _Checking:
                 self.error("duplicate-id", f"{at}/id", f"there is another rule {rule.id!r}", rule.id)
             seen.add(rule.id)
             self._rule(at, rule)
+        self._groups()
+        for name, budget in self.book.budgets.items():
+            self._id(name, f"/budgets/{name}")
+            self._budget(f"/budgets/{name}", budget)
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
@@ -166,7 +176,7 @@ class _Checking:
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "groups", "stacking", "budgets", "segments", "experiments", "offers", "streaks", "badges",
+            "stacking", "segments", "experiments", "offers", "streaks", "badges",
             "referrals", "leaderboards",
         ):  # fmt: skip
             if getattr(self.book, name):
@@ -195,8 +205,12 @@ class _Checking:
             self.error("out-of-range", f"{at}/scale", "0 to 9 digits")
         self._availability(f"{at}/available", currency.available)
         self._expiry(f"{at}/expires", currency.expires)
-        if currency.expires_applies_to == "existing":
-            self._unsupported(f"{at}/expires_applies_to")
+        if currency.expires_applies_to == "existing" and _from_recorded(currency.expires):
+            self.error(
+                "bad-policy",
+                f"{at}/expires_applies_to",
+                "a lot does not know when it was recorded: count from occurred",
+            )
         if currency.returns.points_paid == "reissue":
             self._unsupported(f"{at}/returns/points_paid")
         if currency.returns.absorb:
@@ -210,7 +224,9 @@ class _Checking:
             if not least <= getattr(worth, name) <= MAX_AMOUNT:
                 self.error("out-of-range", f"{at}/value/{name}", f"a whole number from {least}")
         if worth.max_share is not None:
-            self._unsupported(f"{at}/value/max_share")
+            share = self._rate(f"{at}/value/max_share", worth.max_share)
+            if share is not None and not 0 < share <= 1:
+                self.error("out-of-range", f"{at}/value/max_share", 'more than 0, at most "1"')
 
     def _activity(self, kind: str, activity: ActivityType) -> None:
         at = f"/activities/{kind}"
@@ -250,11 +266,15 @@ class _Checking:
         if rule.on not in self.book.activities and rule.on != ENROLLED:
             self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
             return
-        for name in ("group", "calendar", "lines", "budget", "variant"):
+        for name in ("calendar", "variant"):
             if getattr(rule, name):
                 self._unsupported(f"{at}/{name}", rule.id)
-        if rule.stop:
-            self._unsupported(f"{at}/stop", rule.id)
+        if rule.group is not None and rule.group not in self.book.groups:
+            self.error("unknown-group", f"{at}/group", f"{rule.group!r} is not under `groups`", rule.id)
+        if rule.lines is not None and rule.lines.where is not None:
+            self.expression(f"{at}/lines/where", rule.lines.where, "bool", rule.on, rule.id, of_lines=True)
+        if rule.budget is not None:
+            self._spends(f"{at}/budget", rule)
         for name in ("starts", "ends"):
             self._instant(f"{at}/{name}", getattr(rule, name), rule.id)
         if rule.when is not None:
@@ -294,17 +314,52 @@ class _Checking:
         ways = [name for name in ("points", "per", "rate") if getattr(award, name) is not None]
         if len(ways) != 1:
             self.error("missing", f"{at}/award", "exactly one of `points`, `per`, `rate`", rule.id)
+        of_lines = rule.lines is not None
         if isinstance(award.points, str):
-            self.expression(f"{at}/award/points", award.points, "int", rule.on, rule.id)
+            self.expression(f"{at}/award/points", award.points, "int", rule.on, rule.id, of_lines=of_lines)
         elif award.points is not None and not 0 <= award.points <= MAX_AMOUNT:
             self.error("out-of-range", f"{at}/award/points", "0 to 2^53 - 1", rule.id)
         if award.per is not None:
             if not 1 <= award.per.step <= MAX_AMOUNT or not 0 <= award.per.points <= MAX_AMOUNT:
                 self.error("out-of-range", f"{at}/award/per", "a step from 1, points from 0", rule.id)
-            self.expression(f"{at}/award/per/amount", award.per.amount, "int", rule.on, rule.id)
+            self.expression(f"{at}/award/per/amount", award.per.amount, "int", rule.on, rule.id, of_lines=of_lines)
         if award.rate is not None:
             self._rate(f"{at}/award/rate", award.rate, rule.id)
-            self.expression(f"{at}/award/amount", award.amount, "int", rule.on, rule.id)
+            self.expression(f"{at}/award/amount", award.amount, "int", rule.on, rule.id, of_lines=of_lines)
+
+    def _spends(self, at: str, rule: Rule) -> None:
+        """A rule and the budget it draws on must count in the same currency."""
+        assert rule.budget is not None
+        budget = self.book.budgets.get(rule.budget)
+        if budget is None:
+            self.error("unknown-budget", at, f"{rule.budget!r} is not under `budgets`", rule.id)
+            return
+        granted = {rule.award.currency} if rule.award is not None else set(self.book.currencies)
+        if budget.currency is not None and granted != {budget.currency}:
+            self.error("other-currency", at, f"the budget is of {budget.currency}: award that one alone", rule.id)
+
+    def _budget(self, at: str, budget: Budget) -> None:
+        if budget.points is None and budget.uses is None:
+            self.error("missing", at, "`points`, `uses`, or both")
+        for name in ("points", "uses"):
+            if not 0 <= (getattr(budget, name) or 0) <= MAX_AMOUNT:
+                self.error("out-of-range", f"{at}/{name}", "0 to 2^53 - 1")
+        if budget.currency is not None and budget.currency not in self.book.currencies:
+            self.error("unknown-currency", f"{at}/currency", f"{budget.currency!r} is not a currency here")
+        if budget.points is not None and budget.currency is None:
+            self.error("missing", f"{at}/currency", "points are of a currency")
+
+    def _groups(self) -> None:
+        for name in self.book.groups:
+            self._id(name, f"/groups/{name}")
+            mine = [rule for rule in self.book.rules if rule.group == name]
+            if not mine:
+                self.warning("unused-group", f"/groups/{name}", "no rule is in this group")
+            for kind in sorted({rule.on for rule in mine}):
+                phases = {rule.phase for rule in mine if rule.on == kind}
+                if len(phases) > 1:
+                    message = f"on {kind} its rules are of {len(phases)} phases: it chooses in each on its own"
+                    self.warning("group-over-phases", f"/groups/{name}", message)
 
     def _cap(self, at: str, cap: Cap, rule: Rule) -> None:
         if (cap.points is None) == (cap.times is None):
@@ -332,7 +387,7 @@ class _Checking:
             self._window(f"{at}/window", tiers.window)
         for name, default in (
             ("upgrade", "at_once"), ("grace", None), ("min_stay", None),
-            ("count_current", True), ("demote", "at_review"), ("on_edit", "next_review"), ("floor", True),
+            ("count_current", True), ("demote", "at_review"), ("floor", True),
         ):  # fmt: skip
             if getattr(tiers, name) != default:
                 self._unsupported(f"{at}/{name}")
@@ -431,10 +486,18 @@ class _Checking:
             if policy != "never":
                 self.error("bad-policy", at, 'never, {"after": ...}, {"at": ...} or {"inactive_for": ...}')
             return
+        if [policy.after, policy.at, policy.inactive_for].count(None) != 2:
+            self.error("missing", at, "exactly one of `after`, `at`, `inactive_for`")
         if policy.inactive_for is not None:
-            self._unsupported(f"{at}/inactive_for")
-        elif (policy.after is None) == (policy.at is None):
-            self.error("missing", at, "exactly one of `after`, `at`")
+            self._period(f"{at}/inactive_for", policy.inactive_for)
+        for number, kind in enumerate(policy.activities):
+            if policy.inactive_for is None:
+                self.error("misplaced", f"{at}/activities", "only with `inactive_for`")
+                break
+            if kind not in self.book.activities and kind != ENROLLED:
+                self.error(
+                    "unknown-activity-type", f"{at}/activities/{number}", f"{kind!r} is not an activity type here"
+                )
         if policy.after is not None:
             self._period(f"{at}/after", policy.after)
         if not _ROUND_UP.fullmatch(policy.round_up):
@@ -442,6 +505,10 @@ class _Checking:
         elif policy.round_up in ("02-30", "02-31", "04-31", "06-31", "09-31", "11-31"):
             self.error("bad-policy", f"{at}/round_up", "no such day")
         self._instant(f"{at}/at", policy.at)
+
+
+def _from_recorded(policy: str | Expiry) -> bool:
+    return isinstance(policy, Expiry) and policy.from_ == "recorded"
 
 
 def _calendar_window(window: str) -> bool:

@@ -7,7 +7,7 @@ expression library nor its parser.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -17,10 +17,13 @@ from domain.calendar import BEGINNING, FOREVER
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
+from domain.takes import Key
 
 Evaluator = Callable[[Context], Any]
 
 PHASES = ("base", "multiply", "add")
+BUDGET, BUDGET_USES = "budget", "budget.uses"
+"""Kinds of takes: the points of a budget, and its uses."""
 ENROLLED = "member.enrolled"
 
 
@@ -34,8 +37,11 @@ class CompiledRule(msgspec.Struct, frozen=True):
     when: Evaluator | None
     points: Evaluator | None
     amount: Evaluator | None
-    rate: Decimal
-    by: Decimal
+    rate: Fraction
+    by: Fraction
+    where: Evaluator | None
+    by_line: bool
+    """Whether the amount reads `line`: it is then evaluated for each line and added up."""
     reads_amounts: bool
     """Whether what it grants depends on the payload other than in proportion: a return then re-evaluates."""
 
@@ -51,6 +57,7 @@ class CompiledRulebook:
         self._evaluators: dict[str, Evaluator] = {}
         self._rules: dict[str, tuple[CompiledRule, ...]] = {}
         self._schemas: dict[str, Schema] = {}
+        self._budgets: dict[str, tuple[Key, ...]] = {}
 
     def evaluator(self, path: str) -> Evaluator | None:
         """The compiled expression at a JSON pointer; None where the document has none."""
@@ -84,12 +91,34 @@ class CompiledRulebook:
             found = self._rules[kind] = tuple(mine)
         return found
 
+    def budgets(self, kind: str) -> tuple[Key, ...]:
+        """The shared quantities that the rules on an activity type may take of."""
+        found = self._budgets.get(kind)
+        if found is None:
+            named = sorted({rule.rule.budget for rule in self.rules(kind) if rule.rule.budget is not None})
+            declared = self.document.budgets
+            found = self._budgets[kind] = (
+                *((BUDGET, name) for name in named if declared[name].points is not None),
+                *((BUDGET_USES, name) for name in named if declared[name].uses is not None),
+            )
+        return found
+
+    def splits(self, kind: str) -> bool:
+        """Whether some multiplier is about lines, so that what each line earned has to be known."""
+        return any(rule.rule.phase == "multiply" and rule.rule.lines is not None for rule in self.rules(kind))
+
     def measures(self, kind: str) -> tuple[tuple[str, Evaluator], ...]:
         declared = self.document.activities.get(kind)
         if declared is None:
             return ()
         named = ((name, self.evaluator(f"/activities/{kind}/measures/{name}")) for name in declared.measures)
         return tuple((name, evaluator) for name, evaluator in named if evaluator is not None)
+
+    @cached_property
+    def edits(self) -> bool:
+        """Whether it says something of what members have already: their levels, the ends of their lots."""
+        existing = any(one.expires_applies_to == "existing" for one in self.document.currencies.values())
+        return existing or any(tiers.on_edit == "now" for tiers in self.document.tiers.values())
 
     @cached_property
     def windows(self) -> frozenset[tuple[str, str, str]]:
@@ -107,8 +136,7 @@ class CompiledRulebook:
         path = f"/rules/{index}"
         award = rule.award
         amount_path = f"{path}/award/per/amount" if award and award.per else f"{path}/award/amount"
-        when_tree = self.trees.get(f"{path}/when")
-        reads = when_tree is not None and any(kind[0] == "activity" for kind in references(when_tree))
+        reads = self._reads(f"{path}/when", "activity")
         stepwise = award is not None and (award.per is not None or isinstance(award.points, str))
         return CompiledRule(
             rule=rule,
@@ -118,7 +146,14 @@ class CompiledRulebook:
             when=self.evaluator(f"{path}/when"),
             points=self.evaluator(f"{path}/award/points"),
             amount=self.evaluator(amount_path),
-            rate=Decimal(award.rate) if award and award.rate else Decimal(0),
-            by=Decimal(rule.by) if rule.by else Decimal(1),
+            rate=Fraction(award.rate) if award and award.rate else Fraction(0),
+            by=Fraction(rule.by) if rule.by else Fraction(1),
+            where=self.evaluator(f"{path}/lines/where"),
+            by_line=self._reads(f"{path}/award/points", "line") or self._reads(amount_path, "line"),
             reads_amounts=reads or stepwise,
         )
+
+    def _reads(self, path: str, root: str) -> bool:
+        """Whether the expression at a JSON pointer, if there is one, reads something of `activity` or `line`."""
+        tree = self.trees.get(path)
+        return tree is not None and any(kind[0] == root for kind in references(tree))

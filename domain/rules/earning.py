@@ -1,23 +1,30 @@
 """What an activity earns: the phases base, multiply, add, cap.
 
-One pass over the rules of the type, exact decimals inside, one rounding per grant. The trace of the pass
-is the explanation: nothing is written beside the code that could say something else.
+One pass over the rules of the type, exact fractions inside, one rounding per grant. In each phase first all rules are
+looked at, then groups choose among those that match, then what is left is granted. The trace of the pass is the
+explanation: nothing is written beside the code that could say something else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
-from domain.numbers import EXACT, MAX_AMOUNT, times, whole
-from domain.rules.compiled import CompiledRule, CompiledRulebook
+from domain.numbers import MAX_AMOUNT, whole
+from domain.rules.compiled import BUDGET, BUDGET_USES, CompiledRule, CompiledRulebook
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
-from domain.rules.rulebook import Cap
+from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
+from domain.rules.rulebook import Budget, Cap
+from domain.takes import Take, Taken
 
 Used = Callable[[str, str], int]
 """(counter name, period) -> how much of it the member has used in the period that contains the activity."""
+
+Exact = int | Fraction
 
 
 class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -31,7 +38,10 @@ class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
 
 class Awarded(msgspec.Struct, frozen=True):
-    """What one rule wanted and what it was granted, in smallest units. `counts` moves the cap counters."""
+    """What one rule wanted and what it was granted, in smallest units.
+
+    `counts` moves the cap counters, `takes` are what it took of budgets.
+    """
 
     rule: str
     currency: str
@@ -39,15 +49,17 @@ class Awarded(msgspec.Struct, frozen=True):
     granted: int
     limited_by: LimitedBy | None
     counts: dict[str, int]
+    takes: tuple[Take, ...] = ()
 
 
 class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule did, clause by clause."""
+    """What one rule did, clause by clause. `lines` are the ids of the lines that it is about."""
 
     rule: str
     phase: str
     matched: bool
     clauses: tuple[Clause, ...] = ()
+    lines: tuple[str, ...] | None = None
     wanted: int = 0
     granted: int = 0
     currency: str | None = None
@@ -64,149 +76,16 @@ class Earned(msgspec.Struct, frozen=True):
     trace: tuple[RuleTrace, ...]
 
 
-class _Grant(msgspec.Struct):
-    rule: CompiledRule
-    currency: str
-    wanted: int
+def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used: Used, taken: Taken) -> Earned:
+    """Run the rules of `kind` at the instant `at`. Pure: `context`, `used` and `taken` are all it reads.
 
-
-def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used: Used) -> Earned:
-    """Run the rules of `kind` at the instant `at`. Pure: `context` and `used` are all it reads."""
-    run = _Run(book, context, used)
-    for rule in book.rules(kind):
-        run.rule(rule, at)
+    Raises TakenNeeded.
+    """
+    run = _Run(book, kind, context, used, taken)
+    for _, rules in groupby(book.rules(kind), key=_phase):
+        run.phase(rules, at)
     awards = run.capped()
-    return Earned(awards, tuple(run.failed), tuple(run.traced(awards)))
-
-
-class _Run:
-    def __init__(self, book: CompiledRulebook, context: Context, used: Used) -> None:
-        self.book = book
-        self.context = context
-        self.used = used
-        self.grants: list[_Grant] = []
-        self.exact: dict[str, Decimal] = {}
-        self.issued: dict[str, int] = {}
-        self.failed: list[tuple[str, str]] = []
-        self.outcomes: list[tuple[CompiledRule, bool, str | None]] = []
-
-    def rule(self, rule: CompiledRule, at: datetime) -> None:
-        if not rule.starts <= at < rule.ends:
-            self.outcomes.append((rule, False, "outside its dates"))
-            return
-        try:
-            if rule.when is not None and not rule.when(self.context):
-                self.outcomes.append((rule, False, None))
-                return
-            if rule.rule.phase == "multiply":
-                self._multiply(rule)
-            else:
-                self._award(rule)
-        except EvaluationError as error:
-            self.failed.append((rule.rule.id, str(error)))
-            self.outcomes.append((rule, False, None))
-            return
-        self.outcomes.append((rule, True, None))
-
-    def _award(self, rule: CompiledRule) -> None:
-        award = rule.rule.award
-        if award is None:
-            return
-        exact = self._amount(rule)
-        wanted = whole(exact, rule.rule.round)
-        if not 0 <= wanted <= MAX_AMOUNT:
-            raise EvaluationError(f"{wanted} points are out of range")
-        self.grants.append(_Grant(rule, award.currency, wanted))
-        if rule.rule.phase == "base":
-            self.exact[award.currency] = EXACT.add(self.exact.get(award.currency, Decimal(0)), exact)
-            self.issued[award.currency] = self.issued.get(award.currency, 0) + wanted
-
-    def _amount(self, rule: CompiledRule) -> Decimal:
-        award = rule.rule.award
-        assert award is not None
-        if award.per is not None:
-            assert rule.amount is not None
-            amount: int = rule.amount(self.context)
-            # Floor on the step, then multiply: 3.00 at "5 per 2.50" is 5, never 6.
-            steps = amount // award.per.step if amount >= 0 else 0
-            return Decimal(steps * award.per.points)
-        if award.rate is not None:
-            assert rule.amount is not None
-            return times(Decimal(max(0, rule.amount(self.context))), rule.rate)
-        if rule.points is not None:
-            return Decimal(rule.points(self.context))
-        assert isinstance(award.points, int)
-        return Decimal(award.points)
-
-    def _multiply(self, rule: CompiledRule) -> None:
-        """What the multiplier adds to the base of this evaluation, as a grant of its own.
-
-        Several multiply one after another; each grant is the difference of rounded totals, so that
-        base and promotions together are the product rounded once.
-        """
-        only = rule.rule.award.currency if rule.rule.award else None
-        for currency in sorted(self.exact):
-            if only not in (None, currency):
-                continue
-            total = times(self.exact[currency], rule.by)
-            extra = max(0, whole(total, rule.rule.round) - self.issued[currency])
-            if self.issued[currency] <= 0:
-                continue
-            if self.issued[currency] + extra > MAX_AMOUNT:
-                raise EvaluationError("points are out of range")
-            self.exact[currency] = total
-            self.issued[currency] += extra
-            self.grants.append(_Grant(rule, currency, extra))
-
-    def capped(self) -> tuple[Awarded, ...]:
-        counted: dict[str, int] = {}
-        awards = []
-        for grant in self.grants:
-            if grant.wanted == 0:
-                continue
-            granted, limited_by = grant.wanted, None
-            for number, cap in enumerate(grant.rule.rule.cap):
-                left = self._left(cap, grant.rule, counted)
-                allowed = granted
-                if cap.times is not None:
-                    allowed = granted if left > 0 else 0
-                elif granted > left:
-                    allowed = max(0, left) if cap.partial else 0
-                if allowed < granted:
-                    granted = allowed
-                    limited_by = LimitedBy(left=max(0, left), cap=f"{grant.rule.rule.id}.{number}")
-            counts = _counts(grant.rule, granted) if granted > 0 else {}
-            for name, step in counts.items():
-                counted[name] = counted.get(name, 0) + step
-            awards.append(Awarded(grant.rule.rule.id, grant.currency, grant.wanted, granted, limited_by, counts))
-        return tuple(awards)
-
-    def _left(self, cap: Cap, rule: CompiledRule, counted: dict[str, int]) -> int:
-        name = _counter(cap, rule)
-        limit = cap.times if cap.times is not None else cap.points
-        assert limit is not None
-        return limit - self.used(name, cap.period) - counted.get(name, 0)
-
-    def traced(self, awards: tuple[Awarded, ...]) -> list[RuleTrace]:
-        by_rule = {award.rule: award for award in awards}
-        errors = dict(self.failed)
-        traces = []
-        for rule, matched, note in self.outcomes:
-            award = by_rule.get(rule.rule.id) if matched else None
-            traces.append(
-                RuleTrace(
-                    rule=rule.rule.id,
-                    phase=rule.rule.phase,
-                    matched=matched,
-                    wanted=award.wanted if award else 0,
-                    granted=award.granted if award else 0,
-                    currency=award.currency if award else None,
-                    limited_by=award.limited_by if award else None,
-                    error=errors.get(rule.rule.id),
-                    note=note,
-                )
-            )
-        return traces
+    return Earned(awards, tuple(run.failed.items()), tuple(run.traced(awards)))
 
 
 def with_clauses(book: CompiledRulebook, earned: Earned, kind: str, context: Context) -> tuple[RuleTrace, ...]:
@@ -218,6 +97,341 @@ def with_clauses(book: CompiledRulebook, earned: Earned, kind: str, context: Con
         return msgspec.structs.replace(trace, clauses=clauses(tree, context)) if tree is not None else trace
 
     return tuple(explained(trace) for trace in earned.trace)
+
+
+def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> tuple[Line, ...]:
+    """The lines that a rule is about. A line for which the condition has no value is not one of them."""
+    about = rule.rule.lines
+    assert about is not None
+    found = []
+    for line in lines:
+        if not about.paid_with_points and line.flagged(PAID_WITH_POINTS):
+            continue
+        try:
+            if rule.where is None or rule.where(OrderContext(context, context.activity, line.data)):
+                found.append(line)
+        except EvaluationError:
+            continue
+    return tuple(found)
+
+
+class _Match(msgspec.Struct):
+    """A rule that matches: the lines it is about (None: the order), and what it would grant, by currency."""
+
+    rule: CompiledRule
+    lines: tuple[Line, ...] | None
+    wants: dict[str, int]
+    exact: Exact = 0
+    shares: dict[int, Fraction] = {}
+
+
+class _Grant(msgspec.Struct):
+    rule: CompiledRule
+    currency: str
+    wanted: int
+    lost_to: str | None = None
+    """The group that chose another rule."""
+
+
+class _Base(msgspec.Struct):
+    """What base rules have granted of a currency, as multipliers see it: exact, by line, and issued in whole points."""
+
+    exact: Exact = 0
+    by_line: dict[int, Fraction] = {}
+    issued: int = 0
+
+
+class _Run:
+    def __init__(self, book: CompiledRulebook, kind: str, context: Context, used: Used, taken: Taken) -> None:
+        self.book = book
+        self.kind = kind
+        self.context = context
+        self.used = used
+        self.taken = taken
+        self.splits = book.splits(kind)
+        self.grants: list[_Grant] = []
+        self.base: dict[str, _Base] = {}
+        self.failed: dict[str, str] = {}
+        self.outcomes: list[tuple[CompiledRule, bool, str | None, tuple[Line, ...] | None]] = []
+        self.stopped = False
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The order's lines. Raises EvaluationError."""
+        return lines_of(self.context.activity)
+
+    @property
+    def counted(self) -> tuple[Line, ...]:
+        """The order's lines; none where they cannot be read: a rule about the whole order does not fail for that."""
+        try:
+            return self.lines
+        except EvaluationError:
+            return ()
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def phase(self, rules: Iterator[CompiledRule], at: datetime) -> None:
+        matches: list[_Match] = []
+        for rule in rules:
+            try:
+                match, note = self._look(rule, at)
+            except EvaluationError as error:
+                self._fail(rule, error)
+                continue
+            self.outcomes.append((rule, match is not None, note, match.lines if match else None))
+            if match is not None:
+                matches.append(match)
+                self.stopped = rule.rule.stop
+        lost = self._choose(matches) if len(matches) > 1 else {}
+        # What a loser would have granted is asked before any multiplier has changed the base.
+        missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
+        for match in matches:
+            if id(match) in missed:
+                group = lost[match.rule.rule.id]
+                self.grants += [_Grant(match.rule, name, wanted, group) for name, wanted in missed[id(match)].items()]
+            else:
+                self._grant(match)
+
+    def _look(self, rule: CompiledRule, at: datetime) -> tuple[_Match | None, str | None]:
+        """The match, or None and why not where no clause says it."""
+        if self.stopped:
+            return None, "after a rule that stops"
+        if not rule.starts <= at < rule.ends:
+            return None, "outside its dates"
+        if rule.when is not None and not rule.when(self.context):
+            return None, None
+        lines = None
+        if rule.rule.lines is not None:
+            lines = selected(rule, self.lines, self.context)
+            if not lines:
+                return None, "no line of the order is one of its lines"
+        if rule.rule.phase == "multiply":
+            # What it adds depends on the multipliers before it, and on which of them apply.
+            return _Match(rule, lines, {}), None
+        return self._award(rule, lines), None
+
+    def _fail(self, rule: CompiledRule, error: EvaluationError) -> None:
+        self.failed[rule.rule.id] = str(error)
+        self.outcomes.append((rule, False, None, None))
+
+    # --- amounts -------------------------------------------------------------------------------
+
+    def _award(self, rule: CompiledRule, lines: tuple[Line, ...] | None) -> _Match:
+        award = rule.rule.award
+        if award is None:
+            return _Match(rule, lines, {})
+        exact, weights = self._amount(rule, lines)
+        wanted = whole(exact, rule.rule.round)
+        if not 0 <= wanted <= MAX_AMOUNT:
+            raise EvaluationError(f"{wanted} points are out of range")
+        shares = _shares(exact, weights) if self.splits and rule.rule.phase == "base" else {}
+        return _Match(rule, lines, {award.currency: wanted}, exact, shares)
+
+    def _amount(self, rule: CompiledRule, lines: tuple[Line, ...] | None) -> tuple[Exact, dict[int, int]]:
+        """The exact grant, and by line the amounts it was counted from."""
+        award = rule.rule.award
+        assert award is not None
+        weights: dict[int, int] = {}
+        if self.splits or lines is not None:
+            weights = {line.number: line.amount for line in (self.counted if lines is None else lines)}
+        evaluator = rule.amount if rule.points is None else rule.points
+        if isinstance(award.points, int):
+            return award.points, weights
+        assert evaluator is not None
+        if lines is None:
+            amount: int = evaluator(self.context)
+        else:
+            order = narrowed(self.context.activity, lines)
+            if rule.by_line:
+                weights = {line.number: evaluator(OrderContext(self.context, order, line.data)) for line in lines}
+                amount = sum(weights.values())
+            else:
+                amount = evaluator(OrderContext(self.context, order))
+        if award.per is not None:
+            # Floor on the step, then multiply: 3.00 at "5 per 2.50" is 5, never 6.
+            return max(0, amount // award.per.step) * award.per.points, weights
+        if award.rate is not None:
+            return max(0, amount) * rule.rate, weights
+        return amount, weights
+
+    def _gains(self, rule: CompiledRule, lines: tuple[Line, ...] | None) -> dict[str, int]:
+        """What a multiplier adds to the base as it stands now, by currency."""
+        only = rule.rule.award.currency if rule.rule.award else None
+        gains = {}
+        for currency, base in sorted(self.base.items()):
+            if only not in (None, currency) or base.issued <= 0:
+                continue
+            total = base.exact + (rule.by - 1) * _part(base, lines)
+            gains[currency] = max(0, whole(total, rule.rule.round) - base.issued)
+            if base.issued + gains[currency] > MAX_AMOUNT:
+                raise EvaluationError("points are out of range")
+        return gains
+
+    # --- groups --------------------------------------------------------------------------------
+
+    def _choose(self, matches: list[_Match]) -> dict[str, str]:
+        """Rules that match and yet do not apply, each with the group that chose another."""
+        groups = self.book.document.groups
+        by_group: dict[str, list[_Match]] = {}
+        for match in matches:
+            if match.rule.rule.group is not None:
+                by_group.setdefault(match.rule.rule.group, []).append(match)
+        alone = next((group for group in by_group if groups.get(group) == "exclusive"), None)
+        if alone is not None:
+            winner = by_group[alone][0]
+            return {match.rule.rule.id: alone for match in matches if match is not winner}
+        lost: dict[str, str] = {}
+        for group, rivals in by_group.items():
+            choice = groups.get(group, "all")
+            if choice == "all":
+                continue
+            winner = rivals[0]
+            if choice == "best":
+                winner = max(rivals, key=lambda match: sum(self._wants(match).values()))
+            elif choice == "newest":
+                winner = max(rivals, key=lambda match: match.rule.starts)
+            lost |= {match.rule.rule.id: group for match in rivals if match is not winner}
+        return lost
+
+    def _wants(self, match: _Match) -> dict[str, int]:
+        if match.rule.rule.phase != "multiply":
+            return match.wants
+        try:
+            return self._gains(match.rule, match.lines)
+        except EvaluationError as error:
+            self.outcomes = [one for one in self.outcomes if one[0] is not match.rule]
+            self._fail(match.rule, error)
+            return {}
+
+    def _grant(self, match: _Match) -> None:
+        phase = match.rule.rule.phase
+        for currency, wanted in self._wants(match).items():
+            self.grants.append(_Grant(match.rule, currency, wanted))
+            if phase == "multiply":
+                self._multiplied(self.base[currency], match, wanted)
+            elif phase == "base":
+                base = self.base.setdefault(currency, _Base())
+                base.exact += match.exact
+                base.issued += wanted
+                for number, share in match.shares.items():
+                    base.by_line[number] = base.by_line.get(number, Fraction(0)) + share
+
+    def _multiplied(self, base: _Base, match: _Match, gain: int) -> None:
+        by = match.rule.by
+        base.exact += (by - 1) * _part(base, match.lines)
+        base.issued += gain
+        numbers = base.by_line if match.lines is None else [line.number for line in match.lines]
+        for number in [number for number in numbers if number in base.by_line]:
+            base.by_line[number] *= by
+
+    # --- limits --------------------------------------------------------------------------------
+
+    def capped(self) -> tuple[Awarded, ...]:
+        counted: dict[str, int] = {}
+        took: dict[tuple[str, str], int] = {}
+        awards = []
+        for grant in self.grants:
+            if grant.wanted == 0:
+                continue
+            rule = grant.rule.rule
+            granted, limited_by = grant.wanted, None
+            if grant.lost_to is not None:
+                granted, limited_by = 0, LimitedBy(left=0, group=grant.lost_to)
+            for number, cap in enumerate(rule.cap if granted else ()):
+                left = self._left(cap, grant.rule, counted)
+                allowed = granted
+                if cap.times is not None:
+                    allowed = granted if left > 0 else 0
+                elif granted > left:
+                    allowed = max(0, left) if cap.partial else 0
+                if allowed < granted:
+                    granted = allowed
+                    limited_by = LimitedBy(left=max(0, left), cap=f"{rule.id}.{number}")
+            takes: tuple[Take, ...] = ()
+            if rule.budget is not None and granted:
+                budget = self.book.document.budgets[rule.budget]
+                left, allowed = self._of_budget(rule.budget, budget, granted, took)
+                if allowed < granted:
+                    granted = allowed
+                    limited_by = LimitedBy(left=left, budget=rule.budget)
+                takes = takes_of(rule.budget, budget, granted) if granted else ()
+                for take in takes:
+                    took[take.kind, take.key] = took.get((take.kind, take.key), 0) + take.amount
+            counts = _counts(grant.rule, granted) if granted > 0 else {}
+            for name, step in counts.items():
+                counted[name] = counted.get(name, 0) + step
+            awards.append(Awarded(rule.id, grant.currency, grant.wanted, granted, limited_by, counts, takes))
+        return tuple(awards)
+
+    def _left(self, cap: Cap, rule: CompiledRule, counted: dict[str, int]) -> int:
+        name = _counter(cap, rule)
+        limit = cap.times if cap.times is not None else cap.points
+        assert limit is not None
+        return limit - self.used(name, cap.period) - counted.get(name, 0)
+
+    def _of_budget(self, name: str, budget: Budget, wanted: int, took: dict[tuple[str, str], int]) -> tuple[int, int]:
+        """What is left of a budget (its points, or its uses where these are what lacks), and what it allows."""
+        if budget.uses is not None:
+            left = budget.uses - self._taken(BUDGET_USES, name) - took.get((BUDGET_USES, name), 0)
+            if left <= 0:
+                return 0, 0
+        if budget.points is None:
+            return wanted, wanted
+        left = max(0, budget.points - self._taken(BUDGET, name) - took.get((BUDGET, name), 0))
+        return left, wanted if wanted <= left else left if budget.partial else 0
+
+    def _taken(self, kind: str, name: str) -> int:
+        return self.taken.of(kind, name, beside=self.book.budgets(self.kind))
+
+    def traced(self, awards: tuple[Awarded, ...]) -> list[RuleTrace]:
+        by_rule = {award.rule: award for award in awards}
+        traces = []
+        for rule, matched, note, lines in self.outcomes:
+            award = by_rule.get(rule.rule.id) if matched else None
+            traces.append(
+                RuleTrace(
+                    rule=rule.rule.id,
+                    phase=rule.rule.phase,
+                    matched=matched,
+                    lines=tuple(line.id for line in lines) if lines is not None else None,
+                    wanted=award.wanted if award else 0,
+                    granted=award.granted if award else 0,
+                    currency=award.currency if award else None,
+                    limited_by=award.limited_by if award else None,
+                    error=self.failed.get(rule.rule.id),
+                    note=note,
+                )
+            )
+        return traces
+
+
+def takes_of(name: str, budget: Budget, points: int, *, uses: int = 1) -> tuple[Take, ...]:
+    """What a grant of so many points takes of a budget; negative numbers give back."""
+    found = []
+    if budget.points is not None and points:
+        found.append(Take(BUDGET, name, points, budget.points))
+    if budget.uses is not None and uses:
+        found.append(Take(BUDGET_USES, name, uses, budget.uses))
+    return tuple(found)
+
+
+def _phase(rule: CompiledRule) -> str:
+    return rule.rule.phase
+
+
+def _part(base: _Base, lines: tuple[Line, ...] | None) -> Exact:
+    """The part of the base that lines have earned; None: all of it."""
+    if lines is None:
+        return base.exact
+    return sum((base.by_line.get(line.number, Fraction(0)) for line in lines), Fraction(0))
+
+
+def _shares(exact: Exact, weights: dict[int, int]) -> dict[int, Fraction]:
+    """A grant by line, in proportion to what each line counted for; none where the lines count for nothing."""
+    together = sum(weights.values())
+    if together <= 0:
+        return {}
+    return {number: Fraction(exact) * weight / together for number, weight in weights.items()}
 
 
 def _counter(cap: Cap, rule: CompiledRule) -> str:

@@ -200,6 +200,8 @@ class Environment:
     def _unknown(self, name: str) -> str:
         if name in _FOREIGN:
             return f"{name!r} is not part of the rule language"
+        if name.partition(".")[0] == "line":
+            return "there is no line here: only a rule with `lines` looks at one"
         known = [*_FACTS, *_FUNCTIONS, "member.attributes", *_FAMILIES, "activity", "line"]
         below = [one for one in known if one.startswith(f"{name}.")]
         return f"unknown name {name!r}" + (f": it holds {', '.join(below)}" if below else _hint(name, known))

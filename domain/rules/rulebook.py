@@ -30,12 +30,17 @@ class Availability(Section, frozen=True, kw_only=True):
 
 
 class Expiry(Section, frozen=True, kw_only=True):
-    """When a lot ends. `after` counts on the local calendar from `from`, then rounds up to `round_up`."""
+    """When a lot ends. `after` counts on the local calendar from `from`, then rounds up to `round_up`.
+
+    `inactive_for` counts from the member's last activity instead (one of `activities`, where these are given), so
+    that each activity moves the end.
+    """
 
     after: str | None = None
     from_: Literal["occurred", "recorded", "available"] = msgspec.field(default="occurred", name="from")
     round_up: str = "day"
     inactive_for: str | None = None
+    activities: list[str] = []
     at: str | None = None
 
 
@@ -124,6 +129,16 @@ class Cap(Section, frozen=True, kw_only=True):
     partial: bool = True
 
 
+class Lines(Section, frozen=True, kw_only=True):
+    """Which lines of an order a rule is about: those that `where` selects.
+
+    Void lines never count, lines that were paid with points only where `paid_with_points` says so.
+    """
+
+    where: Expression | None = None
+    paid_with_points: bool = False
+
+
 class Rule(Section, frozen=True, kw_only=True):
     """One rule: on an activity type, when a condition holds, award or multiply."""
 
@@ -139,13 +154,29 @@ class Rule(Section, frozen=True, kw_only=True):
     calendar: dict[str, Json] | None = None
     award: Award | None = None
     by: str | None = None
-    lines: dict[str, Json] | None = None
+    lines: Lines | None = None
     round: Rounding = "down"
     available: str | Availability | None = None
     expires: str | Expiry | None = None
     cap: list[Cap] = []
     budget: str | None = None
     variant: dict[str, Json] | None = None
+
+
+class Budget(Section, frozen=True, kw_only=True):
+    """What the rules that name it may grant together, to all members: `points` of a currency, or so many `uses`.
+
+    With `partial` the last grant is cut to what is left; otherwise it falls away.
+    """
+
+    currency: str | None = None
+    points: int | None = None
+    uses: int | None = None
+    partial: bool = True
+
+
+Choice = Literal["all", "best", "first", "newest", "exclusive"]
+"""Which of a group's matching rules apply."""
 
 
 class Level(Section, frozen=True, kw_only=True):
@@ -203,9 +234,9 @@ class Rulebook(Section, frozen=True, kw_only=True):
     unknown_member: Literal["refuse", "enrol", "hold"] = "refuse"
     before_enrolment: Literal["accept", "refuse"] = "accept"
     rules: list[Rule] = []
-    groups: dict[str, str] = {}
+    groups: dict[str, Choice] = {}
     stacking: dict[str, Json] = {}
-    budgets: dict[str, Json] = {}
+    budgets: dict[str, Budget] = {}
     segments: dict[str, Expression] = {}
     experiments: dict[str, Json] = {}
     tiers: dict[str, TierSet] = {}

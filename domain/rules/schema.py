@@ -99,6 +99,29 @@ def readable(document: Mapping[str, Json], personal: Sequence[str]) -> dict[str,
     return schema
 
 
+def line_schema(document: Mapping[str, Json], usual: Mapping[str, Json], personal: Sequence[str]) -> dict[str, Json]:
+    """The schema of an order's line: what lines have everywhere (`usual`), and what the payload's schema says of them.
+
+    `document` is the payload's schema without its personal fields; `personal` are their pointers.
+    """
+    lines, place = _resolved((document.get("properties") or {}).get("lines"), "/properties/lines", document)
+    line, _ = _resolved(lines.get("items"), f"{place}/items", document)
+    hidden = _personal_of_lines(personal)
+    properties = {name: part for name, part in usual.items() if not {name, "*"} & hidden}
+    return {"type": "object", "properties": properties | (line.get("properties") or {}), **_definitions(document)}
+
+
+def _personal_of_lines(personal: Sequence[str]) -> set[str]:
+    """The names of a line's fields that are personal; `*` where all are."""
+    hidden = set()
+    for pointer in personal:
+        name, *tokens = pointer.split("/")[1:] or [""]
+        if name == "lines":
+            rest = tokens[1:] if tokens and (tokens[0] in ("*", "-") or tokens[0].isdecimal()) else tokens
+            hidden.add(rest[0] if rest else "*")
+    return hidden
+
+
 def shape(document: Mapping[str, Json]) -> dict[str, dict[str, str]]:
     """What a rule can read: the fields of each object, by the object's place in the schema ("" is the root).
 

@@ -49,3 +49,7 @@ class Timeline:
     def cut(self, number: int) -> "Timeline":
         """The same timeline when it had `number` versions, with an empty memory of what was used."""
         return Timeline(self.published[:number], self._load)
+
+    def edits(self, number: int) -> bool:
+        """Whether a version asks for something of what members have already. To look is no use of it."""
+        return self._load(number).edits

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from application.ports import ClaimTaken, HeadMoved, Save, SaveRefused, TakeRefused, TimelineMoved, Unavailable
-from domain.log import Claim, Entry, Take, decode, encode, row_digest, row_seal
+from domain.log import Claim, Entry, decode, encode, row_digest, row_seal
+from domain.takes import Take
 from infrastructure.database import open_pool
 from infrastructure.event_store import PostgresEventStore
 from tests.build import Stream, World, enrol, per, program_entries, purchase, rulebook, saves
@@ -145,6 +146,31 @@ async def test_a_quantity_never_passes_its_ceiling_under_50_at_once(store: Postg
     came = await outcomes(store, [member(number, takes=cup)[0] for number in range(1, 51)])
     assert sum(isinstance(one, tuple) for one in came) == 13
     assert sum(isinstance(one, TakeRefused) and one.key == "mug" for one in came) == 37
+
+
+@with_store
+async def test_what_is_given_back_is_taken_whatever_the_ceiling_has_become(store: PostgresEventStore) -> None:
+    await store.append(member(1, takes=(Take("budget", "summer", 90, 100),))[0])
+    lowered = Take("budget", "summer", 1, 50)
+    with pytest.raises(TakeRefused):
+        await store.append(member(2, takes=(lowered,))[0])
+    await store.append(member(2, takes=(msgspec.structs.replace(lowered, amount=-30),))[0])
+    assert await store.taken("main", [("budget", "summer"), ("budget", "winter")]) == {
+        ("budget", "summer"): 60,
+        ("budget", "winter"): 0,
+    }
+    with pytest.raises(TakeRefused):
+        await store.append(member(3, takes=(Take("budget", "summer", -61, 50),))[0])
+
+
+@with_store
+async def test_two_rows_of_one_save_may_take_of_the_same_quantity(store: PostgresEventStore) -> None:
+    one, other = (member(number, takes=(Take("stock", "mug", 2, 5),))[0] for number in (1, 2))
+    both = msgspec.structs.replace(one, rows=(*one.rows, *other.rows), member_key=None)
+    await store.append(both)
+    assert await store.taken("main", [("stock", "mug")]) == {("stock", "mug"): 4}
+    with pytest.raises(TakeRefused):
+        await store.append(member(3, takes=(Take("stock", "mug", 2, 5),))[0])
 
 
 @with_store

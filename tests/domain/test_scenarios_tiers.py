@@ -2,8 +2,21 @@
 
 import pytest
 
-from tests.build import instant, per, points, rulebook
-from tests.spec import bought, enrolled, given, moved_to, published, redeemed, renewed, returned, swept
+from domain.member.reading import level_at
+from tests.build import Json, World, instant, per, points, redeem, rulebook
+from tests.spec import (
+    bought,
+    do,
+    earned,
+    enrolled,
+    given,
+    moved_to,
+    published,
+    redeemed,
+    renewed,
+    returned,
+    swept,
+)
 
 EVERY_CENT = points("activity.amount_minor")
 LADDER = [{"id": "silver", "at": 100}, {"id": "gold", "at": 300}]
@@ -125,3 +138,78 @@ def test_reviews_get_past_the_nights_on_which_clocks_are_set(zone: str, window: 
     given(book, enrolled("2023-09-01"), bought(1, at="2023-09-30T15:00:00Z"), zone=zone).when(
         bought(1, "p2", "2023-10-03T15:00:00Z")
     ).tier("silver").tier(None, at="2024-06-01")
+
+
+# --- edited thresholds -----------------------------------------------------------------------------
+
+
+def ladder(silver: int, **more: object) -> Json:
+    return rulebook(EVERY_CENT, tiers={"levels": [{"id": "silver", "at": silver}], **more})
+
+
+@pytest.mark.parametrize(("on_edit", "after"), [("next_review", "silver"), ("now", None)])
+def test_e12_raised_thresholds_move_nobody_until_the_review_or_everybody_at_once(
+    on_edit: str, after: str | None
+) -> None:
+    stricter = ladder(200, on_edit=on_edit)
+    outcome = given(ladder(100), enrolled(), bought(150), published(stricter, "2026-03-01")).when(swept("2026-04-01"))
+    outcome.tier(after)
+    if after is None:
+        outcome.then(moved_to(None, at=instant("2026-03-01"), reason="edited", evidence=150, rulebook=2))
+    # What was is not rewritten.
+    assert level_at(outcome.stream.member, "status", instant("2026-02-28")) == "silver"
+    # Nor is the edit made twice: what is earned from here on counts as ever.
+    outcome.when(bought(60, "p2", "2026-04-02")).tier("silver").when(swept("2026-05-01")).tier("silver")
+
+
+@pytest.mark.parametrize(("on_edit", "after"), [("next_review", None), ("now", "silver")])
+def test_e12_lowered_thresholds_lift_at_once_only_where_they_say_so(on_edit: str, after: str | None) -> None:
+    kinder = ladder(50, on_edit=on_edit)
+    given(ladder(100), enrolled(), bought(80), published(kinder, "2026-03-01")).when(swept("2026-04-01")).tier(after)
+
+
+def test_e12_a_review_that_is_due_looks_under_the_new_thresholds() -> None:
+    """`next_review`: the level stays for the year it was promised for."""
+    yearly = {"window": "calendar_year"}
+    history = (enrolled(), bought(150), published(ladder(200, **yearly), "2026-03-01"))
+    given(ladder(100, **yearly), *history).when(swept("2026-12-31")).tier("silver").when(
+        bought(30, "p2", "2026-12-31T13:00")
+    ).tier("silver").tier(None, at="2027-01-01T00:00")
+
+
+def test_an_edit_counts_from_when_it_is_in_force_not_from_when_it_is_published() -> None:
+    book = ladder(100)
+    world = World(book)
+    outcome = given(world, enrolled(), bought(150))
+    world.publish(ladder(200, on_edit="now"), instant("2026-02-01"), effective_from=instant("2026-03-01"))
+    outcome.when(bought(10, "p2", "2026-02-10")).tier("silver").tier("silver", at="2026-02-28").tier(
+        None, at="2026-03-02"
+    ).when(bought(1, "p3", "2026-03-05")).tier(None).when(bought(100, "p4", "2026-03-06")).tier("silver")
+
+
+def test_an_edit_of_something_else_moves_nobody() -> None:
+    """`on_edit: now` was true before and is still; the level was kept by `downgrade: none`."""
+    kept = {"window": "calendar_year", "downgrade": "none", "on_edit": "now"}
+    richer = rulebook(points(7), tiers={"levels": [{"id": "silver", "at": 100}], **kept})
+    given(ladder(100, **kept), enrolled(), bought(150), published(richer, "2028-03-01")).when(swept("2028-04-01")).tier(
+        "silver"
+    )
+
+
+def test_a_member_who_joins_after_an_edit_is_not_touched_by_it() -> None:
+    book = ladder(100)
+    given(book, published(ladder(200, on_edit="now"), "2026-03-01"), enrolled("2026-03-02")).when(
+        bought(250, at="2026-03-03")
+    ).then(earned(250), moved_to("silver", rulebook=2))
+
+
+def test_e15_spending_one_currency_leaves_the_qualifying_one_alone() -> None:
+    book = rulebook(
+        EVERY_CENT,
+        points("activity.amount_minor", rule="status", currency="credits"),
+        currencies={"credits": {"spendable": False, "scale": 2}},
+        tiers={"measure": "points_earned:credits", "levels": LADDER},
+    )
+    outcome = given(book, enrolled(), bought(600)).when(redeemed(500, "2026-01-03"))
+    outcome.balance(100).balance(600, currency="credits").tier("gold")
+    outcome.when(do(redeem(1, "other", currency="credits"), "2026-01-04")).refused("not-eligible")

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from domain.log import After, Claim, Entry, Event, Input, Pins, Take, encoded
+from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
 from domain.member import commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
 from domain.rules.earning import LimitedBy
+from domain.takes import Take
 
 HERE = Path(__file__).parent
 AT = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=UTC)
@@ -40,6 +41,10 @@ EVENTS: list[Any] = [
     events.RuleFailed(rule="odd", error="division by zero"),
     events.LotActivated(lot="2.1", currency="points", points=60, at=AT, repaid=10),
     events.LotExpired(lot="2.1", currency="points", points=25, at=LATER),
+    events.LotsRescheduled(
+        currency="points", lots=("2.1", "7.2"), at=AT, expires_at=LATER, reason="policy", rulebook=3,
+        idle=events.Idle(for_="P12M", round_up="month", activities=("purchase",)),
+    ),
     events.PointsRedeemed(redemption="s1", currency="points", points=40, draws=DRAWS, value_minor=320, debt=5),
     events.PointsAdjusted(
         adjustment="a1", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
@@ -94,6 +99,25 @@ INPUTS: list[Any] = [
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
 ]  # fmt: skip
 
+# Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
+GAINED: dict[str, Any] = {
+    "lines": events.ActivityReversed(
+        return_id="r2", source="shop", activity=2, amount_minor=500, returned_minor=1500, day=739676,
+        lines={"1": events.LineReturned(1, 1000), "b": events.LineReturned(amount_minor=500)},
+    ),
+    "order": commands.RedeemPoints(
+        id="s2", currency="points", points=40, order_source="shop", order_id="p1", order_minor=10500
+    ),
+    "by-hand-idle": events.PointsAdjusted(
+        adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
+        expires_at=LATER, idle=events.Idle(for_="P6M"),
+    ),
+    "idle": events.PointsEarned(
+        lot="2.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
+        expires_at=LATER, idle=events.Idle(for_="P12M"),
+    ),
+}  # fmt: skip
+
 ENTRY = Entry(
     stream="main/member/6e1f2a08-7d4b-4c7e-9c53-0d8f3b1f2a10",
     version=2,
@@ -123,13 +147,21 @@ def tags(union: Any) -> set[str]:
     return {one.__struct_config__.tag for one in get_args(union)}
 
 
+def shapes_in(folder: Path) -> set[str]:
+    """The tags that have a file."""
+    return {path.stem.partition("+")[0] for path in folder.iterdir()}
+
+
 def main() -> None:
     for folder, examples in (("events", EVENTS), ("inputs", INPUTS)):
         for example in examples:
             _write(HERE / folder / f"{example.__struct_config__.tag}.json", example)
+    for what, example in GAINED.items():
+        folder = "events" if example.__struct_config__.tag_field == "event" else "inputs"
+        _write(HERE / folder / f"{example.__struct_config__.tag}+{what}.json", example)
     _write(HERE / "entry.json", ENTRY)
-    assert {path.stem for path in (HERE / "events").iterdir()} == tags(Event)
-    assert {path.stem for path in (HERE / "inputs").iterdir()} == tags(Input)
+    for folder, union in (("events", Event), ("inputs", Input)):
+        assert shapes_in(HERE / folder) == tags(union)
 
 
 def _write(path: Path, example: Any) -> None:

@@ -136,7 +136,24 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
     ("/rules/0/starts", "2027-01-01", [("bad-time", "/rules/0/starts", None, None)]),
     ("/rules/0/cap", [{"period": "month"}], [("missing", "/rules/0/cap/0", None, None)]),
     ("/rules/0/cap", [{"points": 5, "period": "fortnight"}], [("bad-window", "/rules/0/cap/0/period", None, None)]),
-    ("/rules/0/group", "g1", [("not-supported-yet", "/rules/0/group", None, None)]),
+    ("/rules/0/group", "g1", [("unknown-group", "/rules/0/group", None, None)]),
+    ("/groups", {"g1": "worst"}, [("shape", "/groups/...", None, None)]),
+    ("/rules/0/lines", {"when": "true"}, [("shape", "/rules/0/lines", None, None)]),
+    ("/rules/0/lines", {"where": "line.skew == 'a'"}, [("expression", "/rules/0/lines/where", 1, 6)]),
+    ("/rules/0/lines", {"where": "line.labels.colour == 3"}, [("expression", "/rules/0/lines/where", 1, 20)]),
+    ("/rules/0/when", "line.sku == 'a'", [("expression", "/rules/0/when", 1, 6)]),
+    ("/rules/0/award/per/amount", "line.quantity", [("expression", "/rules/0/award/per/amount", 1, 6)]),
+    ("/rules/0/budget", "summer", [("unknown-budget", "/rules/0/budget", None, None)]),
+    ("/budgets", {"summer": {}}, [("missing", "/budgets/summer", None, None)]),
+    ("/budgets", {"summer": {"points": 5}}, [("missing", "/budgets/summer/currency", None, None)]),
+    (
+        "/budgets",
+        {"summer": {"points": -1, "currency": "miles"}},
+        [
+            ("out-of-range", "/budgets/summer/points", None, None),
+            ("unknown-currency", "/budgets/summer/currency", None, None),
+        ],
+    ),
     (
         "/rules/-",
         {"id": "base", "on": "purchase", "award": {"currency": "points", "points": 1}},
@@ -167,8 +184,36 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
 @pytest.mark.parametrize(("at", "value", "expected"), BROKEN, ids=[f"{at}={value}"[:60] for at, value, _ in BROKEN])
 def test_what_is_wrong_is_found_where_it_stands(at: str, value: Json, expected: list[Place]) -> None:
     checked = check(_with(at, value), known_zone=SystemZones().known)
-    assert [(found.code, found.at, found.line, found.column) for found in checked.findings] == expected
+    errors = [found for found in checked.findings if found.severity == "error"]
+    assert [(found.code, found.at, found.line, found.column) for found in errors] == expected
     assert not checked.ok
+
+
+def test_a_budget_and_its_rules_count_in_one_currency() -> None:
+    document = _with("/budgets", {"summer": {"points": 5, "currency": "points"}})
+    document["currencies"]["miles"] = {}
+    document["tiers"] = {}
+    document["rules"] += [
+        {"id": "other", "on": "purchase", "award": {"currency": "miles", "points": 1}, "budget": "summer"},
+        {"id": "any", "on": "purchase", "phase": "multiply", "by": "2", "budget": "summer"},
+        {"id": "this", "on": "purchase", "award": {"currency": "points", "points": 1}, "budget": "summer"},
+    ]
+    found = check(document).findings
+    assert [(one.code, one.at) for one in found] == [
+        ("other-currency", "/rules/1/budget"),
+        ("other-currency", "/rules/2/budget"),
+    ]
+
+
+def test_groups_that_do_nothing_and_groups_over_phases_are_worth_a_word() -> None:
+    document = _with("/groups", {"empty": "best", "mixed": "first"})
+    document["rules"][0]["group"] = "mixed"
+    document["rules"].append({"id": "m", "on": "purchase", "phase": "multiply", "by": "2", "group": "mixed"})
+    found = check(document).findings
+    assert [(one.severity, one.code, one.at) for one in found] == [
+        ("warning", "unused-group", "/groups/empty"),
+        ("warning", "group-over-phases", "/groups/mixed"),
+    ]
 
 
 def test_a_good_rulebook_has_no_findings() -> None:

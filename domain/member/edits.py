@@ -1,0 +1,36 @@
+"""What a new version of the rules changes of what members have: only what it says it does, from when it is in force.
+
+Tier sets with `on_edit: now` put everybody where the new thresholds say; currencies with
+`expires_applies_to: existing` move the ends of open lots. What was before stays as it was.
+"""
+
+from datetime import datetime
+
+from domain.calendar import MICROSECOND
+from domain.member.draft import Draft
+from domain.member.lives import reschedule
+from domain.member.standing import reassess
+from domain.rules.compiled import CompiledRulebook
+
+
+def edit(draft: Draft, number: int, at: datetime) -> None:
+    """Version `number` is in force for this member from `at` on."""
+    timeline = draft.circumstances.timeline
+    if number == 1:
+        return
+    book, before = timeline.version(number), timeline.version(number - 1)
+    ruling = timeline.at(at)
+    if ruling is None or ruling.number != number:
+        # A later version is in force at the same instant: this one never was.
+        return
+    if any(currency.expires_applies_to == "existing" for currency in book.document.currencies.values()):
+        reschedule(draft, book, at)
+    zone = draft.zone(book)
+    for name in _edited(book, before):
+        reassess(draft, book, name, at, draft.local_day(book, zone, at - MICROSECOND), zone)
+
+
+def _edited(book: CompiledRulebook, before: CompiledRulebook) -> list[str]:
+    """The tier sets whose meaning is another now, and that ask for it to count at once."""
+    sets = sorted(book.document.tiers.items())
+    return [name for name, tiers in sets if tiers.on_edit == "now" and before.document.tiers.get(name) != tiers]

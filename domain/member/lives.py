@@ -1,0 +1,120 @@
+"""When a lot begins and ends, under the policies of its rule and its currency; and what moves its end."""
+
+from datetime import datetime
+
+import msgspec
+
+from domain.member.draft import Draft
+from domain.member.events import Idle, LotsRescheduled
+from domain.member.state import BY_HAND, Lot
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.expiry import available_at, expires_at
+from domain.rules.rulebook import Availability, Expiry
+
+
+class Life(msgspec.Struct, frozen=True):
+    """`available` None waits for an action, `expires` None never comes; `idle` says that activities move the end."""
+
+    available: datetime | None
+    expires: datetime | None
+    idle: Idle | None = None
+
+    def spendable(self, now: datetime) -> bool:
+        return self.available is not None and self.available <= now and (self.expires is None or now < self.expires)
+
+
+def life(
+    draft: Draft,
+    begins: str | Availability,
+    ends: str | Expiry,
+    occurred_at: datetime,
+    zone: str,
+    available: datetime | None = None,
+) -> Life:
+    """The life of a lot that is opened now for what happened at `occurred_at`; `available` overrules `begins`."""
+    offsets = draft.circumstances.offsets
+    available = available or available_at(begins, occurred_at=occurred_at, zone=zone, offsets=offsets)
+    if isinstance(ends, Expiry) and ends.inactive_for is not None:
+        idle = Idle(for_=ends.inactive_for, round_up=ends.round_up, activities=tuple(ends.activities))
+        return Life(
+            available, _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle
+        )
+    expires = expires_at(
+        ends, occurred_at=occurred_at, recorded_at=draft.now, available=available, zone=zone, offsets=offsets
+    )
+    return Life(available, expires)
+
+
+def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> None:
+    """An activity of a type moves the end of those lots that end by inactivity; never to an earlier instant."""
+    moved: dict[tuple[str, datetime], list[str]] = {}
+    for lot in draft.member.lots:
+        if lot.idle is None or (lot.idle.activities and kind not in lot.idle.activities):
+            continue
+        end = _idle_until(draft, lot.idle, occurred_at, zone)
+        if lot.expires_at is not None and end > lot.expires_at:
+            moved.setdefault((lot.currency, end), []).append(lot.id)
+    for (currency, end), lots in moved.items():
+        draft.record(
+            LotsRescheduled(currency=currency, lots=tuple(lots), at=occurred_at, expires_at=end, reason="activity")
+        )
+
+
+def reschedule(draft: Draft, book: CompiledRulebook, at: datetime) -> None:
+    """A version whose expiry applies to existing lots comes into force at `at`: no lot ends before that.
+
+    What operators gave by hand keeps the end they gave it.
+    """
+    zone = draft.zone(book)
+    rules = {rule.id: rule for rule in book.document.rules}
+    moved: dict[tuple[str, datetime | None, Idle | None], list[str]] = {}
+    for lot in draft.member.lots:
+        currency = book.document.currencies[lot.currency]
+        if currency.expires_applies_to != "existing" or lot.rule == BY_HAND:
+            continue
+        own = rules[lot.rule].expires if lot.rule in rules else None
+        end, idle = _end_under(draft, currency.expires if own is None else own, lot, at, zone)
+        if (end, idle) != (lot.expires_at, lot.idle):
+            moved.setdefault((lot.currency, end, idle), []).append(lot.id)
+    for (name, end, idle), lots in moved.items():
+        draft.record(
+            LotsRescheduled(
+                currency=name, lots=tuple(lots), at=at, expires_at=end, idle=idle, reason="policy", rulebook=book.number
+            )
+        )
+
+
+def _end_under(
+    draft: Draft, ends: str | Expiry, lot: Lot, at: datetime, zone: str
+) -> tuple[datetime | None, Idle | None]:
+    if isinstance(ends, Expiry) and ends.inactive_for is not None:
+        idle = Idle(for_=ends.inactive_for, round_up=ends.round_up, activities=tuple(ends.activities))
+        return _idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
+    end = expires_at(
+        ends,
+        occurred_at=lot.occurred_at,
+        recorded_at=lot.occurred_at,
+        available=lot.available_at,
+        zone=zone,
+        offsets=draft.circumstances.offsets,
+    )
+    return (max(at, end) if end is not None else None), None
+
+
+def _idle_until(draft: Draft, idle: Idle, since: datetime, zone: str) -> datetime:
+    end = expires_at(
+        Expiry(after=idle.for_, round_up=idle.round_up),
+        occurred_at=since,
+        recorded_at=since,
+        available=since,
+        zone=zone,
+        offsets=draft.circumstances.offsets,
+    )
+    assert end is not None
+    return end
+
+
+def _last(draft: Draft, idle: Idle) -> datetime | None:
+    """The member's last activity of those that count."""
+    last = draft.member.last
+    return max((at for kind, at in last.items() if not idle.activities or kind in idle.activities), default=None)
