@@ -38,7 +38,7 @@ from domain.redecide import taken_of
 from domain.rules.celtree import references
 from domain.rules.check import check
 from domain.rules.compiled import ENROLLED, CompiledRulebook
-from domain.rules.earning import RuleTrace, with_clauses
+from domain.rules.earning import RuleTrace, traced
 from domain.rules.expression import EvaluationError
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published
@@ -168,7 +168,7 @@ def _evaluate_only(member: Member, circumstances: Circumstances, command: Record
 
 def explanation(evaluated: Evaluated, command: RecordActivity) -> Json:
     """The evaluator's own trace, in the contract's shape."""
-    traces = with_clauses(evaluated.book, evaluated.earned, command.type, evaluated.reading)
+    traces = traced(evaluated.book, evaluated.earned, evaluated.reading)
     return {
         "rules": [_trace(trace) for trace in traces],
         "measures": evaluated.measures,

@@ -4,7 +4,7 @@ Everything here folds the member's own stream, so it is current to the last entr
 has made true since the last entry is shown too, without being written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -205,11 +205,12 @@ async def history(
 
 def _items(found: Past) -> Iterator[Json]:
     running: dict[str, int] = {}
+    say = _say(found)
     for entry in _all(found):
         cause = _cause(entry)
         lines = movements(entry)
         for event in entry.events:
-            told = _told(event, entry)
+            told = _told(event, entry, say)
             if told is None:
                 continue
             kind, at, currency, points, rule, text = told
@@ -246,7 +247,23 @@ def _cause(entry: Entry) -> str | None:
 _Told = tuple[str, datetime, str | None, int | None, str | None, str]
 
 
-def _told(event: Any, entry: Entry) -> _Told | None:
+Say = Callable[[str, int], str]
+"""(currency, points in its smallest unit) -> the points as people write them."""
+
+
+def _say(found: Past) -> Say:
+    book = found.circumstances.timeline.at(found.circumstances.recorded_at)
+    scales = {name: currency.scale for name, currency in book.document.currencies.items()} if book else {}
+
+    def say(currency: str, points: int) -> str:
+        scale = scales.get(currency, 0)
+        whole, rest = divmod(abs(points), 10**scale)
+        return ("-" if points < 0 else "") + (f"{whole}.{rest:0{scale}}" if scale else str(whole))
+
+    return say
+
+
+def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
     """(kind, when, currency, points as they move what can be spent, rule, sentence)."""
     match event:
         case MemberEnrolled():
@@ -264,18 +281,18 @@ def _told(event: Any, entry: Entry) -> _Told | None:
             return "activity", event.occurred_at, None, None, None, text
         case PointsEarned():
             spendable = event.available_at is not None and event.available_at <= entry.recorded_at
-            limit = f" of {event.wanted}" if event.wanted != event.points else ""
+            limit = f" of {say(event.currency, event.wanted)}" if event.wanted != event.points else ""
             until = f", until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else ""
-            debt = f", {event.repaid} repaid debt" if event.repaid else ""
+            debt = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
             pending = "" if spendable else ", pending"
-            text = f"{event.points}{limit} {event.currency} earned by {event.rule}{pending}{debt}{until}"
+            text = f"{say(event.currency, event.points)}{limit} {event.currency} earned by {event.rule}{pending}{debt}{until}"
             points = event.points - event.repaid if spendable else 0
             return "earned", entry.at, event.currency, points, event.rule, text
         case LotActivated():
-            text = f"{event.points} {event.currency} became available"
+            text = f"{say(event.currency, event.points)} {event.currency} became available"
             return "activated", event.at, event.currency, event.points - event.repaid, None, text
         case LotExpired():
-            text = f"{event.points}{' pending' if event.pending else ''} {event.currency} expired"
+            text = f"{say(event.currency, event.points)}{' pending' if event.pending else ''} {event.currency} expired"
             return "expired", event.at, event.currency, 0 if event.pending else -event.points, None, text
         case LotsRescheduled():
             until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
@@ -291,12 +308,13 @@ def _told(event: Any, entry: Entry) -> _Told | None:
             )
         case PointsRedeemed():
             worth = f" worth {event.value_minor} minor units" if event.value_minor is not None else ""
-            owed = f", {event.debt} of them owed" if event.debt else ""
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
             spent_on = f"{event.source}/{event.redemption}" if event.source else event.redemption
-            text = f"{event.points} {event.currency} spent on {spent_on}{worth}{owed}"
+            text = f"{say(event.currency, event.points)} {event.currency} spent on {spent_on}{worth}{owed}"
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
         case PointsAdjusted():
-            text = f"{event.points:+d} {event.currency} by hand: {event.reason}"
+            sign = "+" if event.points > 0 else ""
+            text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
             points = event.points - event.repaid if event.points > 0 else event.points + event.debt
             if event.available_at is not None and event.available_at > entry.recorded_at:
                 points = 0
@@ -307,10 +325,10 @@ def _told(event: Any, entry: Entry) -> _Told | None:
             return "returned", entry.at, None, None, None, text
         case PointsClawedBack():
             spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
-            owed = f", {event.debt} of them owed" if event.debt else ""
-            off = f", {event.written_off} written off" if event.written_off else ""
-            off += f", {event.expired} had expired" if event.expired else ""
-            text = f"{event.points} {event.currency} of {event.rule} taken back{owed}{off}"
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            off = f", {say(event.currency, event.written_off)} written off" if event.written_off else ""
+            off += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
+            text = f"{say(event.currency, event.points)} {event.currency} of {event.rule} taken back{owed}{off}"
             return "clawed_back", entry.at, event.currency, -spent, event.rule, text
         case TierChanged():
             text = f"{event.set}: from {event.from_ or 'no level'} to {event.to or 'no level'} ({event.reason})"

@@ -1,9 +1,11 @@
 """Whole numbers: points in the currency's smallest unit, money in minor units, rates as exact decimals."""
 
 import decimal
+import math
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
+
+import msgspec
 
 MAX_AMOUNT = 2**53 - 1
 """The largest amount anywhere: every JSON reader keeps integers exact up to here."""
@@ -14,24 +16,45 @@ Rounding = Literal["down", "half_up", "half_even", "up"]
 EXACT = decimal.Context(prec=120, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow])
 
 
-def whole(amount: Fraction | int, mode: Rounding) -> int:
-    """The one rounding point of a grant. Modes round on magnitude: down is towards zero.
+class Exact(msgspec.Struct, frozen=True, gc=False):
+    """The number n / d, d 1 or more. Not in lowest terms: rules compute a lot and compare nothing."""
 
-    >>> [whole(Fraction(-5, 2), mode) for mode in ("down", "half_up", "half_even", "up")]
-    [-2, -3, -2, -3]
+    n: int
+    d: int = 1
+
+    def plus(self, other: "Exact") -> "Exact":
+        if self.d == other.d:
+            return Exact(self.n + other.n, self.d)
+        # The least common multiple, so that a sum of a thousand parts has no thousand factors.
+        common = math.lcm(self.d, other.d)
+        return Exact(self.n * (common // self.d) + other.n * (common // other.d), common)
+
+    def times(self, other: "Exact") -> "Exact":
+        return Exact(self.n * other.n, self.d * other.d)
+
+    def whole(self, mode: Rounding) -> int:
+        """The one rounding point of a grant. Modes round on magnitude: down is towards zero.
+
+        >>> [Exact(-5, 2).whole(mode) for mode in ("down", "half_up", "half_even", "up")]
+        [-2, -3, -2, -3]
+        """
+        quotient, rest = divmod(abs(self.n), self.d)
+        if rest and mode != "down":
+            twice = 2 * rest
+            half = mode == "half_up" or (mode == "half_even" and quotient % 2 == 1)
+            if mode == "up" or twice > self.d or (twice == self.d and half):
+                quotient += 1
+        return quotient if self.n >= 0 else -quotient
+
+
+def exact(decimal: str) -> Exact:
+    """A decimal in a string, such as a rate.
+
+    >>> exact("1.50")
+    Exact(n=150, d=100)
     """
-    if isinstance(amount, int):
-        return amount
-    quotient, rest = divmod(abs(amount.numerator), amount.denominator)
-    twice = 2 * rest
-    away = {
-        "down": False,
-        "up": rest > 0,
-        "half_up": twice >= amount.denominator,
-        "half_even": twice > amount.denominator or (twice == amount.denominator and quotient % 2 == 1),
-    }[mode]
-    quotient += 1 if away else 0
-    return quotient if amount >= 0 else -quotient
+    digits, _, decimals = decimal.partition(".")
+    return Exact(int(digits + decimals), 10 ** len(decimals))
 
 
 def times(left: Decimal, right: Decimal) -> Decimal:

@@ -1,7 +1,6 @@
 """Points that go: redemptions, spending reported by a feed, adjustments by hand."""
 
 from decimal import Decimal
-from fractions import Fraction
 
 from domain.errors import (
     AmountOutOfRange,
@@ -19,7 +18,7 @@ from domain.member.events import PointsAdjusted, PointsRedeemed
 from domain.member.lives import Life, life
 from domain.member.reading import Reading
 from domain.member.wallet import balance, draw, spendable
-from domain.numbers import EXACT, MAX_AMOUNT, round_to, times, whole
+from domain.numbers import EXACT, MAX_AMOUNT, Exact, exact, round_to, times
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.expression import EvaluationError
 from domain.rules.rulebook import ActivityType, Currency, MoneyValue
@@ -48,7 +47,7 @@ def redeem_points(draft: Draft, command: RedeemPoints) -> None:
         raise NotEnoughPoints(asked=points, available=available)
     value = value_of(points, worth) if worth is not None else None
     if worth is not None and worth.max_share is not None:
-        _share(draft, command, value or 0, Fraction(worth.max_share))
+        _share(draft, command, value or 0, exact(worth.max_share))
     draws, _ = draw(spendable(draft.member, command.currency, draft.now), points, policy.spend_order)
     draft.record(
         PointsRedeemed(
@@ -61,14 +60,14 @@ def redeem_points(draft: Draft, command: RedeemPoints) -> None:
     )
 
 
-def _share(draft: Draft, command: RedeemPoints, value: int, share: Fraction) -> None:
+def _share(draft: Draft, command: RedeemPoints, value: int, share: Exact) -> None:
     """Points pay at most a share of an order, however many redemptions they come in."""
     if command.order_source is None or command.order_id is None or command.order_minor is None:
         raise NotEligible(
             "points pay a share of an order here: say of which, and how much it is", reasons=["order-needed"]
         )
     order = f"{command.order_source}\x1f{command.order_id}"
-    most = whole(command.order_minor * share, "down")
+    most = Exact(command.order_minor).times(share).whole("down")
     paid = draft.circumstances.taken.of(SHARE, order)
     if paid + value > most:
         raise LimitReached(f"points pay at most {most} of this order's {command.order_minor}, and {paid} are paid")

@@ -7,13 +7,13 @@ expression library nor its parser.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from domain.calendar import BEGINNING, FOREVER
+from domain.numbers import Exact, exact
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
@@ -37,8 +37,8 @@ class CompiledRule(msgspec.Struct, frozen=True):
     when: Evaluator | None
     points: Evaluator | None
     amount: Evaluator | None
-    rate: Fraction
-    by: Fraction
+    rate: Exact
+    by: Exact
     where: Evaluator | None
     by_line: bool
     """Whether the amount reads `line`: it is then evaluated for each line and added up."""
@@ -146,8 +146,8 @@ class CompiledRulebook:
             when=self.evaluator(f"{path}/when"),
             points=self.evaluator(f"{path}/award/points"),
             amount=self.evaluator(amount_path),
-            rate=Fraction(award.rate) if award and award.rate else Fraction(0),
-            by=Fraction(rule.by) if rule.by else Fraction(1),
+            rate=exact(award.rate) if award and award.rate else Exact(0),
+            by=exact(rule.by) if rule.by else Exact(1),
             where=self.evaluator(f"{path}/lines/where"),
             by_line=self._reads(f"{path}/award/points", "line") or self._reads(amount_path, "line"),
             reads_amounts=reads or stepwise,

@@ -7,14 +7,13 @@ explanation: nothing is written beside the code that could say something else.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from fractions import Fraction
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.numbers import MAX_AMOUNT, whole
+from domain.numbers import MAX_AMOUNT, Exact
 from domain.rules.compiled import BUDGET, BUDGET_USES, CompiledRule, CompiledRulebook
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
@@ -24,7 +23,8 @@ from domain.takes import Take, Taken
 Used = Callable[[str, str], int]
 """(counter name, period) -> how much of it the member has used in the period that contains the activity."""
 
-Exact = int | Fraction
+
+NOTHING = Exact(0)
 
 
 class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -68,12 +68,21 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class Looked(NamedTuple):
+    """What a look at one rule came to; `note` says why it does not apply where no clause does."""
+
+    rule: CompiledRule
+    matched: bool
+    note: str | None
+    lines: tuple[Line, ...] | None
+
+
 class Earned(msgspec.Struct, frozen=True):
     """The outcome of a pass. `failed` are (rule, error): a rule that fails grants nothing and refuses nothing."""
 
     awards: tuple[Awarded, ...]
     failed: tuple[tuple[str, str], ...]
-    trace: tuple[RuleTrace, ...]
+    looked: tuple[Looked, ...]
 
 
 def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used: Used, taken: Taken) -> Earned:
@@ -84,19 +93,33 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used
     run = _Run(book, kind, context, used, taken)
     for _, rules in groupby(book.rules(kind), key=_phase):
         run.phase(rules, at)
-    awards = run.capped()
-    return Earned(awards, tuple(run.failed.items()), tuple(run.traced(awards)))
+    return Earned(run.capped(), tuple(run.failed.items()), tuple(run.looked))
 
 
-def with_clauses(book: CompiledRulebook, earned: Earned, kind: str, context: Context) -> tuple[RuleTrace, ...]:
-    """The trace with each condition's clauses and values: costly, so only for those who ask why."""
-    paths = {rule.rule.id: rule.path for rule in book.rules(kind)}
+def traced(book: CompiledRulebook, earned: Earned, context: Context) -> tuple[RuleTrace, ...]:
+    """What each rule did, with its condition's clauses and values: costly, so only for those who ask why."""
+    awards = {award.rule: award for award in earned.awards}
+    errors = dict(earned.failed)
 
-    def explained(trace: RuleTrace) -> RuleTrace:
-        tree: Any = book.trees.get(f"{paths[trace.rule]}/when")
-        return msgspec.structs.replace(trace, clauses=clauses(tree, context)) if tree is not None else trace
+    def told(looked: Looked) -> RuleTrace:
+        rule = looked.rule.rule
+        award = awards.get(rule.id) if looked.matched else None
+        tree: Any = book.trees.get(f"{looked.rule.path}/when")
+        return RuleTrace(
+            rule=rule.id,
+            phase=rule.phase,
+            matched=looked.matched,
+            clauses=clauses(tree, context) if tree is not None else (),
+            lines=tuple(line.id for line in looked.lines) if looked.lines is not None else None,
+            wanted=award.wanted if award else 0,
+            granted=award.granted if award else 0,
+            currency=award.currency if award else None,
+            limited_by=award.limited_by if award else None,
+            error=errors.get(rule.id),
+            note=looked.note,
+        )
 
-    return tuple(explained(trace) for trace in earned.trace)
+    return tuple(told(one) for one in earned.looked)
 
 
 def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> tuple[Line, ...]:
@@ -121,8 +144,8 @@ class _Match(msgspec.Struct):
     rule: CompiledRule
     lines: tuple[Line, ...] | None
     wants: dict[str, int]
-    exact: Exact = 0
-    shares: dict[int, Fraction] = {}
+    exact: Exact = NOTHING
+    shares: dict[int, Exact] = {}
 
 
 class _Grant(msgspec.Struct):
@@ -136,8 +159,8 @@ class _Grant(msgspec.Struct):
 class _Base(msgspec.Struct):
     """What base rules have granted of a currency, as multipliers see it: exact, by line, and issued in whole points."""
 
-    exact: Exact = 0
-    by_line: dict[int, Fraction] = {}
+    exact: Exact = NOTHING
+    by_line: dict[int, Exact] = {}
     issued: int = 0
 
 
@@ -152,7 +175,7 @@ class _Run:
         self.grants: list[_Grant] = []
         self.base: dict[str, _Base] = {}
         self.failed: dict[str, str] = {}
-        self.outcomes: list[tuple[CompiledRule, bool, str | None, tuple[Line, ...] | None]] = []
+        self.looked: list[Looked] = []
         self.stopped = False
 
     @cached_property
@@ -178,7 +201,7 @@ class _Run:
             except EvaluationError as error:
                 self._fail(rule, error)
                 continue
-            self.outcomes.append((rule, match is not None, note, match.lines if match else None))
+            self.looked.append(Looked(rule, match is not None, note, match.lines if match else None))
             if match is not None:
                 matches.append(match)
                 self.stopped = rule.rule.stop
@@ -212,7 +235,7 @@ class _Run:
 
     def _fail(self, rule: CompiledRule, error: EvaluationError) -> None:
         self.failed[rule.rule.id] = str(error)
-        self.outcomes.append((rule, False, None, None))
+        self.looked.append(Looked(rule, matched=False, note=None, lines=None))
 
     # --- amounts -------------------------------------------------------------------------------
 
@@ -221,7 +244,7 @@ class _Run:
         if award is None:
             return _Match(rule, lines, {})
         exact, weights = self._amount(rule, lines)
-        wanted = whole(exact, rule.rule.round)
+        wanted = exact.whole(rule.rule.round)
         if not 0 <= wanted <= MAX_AMOUNT:
             raise EvaluationError(f"{wanted} points are out of range")
         shares = _shares(exact, weights) if self.splits and rule.rule.phase == "base" else {}
@@ -236,7 +259,7 @@ class _Run:
             weights = {line.number: line.amount for line in (self.counted if lines is None else lines)}
         evaluator = rule.amount if rule.points is None else rule.points
         if isinstance(award.points, int):
-            return award.points, weights
+            return Exact(award.points), weights
         assert evaluator is not None
         if lines is None:
             amount: int = evaluator(self.context)
@@ -249,10 +272,10 @@ class _Run:
                 amount = evaluator(OrderContext(self.context, order))
         if award.per is not None:
             # Floor on the step, then multiply: 3.00 at "5 per 2.50" is 5, never 6.
-            return max(0, amount // award.per.step) * award.per.points, weights
+            return Exact(max(0, amount // award.per.step) * award.per.points), weights
         if award.rate is not None:
-            return max(0, amount) * rule.rate, weights
-        return amount, weights
+            return Exact(max(0, amount)).times(rule.rate), weights
+        return Exact(amount), weights
 
     def _gains(self, rule: CompiledRule, lines: tuple[Line, ...] | None) -> dict[str, int]:
         """What a multiplier adds to the base as it stands now, by currency."""
@@ -261,8 +284,8 @@ class _Run:
         for currency, base in sorted(self.base.items()):
             if only not in (None, currency) or base.issued <= 0:
                 continue
-            total = base.exact + (rule.by - 1) * _part(base, lines)
-            gains[currency] = max(0, whole(total, rule.rule.round) - base.issued)
+            total = _multiplied(base, rule, lines)
+            gains[currency] = max(0, total.whole(rule.rule.round) - base.issued)
             if base.issued + gains[currency] > MAX_AMOUNT:
                 raise EvaluationError("points are out of range")
         return gains
@@ -299,7 +322,7 @@ class _Run:
         try:
             return self._gains(match.rule, match.lines)
         except EvaluationError as error:
-            self.outcomes = [one for one in self.outcomes if one[0] is not match.rule]
+            self.looked = [one for one in self.looked if one.rule is not match.rule]
             self._fail(match.rule, error)
             return {}
 
@@ -308,21 +331,13 @@ class _Run:
         for currency, wanted in self._wants(match).items():
             self.grants.append(_Grant(match.rule, currency, wanted))
             if phase == "multiply":
-                self._multiplied(self.base[currency], match, wanted)
+                _multiply(self.base[currency], match, wanted)
             elif phase == "base":
                 base = self.base.setdefault(currency, _Base())
-                base.exact += match.exact
+                base.exact = base.exact.plus(match.exact)
                 base.issued += wanted
                 for number, share in match.shares.items():
-                    base.by_line[number] = base.by_line.get(number, Fraction(0)) + share
-
-    def _multiplied(self, base: _Base, match: _Match, gain: int) -> None:
-        by = match.rule.by
-        base.exact += (by - 1) * _part(base, match.lines)
-        base.issued += gain
-        numbers = base.by_line if match.lines is None else [line.number for line in match.lines]
-        for number in [number for number in numbers if number in base.by_line]:
-            base.by_line[number] *= by
+                    base.by_line[number] = base.by_line.get(number, NOTHING).plus(share)
 
     # --- limits --------------------------------------------------------------------------------
 
@@ -383,27 +398,6 @@ class _Run:
     def _taken(self, kind: str, name: str) -> int:
         return self.taken.of(kind, name, beside=self.book.budgets(self.kind))
 
-    def traced(self, awards: tuple[Awarded, ...]) -> list[RuleTrace]:
-        by_rule = {award.rule: award for award in awards}
-        traces = []
-        for rule, matched, note, lines in self.outcomes:
-            award = by_rule.get(rule.rule.id) if matched else None
-            traces.append(
-                RuleTrace(
-                    rule=rule.rule.id,
-                    phase=rule.rule.phase,
-                    matched=matched,
-                    lines=tuple(line.id for line in lines) if lines is not None else None,
-                    wanted=award.wanted if award else 0,
-                    granted=award.granted if award else 0,
-                    currency=award.currency if award else None,
-                    limited_by=award.limited_by if award else None,
-                    error=self.failed.get(rule.rule.id),
-                    note=note,
-                )
-            )
-        return traces
-
 
 def takes_of(name: str, budget: Budget, points: int, *, uses: int = 1) -> tuple[Take, ...]:
     """What a grant of so many points takes of a budget; negative numbers give back."""
@@ -419,19 +413,31 @@ def _phase(rule: CompiledRule) -> str:
     return rule.rule.phase
 
 
-def _part(base: _Base, lines: tuple[Line, ...] | None) -> Exact:
-    """The part of the base that lines have earned; None: all of it."""
+def _multiply(base: _Base, match: _Match, gain: int) -> None:
+    base.exact = _multiplied(base, match.rule, match.lines)
+    base.issued += gain
+    numbers = list(base.by_line) if match.lines is None else [line.number for line in match.lines]
+    for number in numbers:
+        if number in base.by_line:
+            base.by_line[number] = base.by_line[number].times(match.rule.by)
+
+
+def _multiplied(base: _Base, rule: CompiledRule, lines: tuple[Line, ...] | None) -> Exact:
+    """The base with the part of it that lines have earned (None: all of it) multiplied."""
     if lines is None:
-        return base.exact
-    return sum((base.by_line.get(line.number, Fraction(0)) for line in lines), Fraction(0))
+        return base.exact.times(rule.by)
+    part = NOTHING
+    for line in lines:
+        part = part.plus(base.by_line.get(line.number, NOTHING))
+    return base.exact.plus(part.times(rule.by.plus(Exact(-1))))
 
 
-def _shares(exact: Exact, weights: dict[int, int]) -> dict[int, Fraction]:
+def _shares(exact: Exact, weights: dict[int, int]) -> dict[int, Exact]:
     """A grant by line, in proportion to what each line counted for; none where the lines count for nothing."""
     together = sum(weights.values())
     if together <= 0:
         return {}
-    return {number: Fraction(exact) * weight / together for number, weight in weights.items()}
+    return {number: Exact(exact.n * weight, exact.d * together) for number, weight in weights.items()}
 
 
 def _counter(cap: Cap, rule: CompiledRule) -> str:

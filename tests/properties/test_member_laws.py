@@ -57,6 +57,8 @@ EXPIRIES: list[Any] = [
     {"after": "P2M", "from": "recorded"},
     {"after": "P1M", "from": "available", "round_up": "week"},
     {"at": "2026-06-01T00:00:00+02:00"},
+    {"inactive_for": "P30D"},
+    {"inactive_for": "P1M", "activities": ["purchase"], "round_up": "month"},
 ]
 AVAILABILITIES: list[Any] = ["at_once", {"after": "P7D"}, {"after": "P45D"}, {"at": "2026-03-01T00:00:00Z"}]
 AWARDS = [
@@ -65,8 +67,15 @@ AWARDS = [
     points(20, when="activity.amount_minor >= 2500"),
     rate("0.05", cap=[{"points": 120, "period": "month"}]),
     points("member.tiers.status.level == 'gold' ? 30 : 10", cap=[{"times": 2, "period": "P30D", "partial": False}]),
+    per(100, 1, lines={"where": "line.labels.colour != 'red'"}, budget="all"),
+    points("line.quantity * 7", lines={}, group="one"),
 ]
+RED = {"where": "line.labels.colour == 'red'"}
 MORE = [
+    multiply("3", rule="red", lines=RED),
+    multiply("2.5", rule="best", group="one"),
+    points(15, rule="gift", phase="add", lines=RED, budget="all"),
+    points("activity.amount_minor / 200", rule="rival", group="one", stop=True),
     multiply("1.5"),
     multiply("2", when="member.tiers.status.level == 'silver'"),
     points("history.count('purchase', 'P90D') + history.days('purchase', 'month')", rule="loyal", phase="add"),
@@ -89,9 +98,13 @@ def rulebooks(draw: st.DrawFn) -> Json:
         "window": draw(st.sampled_from(["lifetime", "calendar_year", "month", "rolling P2M", "last_30d"])),
         "downgrade": draw(st.sampled_from(["none", "one_step", "recompute", "to_base"])),
         "measure": draw(st.sampled_from(["points_earned:points", "spend"])),
-        "levels": LEVELS,
+        "on_edit": draw(st.sampled_from(["next_review", "now"])),
+        "levels": draw(st.sampled_from([LEVELS, [{"id": "silver", "at": 90}]])),
     }
-    more = draw(st.lists(st.sampled_from(MORE), max_size=2, unique_by=lambda rule: rule["id"]))
+    currency["expires_applies_to"] = (
+        "new" if "from" in currency["expires"] else draw(st.sampled_from(["new", "existing"]))
+    )
+    more = draw(st.lists(st.sampled_from(MORE), max_size=3, unique_by=lambda rule: rule["id"]))
     rules = [draw(st.sampled_from(AWARDS)), *more]
     return rulebook(
         *rules,
@@ -102,6 +115,8 @@ def rulebooks(draw: st.DrawFn) -> Json:
         tiers=tiers,
         day_starts=draw(st.sampled_from(["00:00", "04:30"])),
         zone_policy=draw(st.sampled_from(["program", "member", "utc"])),
+        groups={"one": draw(st.sampled_from(["all", "best", "first", "newest", "exclusive"]))},
+        budgets={"all": {"currency": "points", "points": 10**9, "uses": 10**6}},
     )
 
 
@@ -112,7 +127,22 @@ Deed = tuple[str, int, int, int]
 
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["buy", "buy", "buy", "late", "spend", "feed", "take", "give", "return", "move", "nothing"]),
+        st.sampled_from(
+            [
+                "buy",
+                "buy",
+                "buy",
+                "late",
+                "spend",
+                "feed",
+                "take",
+                "give",
+                "return",
+                "line",
+                "move",
+                "nothing",
+            ]
+        ),
         st.integers(1, 24 * 45),
         st.integers(1, 9_999),
         st.integers(0, 24 * 200),
@@ -131,9 +161,9 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
     ]
     match what:
         case "buy":
-            return purchase(amount, f"p{number}", now)
+            return purchase(amount, f"p{number}", now, **lines_of(amount, extra))
         case "late":
-            return purchase(amount, f"p{number}", now - timedelta(hours=extra))
+            return purchase(amount, f"p{number}", now - timedelta(hours=extra), **lines_of(amount, extra))
         case "feed":
             data = {"miles": amount % 90}
             return RecordActivity(source="feed", id=f"f{number}", type="miles.spent", occurred_at=now, data=data)
@@ -147,8 +177,33 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             return adjust(1 + amount % 40, f"g{number}")
         case "return" if bought:
             return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
+        case "line" if bought:
+            asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
+            back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
+            return msgspec.structs.replace(asked, lines=[back])
         case _:
             return None
+
+
+def lines_of(amount: int, extra: int) -> Json:
+    """Every other order has lines: two or three, that add up to its amount."""
+    if extra % 2:
+        return {}
+    parts = [amount // 3, amount - amount // 3 - amount // 5, amount // 5]
+    colours = ["red", "blue", None, "red"]
+    return {
+        "lines": [
+            {
+                "id": str(number + 1),
+                "quantity": 1 + extra % 3,
+                "amount_minor": part,
+                **({"labels": {"colour": colour}} if (colour := colours[(extra + number) % 4]) else {}),
+                **({"flags": ["paid_with_points"]} if extra % 7 == number + 1 else {}),
+            }
+            for number, part in enumerate(parts)
+            if part
+        ]
+    }
 
 
 def live(stream: Stream, deeds: list[Deed], sweeps: list[float] = []) -> list[Any]:  # noqa: B006 - never changed
@@ -224,8 +279,7 @@ def test_reviews_long_overdue_follow_the_rulebook_of_their_time(
 @PLENTY
 @given(rulebooks(), DEEDS, st.sampled_from(ZONES))
 def test_a_state_row_with_cold_months_decides_like_the_log(document: Json, deeds: list[Deed], zone: str) -> None:
-    world = World(document, zone=zone)
-    whole, hot = Stream(world), Stream(world, hot=True)
+    whole, hot = Stream(World(document, zone=zone)), Stream(World(document, zone=zone), hot=True)
     assert live(whole, deeds) == live(hot, deeds)
     assert [encode(entry) for entry in whole.entries] == [encode(entry) for entry in hot.entries]
 
@@ -301,12 +355,12 @@ def moved(event: object) -> int:
 @given(rulebooks(), st.lists(st.integers(1, 20_000), min_size=1, max_size=6), st.booleans())
 def test_earning_and_returning_all_of_it_leaves_nothing(document: Json, amounts: list[int], in_parts: bool) -> None:
     for currency in document["currencies"].values():
-        currency |= {"returns": {"recompute": "auto"}, "expires": "never"}
+        currency |= {"returns": {"recompute": "auto"}, "expires": "never", "expires_applies_to": "new"}
     stream = Stream(World(document))
     stream.do(enrol(BEGIN), BEGIN)
     now = BEGIN
     for number, amount in enumerate(amounts):
-        stream.do(purchase(amount, f"p{number}", now := now + SECOND), now)
+        stream.do(purchase(amount, f"p{number}", now := now + SECOND, **lines_of(amount, amount)), now)
         if in_parts and amount > 1:
             stream.do(refund(stream, f"p{number}", amount // 2, now := now + SECOND, f"h{number}"), now)
         entry = stream.do(refund(stream, f"p{number}", None, now := now + SECOND, f"r{number}"), now)
@@ -314,6 +368,7 @@ def test_earning_and_returning_all_of_it_leaves_nothing(document: Json, amounts:
         for held in entry.after.balances.values():
             assert set(msgspec.structs.astuple(held)) == {0}
         assert all(total.ever == 0 for name, total in stream.member.totals.items() if not name.startswith("type:"))
+    assert not any(stream.world.taken.values())
     lawful(stream)
 
 
