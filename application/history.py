@@ -285,9 +285,9 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             until = f", until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else ""
             debt = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
             pending = "" if spendable else ", pending"
-            text = f"{say(event.currency, event.points)}{limit} {event.currency} earned by {event.rule}{pending}{debt}{until}"
+            earned = f"{say(event.currency, event.points)}{limit} {event.currency} earned by {event.rule}"
             points = event.points - event.repaid if spendable else 0
-            return "earned", entry.at, event.currency, points, event.rule, text
+            return "earned", entry.at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():
             text = f"{say(event.currency, event.points)} {event.currency} became available"
             return "activated", event.at, event.currency, event.points - event.repaid, None, text
