@@ -75,7 +75,9 @@ async def record(request: Req) -> ASGIResponse:
             body = cloudevents.binary(request.headers, raw)
         else:
             body = decode(raw, ActivityBody)
-        done = await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await activities.record(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 
@@ -206,7 +208,9 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
 
 async def _record(request: Req, body: ActivityBody, key: str | None) -> Answered:
     who = caller(request)
-    return await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
+    return await activities.record(
+        parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+    )
 
 
 def _refused(request: Req, index: int, error: Exception) -> Json:

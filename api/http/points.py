@@ -28,7 +28,9 @@ async def return_activity(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, ReturnBody)
-        done = await points.return_activity(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await points.return_activity(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 
@@ -48,7 +50,9 @@ async def redeem(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, RedeemBody)
-        done = await points.redeem(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await points.redeem(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 
@@ -68,5 +72,7 @@ async def adjust(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, AdjustBody)
-        done = await points.adjust(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await points.adjust(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
