@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_key: bytes  # 32 bytes; wraps every other key
     log_level: str
     workers: int
+    drain_seconds: int  # that requests under way have to end, once the server is told to stop
 
     def __repr__(self) -> str:
         # Settings end up in logs and tracebacks; the database URL may hold a password.
@@ -50,6 +51,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         master_key=_master_key(environ, data_dir, embedded=database_url is None),
         log_level=_log_level(environ),
         workers=_whole_number(environ, "GUERDON_WORKERS", default=1, low=1, high=1_024),
+        drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
     )
 
 
