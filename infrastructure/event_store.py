@@ -30,6 +30,7 @@ from application.ports import (
     Unavailable,
 )
 from domain.log import Row
+from infrastructure.database import told
 
 log = structlog.get_logger()
 
@@ -290,7 +291,7 @@ class PostgresEventStore:
 
         A lost connection may have lost only the answer to COMMIT. The log is asked for the very row.
         """
-        log.warning("write failed", error=type(error).__name__, detail=str(error)[:300], saves=len(batch))
+        log.warning("write failed", error=told(error), saves=len(batch))
         if self._connection is not None:
             await self._connection.close()
             self._connection = None

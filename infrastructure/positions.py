@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from application.follow import PATIENCE, Overtaken, Standing
 from application.ports import Unavailable
 from domain.log import Row
+from infrastructure.database import told
 
 _CHANNEL = "stored_events"
 # The first of two numbers of an advisory lock; the second is the follower's name.
@@ -147,4 +148,4 @@ def database_errors() -> Iterator[None]:
     except (psycopg.DataError, psycopg.IntegrityError):
         raise
     except psycopg.Error as error:
-        raise Unavailable(f"the database: {error}") from error
+        raise Unavailable(f"the database: {told(error)}") from error
