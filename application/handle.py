@@ -26,6 +26,8 @@ from application.ports import (
     Save,
     TimelineMoved,
     Unavailable,
+    Unwatched,
+    Watch,
     Zones,
 )
 from application.programs import KnownProgram, Programs
@@ -125,6 +127,7 @@ class Handler:
         zones: Zones,
         programs: Programs,
         new_id: Callable[[], UUID],
+        watch: Watch | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -134,6 +137,7 @@ class Handler:
         self.zones = zones
         self.programs = programs
         self.new_id = new_id
+        self._watch = watch or Unwatched()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     # --- loading -------------------------------------------------------------------------------
@@ -172,7 +176,9 @@ class Handler:
     async def _loaded(self, found: Found) -> Loaded:
         row = found.row
         # A row of another shape was written by another version of this code: the log is the truth.
-        member = unpack(row.hot) if row.shape == SHAPE else await self.folded(row.stream, row.version)
+        hit = row.shape == SHAPE
+        self._watch.looked_up("state", hit=hit)
+        member = unpack(row.hot) if hit else await self.folded(row.stream, row.version)
         key = self.crypto.unwrap(found.key) if found.key is not None else None
         return Loaded(row.stream, member, row.digest, key, found.clock)
 

@@ -9,6 +9,7 @@ The table keeps the library's layout (extra columns are ours), so its own reader
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,8 @@ from application.ports import (
     TakeRefused,
     TimelineMoved,
     Unavailable,
+    Unwatched,
+    Watch,
 )
 from domain.log import Row
 from infrastructure.database import told
@@ -170,9 +173,10 @@ class _Waiting:
 class PostgresEventStore:
     """The `EventStore` port. Open one per process; it owns one writing connection and a pool for reads."""
 
-    def __init__(self, dsn: str, pool: AsyncConnectionPool[Any]) -> None:
+    def __init__(self, dsn: str, pool: AsyncConnectionPool[Any], watch: Watch | None = None) -> None:
         self._dsn = dsn
         self._pool = pool
+        self._watch = watch or Unwatched()
         self._queue: list[_Waiting] = []
         self._under_way: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -181,8 +185,6 @@ class PostgresEventStore:
         self._asked: dict[tuple[str, str | UUID], asyncio.Future[Found | None]] = {}
         self._read = asyncio.Event()
         self._readers: list[asyncio.Task[None]] = []
-        self.batches = 0
-        self.saves = 0
 
     async def start(self) -> None:
         self._writer = asyncio.create_task(self._write_forever())
@@ -206,7 +208,11 @@ class PostgresEventStore:
         waiting = _Waiting(save, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
-        return await waiting.future
+        began = perf_counter()
+        try:
+            return await waiting.future
+        finally:
+            self._watch.saved(perf_counter() - began)
 
     async def _write_forever(self) -> None:
         while True:
@@ -244,6 +250,7 @@ class PostgresEventStore:
 
     async def _write(self, batch: list[_Waiting]) -> None:
         connection = await self._writing_connection()
+        began = perf_counter()
         cursor = connection.cursor(binary=True)
         async with connection.pipeline():
             await connection.execute("BEGIN", prepare=True)
@@ -257,8 +264,7 @@ class PostgresEventStore:
             if any(row[2] is None for row in rows):
                 await self._besides(connection, batch[0].save)
             await connection.execute("COMMIT")
-        self.batches += 1
-        self.saves += len(batch)
+        self._watch.wrote(len(batch), perf_counter() - began)
         positions: dict[int, list[int]] = {}
         refused: dict[int, SaveRefused] = {}
         for save, position, reason, kind, key in rows:
@@ -270,6 +276,7 @@ class PostgresEventStore:
             if waiting.future.done():
                 continue
             if number in refused:
+                self._watch.conflicted(_CHECKS[type(refused[number])])
                 waiting.future.set_exception(refused[number])
             else:
                 waiting.future.set_result(tuple(positions[number]))
@@ -497,6 +504,7 @@ def _refusal(reason: str, kind: str, key: str) -> SaveRefused:
 
 # A claim that is taken is final; a moved head only asks to look again. Business keys come before transport keys.
 _ORDER = (HeadMoved, TimelineMoved, TakeRefused, ClaimTaken)
+_CHECKS = {HeadMoved: "head", TimelineMoved: "timeline", TakeRefused: "take", ClaimTaken: "claim"}
 
 
 def _worse(one: SaveRefused | None, other: SaveRefused) -> SaveRefused:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from base64 import b64encode
@@ -195,8 +196,20 @@ def _serve(settings: "Settings", ready: Callable[[], None]) -> None:
         log_dictconfig=_SERVER_LOGS,
     )
     threading.Thread(target=_when_ready, args=(settings, ready), daemon=True).start()
-    with _follower():
+    with _counted_together(settings), _follower():
         server.serve()
+
+
+@contextmanager
+def _counted_together(settings: "Settings") -> Iterator[None]:
+    """A directory in which several workers count for Prometheus, so that whichever is asked answers for all."""
+    if settings.workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="guerdon-metrics-") as directory:
+        # The library's own variable, which it reads when a worker imports it.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.http import activities, audit, members, pages, points, programs, rulebooks, system
 from api.http.body import MAX_BODY
+from api.http.metrics import Metrics
 from api.http.observed import observed
 from api.http.openapi import document
 from api.http.problems import answer_problem
-from api.http.system import Metrics
 from api.wiring import Wired, wired
 from infrastructure import logging
 from infrastructure.settings import Settings
@@ -76,7 +76,8 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
 
 def create_app(settings: Settings) -> Litestar:
     """The application of one process. The database of `settings.database_url` is migrated by the caller."""
-    return assemble(partial(wired, settings))
+    metrics = Metrics()
+    return assemble(partial(wired, settings, metrics), metrics)
 
 
 def from_environment() -> Litestar:
@@ -86,7 +87,7 @@ def from_environment() -> Litestar:
     return create_app(settings)
 
 
-def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar:
+def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Metrics) -> Litestar:
     """The application over whatever `wire` opens, for as long as the application runs."""
 
     @asynccontextmanager
@@ -105,9 +106,9 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar
         debug=False,
     )
     app.state.in_flight = set()
-    app.state.metrics = Metrics()
+    app.state.metrics = metrics
     # Around the router, not a middleware of its routes: what finds no route is a request too.
-    app.asgi_handler = observed(app.asgi_handler, app.state.metrics)
+    app.asgi_handler = observed(app.asgi_handler, metrics)
     app.state.openapi = document(HANDLERS, _version())
     return app
 

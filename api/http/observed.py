@@ -11,7 +11,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.system import Metrics
+from api.http.metrics import Metrics
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -36,7 +36,7 @@ def observed(app: ASGIApp, metrics: Metrics) -> ASGIApp:
                 message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
                 status, took = message["status"], time.perf_counter() - began
                 route = scope.get("path_template", "")
-                metrics.observe(method, route, status, took)
+                metrics.request(method, route, status, took)
                 note = log.debug if status < 400 else log.info if status < 500 else log.warning
                 note("request", method=method, route=route, status=status, seconds=round(took, 6))
             await send(message)

@@ -147,6 +147,7 @@ def problem(error: Exception) -> Problem:
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler for everything."""
     told = problem(error)
+    request.app.state.metrics.problem(told.code)
     if told.code == "internal":
         # The route, never the address: ids and queries may be personal. Locals stay out of the traceback.
         log.error(
