@@ -30,6 +30,7 @@ from infrastructure.refusals import Refusals
 from infrastructure.row_reader import readers
 from infrastructure.settings import Settings
 from infrastructure.tables import PostgresTables
+from infrastructure.tracing import Traces
 from infrastructure.vault import Vault
 from infrastructure.zones import SystemZones
 from projections import ANALYTICS
@@ -60,6 +61,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
+    traces: Traces | None
 
 
 @asynccontextmanager
@@ -110,6 +112,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),
+        traces=Traces() if settings.traces else None,
     )
     try:
         await store.start()
@@ -120,3 +123,5 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         await parts.refusals.stop()
         await store.stop()
         await pool.close()
+        if parts.traces is not None:
+            parts.traces.stop()

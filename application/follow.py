@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from application.ports import Unavailable
+from application.spans import span
 from domain.log import Entry, Row, decode
 
 log = structlog.get_logger(__name__)
@@ -284,7 +285,8 @@ class Runner:
             self._position = await self._stand()
         rows = await self._store.log(None, after=self._position, limit=self._batch)
         if rows:
-            await to_the_end(self._take(rows))
+            with span("follow batch", follower=self.follower.name, entries=len(rows)):
+                await to_the_end(self._take(rows))
         return len(rows)
 
     @property

@@ -31,6 +31,7 @@ from application.ports import (
     Zones,
 )
 from application.programs import KnownProgram, Programs
+from application.spans import span
 from domain.calendar import Offsets
 from domain.errors import MemberErasedAlready, Refused, UnknownMember
 from domain.log import (
@@ -266,7 +267,8 @@ class Handler:
     ) -> Stored:
         recorded_at = next_instant(loaded.member, loaded.clock or self.wall())
         try:
-            decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
+            with span("decide"):
+                decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
         except Refused:
             # The state came from the store, so the refusal is confirmed, unless this is a repeat.
             for claim in wish.claims:
@@ -284,7 +286,8 @@ class Handler:
             destroys_key=loaded.stream if isinstance(wish.command, EraseMember) else None,
         )
         try:
-            (position,) = await self.store.append(save)
+            with span("append"):
+                (position,) = await self.store.append(save)
         except ClaimTaken as taken:
             raise AlreadyThere(taken) from None
         return Stored(row.entry, position, decision=decision)

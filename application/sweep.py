@@ -11,6 +11,7 @@ import structlog
 
 from application.handle import Handler, NothingDue, Wish
 from application.ports import Unavailable
+from application.spans import span
 from domain.member.commands import Settle
 
 PAGE = 500
@@ -25,14 +26,15 @@ async def settle_due(handler: Handler, program: str, now: datetime, *, actor: st
     """
     tried: set[UUID] = set()
     settled = left = 0
-    # Those that are left stay due, and would fill the page.
-    while fresh := [one for one in await handler.store.due(program, now, PAGE + left) if one not in tried]:
-        for stream in fresh:
-            tried.add(stream)
-            if await _settle(handler, program, stream, actor):
-                settled += 1
-            else:
-                left += 1
+    with span("sweep"):
+        # Those that are left stay due, and would fill the page.
+        while fresh := [one for one in await handler.store.due(program, now, PAGE + left) if one not in tried]:
+            for stream in fresh:
+                tried.add(stream)
+                if await _settle(handler, program, stream, actor):
+                    settled += 1
+                else:
+                    left += 1
     return settled
 
 

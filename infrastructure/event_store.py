@@ -32,6 +32,7 @@ from application.ports import (
     Unwatched,
     Watch,
 )
+from application.spans import span
 from domain.log import Row
 from infrastructure.database import told
 
@@ -221,7 +222,8 @@ class PostgresEventStore:
             while self._queue:
                 batch = self._under_way = self._next_batch()
                 try:
-                    await self._write(batch)
+                    with span("write batch", saves=len(batch)):
+                        await self._write(batch)
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever it was, every waiter gets an answer

@@ -1,6 +1,7 @@
 """`guerdon run`, `serve` and `follow`: the processes of a server."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
@@ -78,7 +79,7 @@ async def _follow(wired: "Wired") -> None:
         keep(wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables), _sweep(wired)
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
-    with suppress(NotImplementedError):  # where there are no signals
+    if sys.platform != "win32":  # which has no such signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, following.cancel)
     with suppress(asyncio.CancelledError):
         await following
@@ -178,6 +179,9 @@ def _serve(settings: "Settings", ready: Callable[[], None]) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
+    # A worker that is forked from a process with threads inherits the locks they hold, that of an import for instance,
+    # and may wait for them for ever.
+    multiprocessing.set_start_method("spawn", force=True)
     # Workers and followers read their settings as every process does; they use the database that runs already.
     os.environ["GUERDON_DATABASE_URL"] = settings.database_url or ""
     os.environ["GUERDON_MASTER_KEY"] = b64encode(settings.master_key).decode()

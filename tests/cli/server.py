@@ -85,7 +85,17 @@ def _ready(client: Client) -> bool:
 
 
 def left_behind(mark: str) -> list[str]:
-    """Processes, other than this one, whose arguments or environment hold the mark."""
+    """Processes, other than this one, whose arguments or environment hold the mark and that do not end by themselves.
+
+    Python's own tracker of resources ends when it finds that its parent has: a moment later.
+    """
+    deadline = time.monotonic() + 5
+    while (found := _with(mark)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _with(mark: str) -> list[str]:
     found = []
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
