@@ -61,7 +61,8 @@ simulate: $(READY) ## Deterministic simulation: make simulate SEED=7
 .PHONY: lock
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(UV_LOCK) --output-file requirements/runtime.txt pyproject.toml
-	@$(UV_LOCK) --extra dev --constraints requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml
+	@$(UV_LOCK) --extra otel --constraints requirements/runtime.txt --output-file requirements/otel.txt pyproject.toml
+	@$(UV_LOCK) --extra dev --constraints requirements/otel.txt --output-file requirements/dev.txt pyproject.toml
 
 .PHONY: clean
 clean: ## Remove the virtual environment and all caches; keeps .data

@@ -15,6 +15,7 @@ from application.audit import Connect
 from application.follow import Boards
 from application.handle import Handler
 from application.jobs import Worker
+from application.ports import Watch
 from application.programs import Programs
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
@@ -29,6 +30,7 @@ from infrastructure.refusals import Refusals
 from infrastructure.row_reader import readers
 from infrastructure.settings import Settings
 from infrastructure.tables import PostgresTables
+from infrastructure.tracing import Traces
 from infrastructure.vault import Vault
 from infrastructure.zones import SystemZones
 from projections import ANALYTICS
@@ -59,13 +61,14 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
+    traces: Traces | None
 
 
 @asynccontextmanager
-async def wired(settings: Settings) -> AsyncIterator[Wired]:
+async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator[Wired]:
     """The application over the database of `settings.database_url`, which must be running and migrated.
 
-    It need not answer yet: requests are refused as unavailable until it does.
+    It need not answer yet: requests are refused as unavailable until it does. `watch` counts what happens.
     """
     dsn = settings.database_url
     assert dsn is not None, "an embedded database is started by the caller, who then knows its URL"
@@ -73,11 +76,11 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
     pool.timeout = PATIENCE
     await pool.open(wait=False)
     vault = Vault(settings.master_key)
-    store = PostgresEventStore(dsn, pool)
+    store = PostgresEventStore(dsn, pool, watch)
     keys = TableOfKeys(pool, vault)
     clock = ProgramClock(pool)
     zones = SystemZones()
-    programs = Programs(store, keys, vault)
+    programs = Programs(store, keys, vault, watch)
     positions = PostgresPositions(dsn, pool)
     jobs = PostgresJobs(pool)
     parts = Wired(
@@ -99,6 +102,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
             zones=zones,
             programs=programs,
             new_id=uuid4,
+            watch=watch,
         ),
         drafts=PostgresDrafts(pool),
         positions=positions,
@@ -108,6 +112,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),
+        traces=Traces() if settings.traces else None,
     )
     try:
         await store.start()
@@ -118,3 +123,5 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
         await parts.refusals.stop()
         await store.stop()
         await pool.close()
+        if parts.traces is not None:
+            parts.traces.stop()

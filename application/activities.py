@@ -72,6 +72,7 @@ async def record(
         actor=actor,
         key=key,
         business=(("activity", body.source + SEPARATOR + body.id),),
+        correlation=correlation,
     )
     declared = book.activity(body.type)
     if declared is not None and declared.role == "reverses":
@@ -82,7 +83,7 @@ async def record(
             handler.crypto, command.data, declared, key=loaded.key, program=program, stream=loaded.stream
         )
         command = msgspec.structs.replace(command, data=data, sealed=sealed)
-    wish = Wish(program=program, command=command, actor=actor, correlation=correlation)
+    wish = Wish(program=program, command=command, actor=actor)
     found = await carry_out(handler, ask, wish, loaded, known)
     newest = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.activity(found, loaded.member.id, newest))

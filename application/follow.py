@@ -12,7 +12,7 @@ Read on in this order: what a board is (Table, Projection, Boards), the ports, t
 
 import asyncio
 import gc
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from application.ports import Unavailable
+from application.spans import span
 from domain.log import Entry, Row, decode
 
 log = structlog.get_logger(__name__)
@@ -284,7 +285,8 @@ class Runner:
             self._position = await self._stand()
         rows = await self._store.log(None, after=self._position, limit=self._batch)
         if rows:
-            await self._take(rows)
+            with span("follow batch", follower=self.follower.name, entries=len(rows)):
+                await to_the_end(self._take(rows))
         return len(rows)
 
     @property
@@ -308,7 +310,9 @@ class Runner:
                 await self._take(rows[:half])
                 await self._take(rows[half:])
             else:
-                log.warning("entry parked", follower=self.follower.name, position=rows[0].position, error=_text(error))
+                # Not its message, which may quote the entry: that stands in the table, beside the log.
+                failed = type(error).__name__
+                log.warning("entry parked", follower=self.follower.name, position=rows[0].position, error=failed)
                 await self._commit(rows, _text(error))
 
     async def _commit(self, rows: Sequence[Row], error: str | None = None) -> None:
@@ -333,6 +337,16 @@ class Runner:
         self._position = last
 
 
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; when cancelled meanwhile, end it first. So a process that stops has done whole batches."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
 async def retry_parked(follower: Follower, store: Log, positions: Positions) -> tuple[int, int]:
     """Take parked entries again, in order; how many were taken, and how many stay parked.
 
@@ -349,7 +363,7 @@ async def retry_parked(follower: Follower, store: Log, positions: Positions) -> 
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - as in the runner
-                log.warning("entry stays parked", follower=follower.name, position=position, error=_text(error))
+                log.warning("entry stays parked", follower=follower.name, position=position, error=type(error).__name__)
                 break
             taken += 1
     return taken, len(await positions.parked(follower.name))
@@ -399,7 +413,8 @@ def _uncollected() -> Iterator[None]:
 
 
 def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:2_000]
+    """What the table says of an error: its first line. A database adds the whole row on further ones."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:2_000]
 
 
 # --- the follower that paints the boards -------------------------------------------------------

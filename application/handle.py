@@ -27,9 +27,12 @@ from application.ports import (
     TakeRefused,
     TimelineMoved,
     Unavailable,
+    Unwatched,
+    Watch,
     Zones,
 )
 from application.programs import KnownProgram, Programs
+from application.spans import span
 from domain.calendar import Offsets
 from domain.errors import MemberErasedAlready, Refused, UnknownMember
 from domain.log import (
@@ -127,6 +130,7 @@ class Handler:
         zones: Zones,
         programs: Programs,
         new_id: Callable[[], UUID],
+        watch: Watch | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -136,6 +140,7 @@ class Handler:
         self.zones = zones
         self.programs = programs
         self.new_id = new_id
+        self._watch = watch or Unwatched()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     # --- loading -------------------------------------------------------------------------------
@@ -174,7 +179,9 @@ class Handler:
     async def _loaded(self, found: Found) -> Loaded:
         row = found.row
         # A row of another shape was written by another version of this code: the log is the truth.
-        member = unpack(row.hot) if row.shape == SHAPE else await self.folded(row.stream, row.version)
+        hit = row.shape == SHAPE
+        self._watch.looked_up("state", hit=hit)
+        member = unpack(row.hot) if hit else await self.folded(row.stream, row.version)
         key = self.crypto.unwrap(found.key) if found.key is not None else None
         return Loaded(row.stream, member, row.digest, key, found.clock)
 
@@ -269,7 +276,8 @@ class Handler:
     ) -> Stored:
         recorded_at = next_instant(loaded.member, loaded.clock or self.wall())
         try:
-            decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
+            with span("decide"):
+                decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
         except Refused:
             # The state came from the store, so the refusal is confirmed, unless this is a repeat.
             for claim in wish.claims:
@@ -287,7 +295,8 @@ class Handler:
             destroys_key=loaded.stream if isinstance(wish.command, EraseMember) else None,
         )
         try:
-            (position,) = await self.store.append(save)
+            with span("append"):
+                (position,) = await self.store.append(save)
         except ClaimTaken as taken:
             raise AlreadyThere(taken) from None
         return Stored(row.entry, position, decision=decision)

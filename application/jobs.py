@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from multiprocessing import active_children
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -69,9 +70,12 @@ class Worker:
         return job
 
     async def stop(self) -> None:
-        """Stop waiting for what still runs. Its rows say so once they have been silent for long."""
+        """Break off what still runs. Its rows say so once they have been silent for long."""
         for task in tuple(self._running):
             task.cancel()
+        # Work that is shared out would keep this process until its last part is done, and outlive it if it were killed.
+        for process in active_children():
+            process.terminate()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run(self, job: str, kind: str, work: Callable[[Progress], Json]) -> None:

@@ -130,7 +130,14 @@ async def enrol(
 
 
 async def change(
-    handler: Handler, program: str, member: str, body: ChangeBody, *, actor: str, key: str | None = None
+    handler: Handler,
+    program: str,
+    member: str,
+    body: ChangeBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
 ) -> Answered:
     """Replace what is given. Raises IdentityTaken, InvalidPayload."""
     loaded, known = await handler.find(program, member)
@@ -159,14 +166,28 @@ async def change(
             releases=tuple(claim for claim in before if claim not in after),
         )
 
-    ask = Ask(program=program, route=f"members/{member}", body=msgspec.to_builtins(body), actor=actor, key=key)
+    ask = Ask(
+        program=program,
+        route=f"members/{member}",
+        body=msgspec.to_builtins(body),
+        actor=actor,
+        key=key,
+        correlation=correlation,
+    )
     stored = await carry_out(handler, ask, wish, loaded, known)
     view = await read(handler, program, member)
     return Answered(200, {"member": view, "position": stored.position}, stored.position, stored.replayed)
 
 
 async def set_status(
-    handler: Handler, program: str, member: str, body: StatusBody, *, actor: str, key: str | None = None
+    handler: Handler,
+    program: str,
+    member: str,
+    body: StatusBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
 ) -> Answered:
     if body.status not in ("active", "suspended", "closed"):
         raise InvalidPayload(
@@ -174,7 +195,14 @@ async def set_status(
         )
     sane_text("/reason", body.reason)
     loaded, known = await handler.find(program, member)
-    ask = Ask(program=program, route=f"members/{member}/status", body=msgspec.to_builtins(body), actor=actor, key=key)
+    ask = Ask(
+        program=program,
+        route=f"members/{member}/status",
+        body=msgspec.to_builtins(body),
+        actor=actor,
+        key=key,
+        correlation=correlation,
+    )
     wish = Wish(program=program, command=SetMemberStatus(status=body.status, reason=body.reason), actor=actor)
     stored = await carry_out(handler, ask, wish, loaded, known)
     view = await read(handler, program, member)
@@ -182,7 +210,14 @@ async def set_status(
 
 
 async def erase(
-    handler: Handler, program: str, member: str, *, actor: str, reason: str = "", key: str | None = None
+    handler: Handler,
+    program: str,
+    member: str,
+    *,
+    actor: str,
+    reason: str = "",
+    key: str | None = None,
+    correlation: str | None = None,
 ) -> Answered:
     """Destroy the member's key and free its identities. What was earned stays counted."""
     sane_text("/reason", reason)
@@ -198,6 +233,7 @@ async def erase(
             actor=actor,
             releases=(Claim("member", member), *_identities(handler, known, personal)),
             claims=(*(() if again else (gone,)), *((Claim("key", key),) if key else ())),
+            correlation=correlation,
         )
 
     try:

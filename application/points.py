@@ -86,7 +86,15 @@ class ReturnBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     lines: list[ReturnLine] | None = None
 
 
-async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None) -> Answered:
+async def redeem(
+    handler: Handler,
+    program: str,
+    body: RedeemBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
+) -> Answered:
     """Spend points at once. Raises NotEnoughPoints, BelowMinimum, LimitReached, NotEligible, UnknownCurrency."""
     _good_id(body.id)
     if body.reward is not None or body.quantity is not None:
@@ -104,7 +112,7 @@ async def redeem(handler: Handler, program: str, body: RedeemBody, *, actor: str
     for name in ("points", "value_minor"):
         _amount(f"/{name}", getattr(body, name))
     loaded, known = await handler.find(program, body.member)
-    ask = _ask(program, "redemptions", body, actor, key, ("redemption", body.id))
+    ask = _ask(program, "redemptions", body, actor, key, correlation, ("redemption", body.id))
     command = RedeemPoints(
         id=body.id,
         currency=body.currency,
@@ -127,7 +135,15 @@ async def _order_amount(handler: Handler, program: str, order: Order) -> int | N
     return amount_of(recorded) if isinstance(recorded, RecordActivity) else order.amount_minor
 
 
-async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str, key: str | None = None) -> Answered:
+async def adjust(
+    handler: Handler,
+    program: str,
+    body: AdjustBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
+) -> Answered:
     """Give or take points by hand. Raises NotEnoughPoints unless `allow_negative`."""
     _good_id(body.id)
     if body.points == 0 or abs(body.points) > MAX_AMOUNT:
@@ -141,7 +157,7 @@ async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str
         if instant is not None:
             sane_time(f"/{name}", instant)
     loaded, known = await handler.find(program, body.member)
-    ask = _ask(program, "adjustments", body, actor, key, ("adjustment", body.id))
+    ask = _ask(program, "adjustments", body, actor, key, correlation, ("adjustment", body.id))
     command = AdjustPoints(
         id=body.id,
         currency=body.currency,
@@ -157,7 +173,13 @@ async def adjust(handler: Handler, program: str, body: AdjustBody, *, actor: str
 
 
 async def return_activity(
-    handler: Handler, program: str, body: ReturnBody, *, actor: str, key: str | None = None
+    handler: Handler,
+    program: str,
+    body: ReturnBody,
+    *,
+    actor: str,
+    key: str | None = None,
+    correlation: str | None = None,
 ) -> Answered:
     """Take back (part of) an activity. Raises UnknownActivity, ReturnExceedsActivity."""
     sane_time("/occurred_at", body.occurred_at)
@@ -172,7 +194,7 @@ async def return_activity(
             _amount(f"/lines/{number}/quantity", line.quantity)
         amount = sum(line.amount_minor for line in body.lines)
     _amount("/amount_minor", amount)
-    ask = _ask(program, "returns", body, actor, key, ("return", body.source + SEPARATOR + body.id))
+    ask = _ask(program, "returns", body, actor, key, correlation, ("return", body.source + SEPARATOR + body.id))
     return await _return(
         handler,
         ask,
@@ -274,7 +296,15 @@ def _evaluated(book: CompiledRulebook, path: str, reading: Reading) -> Any:
     return evaluator(reading) if evaluator is not None else None
 
 
-def _ask(program: str, route: str, body: Any, actor: str, key: str | None, business: tuple[str, str]) -> Ask:
+def _ask(
+    program: str,
+    route: str,
+    body: Any,
+    actor: str,
+    key: str | None,
+    correlation: str | None,
+    business: tuple[str, str],
+) -> Ask:
     return Ask(
         program=program,
         route=route,
@@ -282,6 +312,7 @@ def _ask(program: str, route: str, body: Any, actor: str, key: str | None, busin
         actor=actor,
         key=key,
         business=(business,),
+        correlation=correlation,
     )
 
 

@@ -127,6 +127,31 @@ class Unavailable(Exception):
     """The store cannot be reached now; nothing is known to have been written."""
 
 
+class Watch(Protocol):
+    """Who counts what happens, for operators. Nothing depends on it, and no member is named to it."""
+
+    def saved(self, seconds: float) -> None:
+        """A save was answered, so long after it was handed over."""
+
+    def wrote(self, saves: int, seconds: float) -> None:
+        """So many saves were tried in one transaction."""
+
+    def conflicted(self, check: str) -> None:
+        """A save did not pass: head or timeline (it is decided again), take or claim."""
+
+    def looked_up(self, cache: str, *, hit: bool) -> None:
+        """A cache had what was asked for, or it had to be made from the log."""
+
+
+class Unwatched:
+    """The `Watch` that counts nothing."""
+
+    def saved(self, seconds: float) -> None: ...
+    def wrote(self, saves: int, seconds: float) -> None: ...
+    def conflicted(self, check: str) -> None: ...
+    def looked_up(self, cache: str, *, hit: bool) -> None: ...
+
+
 class EventStore(Protocol):
     """The log, with the rows that are written in the same transaction."""
 

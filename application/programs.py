@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from application.ports import Crypto, EventStore, Keys
+from application.ports import Crypto, EventStore, Keys, Unwatched, Watch
 from domain.errors import UnknownProgram, UnknownRulebook
 from domain.log import Entry, Row, decode
 from domain.program.events import ProgramCreated, RulebookPublished
@@ -62,10 +62,11 @@ class KnownProgram(msgspec.Struct):
 class Programs:
     """A cache of programs that reads on from where it stood."""
 
-    def __init__(self, store: EventStore, keys: Keys, crypto: Crypto) -> None:
+    def __init__(self, store: EventStore, keys: Keys, crypto: Crypto, watch: Watch | None = None) -> None:
         self._store = store
         self._keys = keys
         self._crypto = crypto
+        self._watch = watch or Unwatched()
         self._known: dict[str, KnownProgram] = {}
 
     async def get(self, program: str, timeline: int | None = None) -> KnownProgram:
@@ -74,7 +75,9 @@ class Programs:
         Raises UnknownProgram.
         """
         known = self._known.get(program)
-        if known is not None and timeline is not None and len(known.program.published) >= timeline:
+        hit = known is not None and timeline is not None and len(known.program.published) >= timeline
+        self._watch.looked_up("program", hit=hit)
+        if known is not None and hit:
             return known
         return await self.refresh(program)
 

@@ -36,6 +36,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One request as it arrived: which route, with what body, under which keys.
 
     `business` are (kind, key) pairs that name the thing itself: ("activity", source + id), ("redemption", id).
+    `correlation` is the request's id: it stands in the entry, and is no part of what makes a repeat the same.
     """
 
     program: str
@@ -64,7 +65,7 @@ async def carry_out(handler: Handler, ask: Ask, wanted: Wanted, loaded: Loaded, 
     claims = Fingerprints(handler, loaded.key, ask).claims
 
     def claiming(wish: Wish) -> Wish:
-        return msgspec.structs.replace(wish, claims=(*wish.claims, *claims))
+        return msgspec.structs.replace(wish, claims=(*wish.claims, *claims), correlation=ask.correlation)
 
     try:
         if isinstance(wanted, Wish):

@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from application.follow import PATIENCE, Boards, Log, OtherVersion, Positions, Projector, Runner, Standing, Tables
+from application.spans import span
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,8 @@ async def keep(boards: Boards, *, store: Log, positions: Positions, tables: Rebu
     while True:
         if await stale(boards, positions):
             log.info("rebuilding", boards=boards.name, version=boards.version)
-            await replay(boards, store=store, positions=positions, tables=tables)
+            with span("rebuild", boards=boards.name):
+                await replay(boards, store=store, positions=positions, tables=tables)
         try:
             await Runner(Projector(boards, tables), store, positions).run()
         except OtherVersion as other:

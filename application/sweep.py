@@ -11,6 +11,7 @@ import structlog
 
 from application.handle import Handler, NothingDue, Wish
 from application.ports import Unavailable
+from application.spans import span
 from domain.member.commands import Settle
 
 PAGE = 500
@@ -24,16 +25,17 @@ async def settle_due(handler: Handler, program: str, now: datetime, *, actor: st
     Each is tried once: whoever cannot be settled is logged, and is due again in the next run. Raises Unavailable.
     """
     tried: set[UUID] = set()
-    settled = await _settle_edits(handler, program, now, actor)
     left = 0
-    # Those that are left stay due, and would fill the page.
-    while fresh := [one for one in await handler.store.due(program, now, PAGE + left) if one not in tried]:
-        for stream in fresh:
-            tried.add(stream)
-            if await _settle(handler, program, stream, actor):
-                settled += 1
-            else:
-                left += 1
+    with span("sweep"):
+        settled = await _settle_edits(handler, program, now, actor)
+        # Those that are left stay due, and would fill the page.
+        while fresh := [one for one in await handler.store.due(program, now, PAGE + left) if one not in tried]:
+            for stream in fresh:
+                tried.add(stream)
+                if await _settle(handler, program, stream, actor):
+                    settled += 1
+                else:
+                    left += 1
     return settled
 
 

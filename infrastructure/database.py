@@ -69,6 +69,21 @@ async def _use_utc(connection: psycopg.AsyncConnection) -> None:
     await connection.execute("SET TIME ZONE 'UTC'")
 
 
+def told(error: BaseException) -> str:
+    """What may be said of an error of the database where it is kept: its class, code and place, and no value.
+
+    The server's messages quote what they are about. Those of a connection that is not there do not.
+    """
+    name = type(error).__name__
+    if not isinstance(error, psycopg.Error):
+        return name
+    if error.sqlstate is None:
+        lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return f"{name}: {str(error).strip().partition(chr(10))[0]}" if lost else name
+    about = error.diag.constraint_name or error.diag.table_name
+    return f"{name} ({error.sqlstate}{f', {about}' if about else ''})"
+
+
 # --- the embedded server ------------------------------------------------------------------
 
 
@@ -145,6 +160,8 @@ class _Server:
                 "unix_socket_permissions": "0700",
                 "timezone": "UTC",
                 "log_timezone": "UTC",
+                # Details quote the rows they are about, and the server's log forgets slowly.
+                "log_error_verbosity": "terse",
                 **options,
             }
             arguments = shlex.join(f"--{name}={value}" for name, value in settings.items())

@@ -9,6 +9,7 @@ The table keeps the library's layout (extra columns are ours), so its own reader
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -28,9 +29,13 @@ from application.ports import (
     TakeRefused,
     TimelineMoved,
     Unavailable,
+    Unwatched,
+    Watch,
 )
+from application.spans import span
 from domain.log import Row
 from domain.takes import Key, Take, together
+from infrastructure.database import told
 
 log = structlog.get_logger()
 
@@ -175,9 +180,10 @@ class _Waiting:
 class PostgresEventStore:
     """The `EventStore` port. Open one per process; it owns one writing connection and a pool for reads."""
 
-    def __init__(self, dsn: str, pool: AsyncConnectionPool[Any]) -> None:
+    def __init__(self, dsn: str, pool: AsyncConnectionPool[Any], watch: Watch | None = None) -> None:
         self._dsn = dsn
         self._pool = pool
+        self._watch = watch or Unwatched()
         self._queue: list[_Waiting] = []
         self._under_way: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -186,8 +192,6 @@ class PostgresEventStore:
         self._asked: dict[tuple[str, str | UUID], asyncio.Future[Found | None]] = {}
         self._read = asyncio.Event()
         self._readers: list[asyncio.Task[None]] = []
-        self.batches = 0
-        self.saves = 0
 
     async def start(self) -> None:
         self._writer = asyncio.create_task(self._write_forever())
@@ -211,7 +215,11 @@ class PostgresEventStore:
         waiting = _Waiting(save, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._wake.set()
-        return await waiting.future
+        began = perf_counter()
+        try:
+            return await waiting.future
+        finally:
+            self._watch.saved(perf_counter() - began)
 
     async def _write_forever(self) -> None:
         while True:
@@ -220,7 +228,8 @@ class PostgresEventStore:
             while self._queue:
                 batch = self._under_way = self._next_batch()
                 try:
-                    await self._write(batch)
+                    with span("write batch", saves=len(batch)):
+                        await self._write(batch)
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever it was, every waiter gets an answer
@@ -249,6 +258,7 @@ class PostgresEventStore:
 
     async def _write(self, batch: list[_Waiting]) -> None:
         connection = await self._writing_connection()
+        began = perf_counter()
         cursor = connection.cursor(binary=True)
         async with connection.pipeline():
             await connection.execute("BEGIN", prepare=True)
@@ -262,8 +272,7 @@ class PostgresEventStore:
             if any(row[2] is None for row in rows):
                 await self._besides(connection, batch[0].save)
             await connection.execute("COMMIT")
-        self.batches += 1
-        self.saves += len(batch)
+        self._watch.wrote(len(batch), perf_counter() - began)
         positions: dict[int, list[int]] = {}
         refused: dict[int, SaveRefused] = {}
         for save, position, reason, kind, key in rows:
@@ -275,6 +284,7 @@ class PostgresEventStore:
             if waiting.future.done():
                 continue
             if number in refused:
+                self._watch.conflicted(_CHECKS[type(refused[number])])
                 waiting.future.set_exception(refused[number])
             else:
                 waiting.future.set_result(tuple(positions[number]))
@@ -296,7 +306,7 @@ class PostgresEventStore:
 
         A lost connection may have lost only the answer to COMMIT. The log is asked for the very row.
         """
-        log.warning("write failed", error=type(error).__name__, detail=str(error)[:300], saves=len(batch))
+        log.warning("write failed", error=told(error), saves=len(batch))
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
@@ -535,6 +545,7 @@ def _refusal(reason: str, kind: str, key: str) -> SaveRefused:
 
 # A claim that is taken is final; a moved head only asks to look again. Business keys come before transport keys.
 _ORDER = (HeadMoved, TimelineMoved, TakeRefused, ClaimTaken)
+_CHECKS = {HeadMoved: "head", TimelineMoved: "timeline", TakeRefused: "take", ClaimTaken: "claim"}
 
 
 def _worse(one: SaveRefused | None, other: SaveRefused) -> SaveRefused:

@@ -1,8 +1,13 @@
-"""Logs: JSON lines on stderr, readable lines on a terminal, and never a member's personal data."""
+"""Logs: JSON lines on stderr, readable lines on a terminal, and never a member's personal data.
+
+Messages of exceptions are left out too: they quote what could not be read or written. An exception is told by its
+class and the places it came through.
+"""
 
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -23,12 +28,11 @@ def configure(level: str = "INFO") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         drop_private,
+        without_messages,
     ]
-    last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+    last: list[structlog.typing.Processor] = [
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    ]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -40,11 +44,40 @@ def configure(level: str = "INFO") -> None:
         structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last,
     ]))  # fmt: skip
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
+    if not sys.stderr.isatty():
+        # What nobody caught is a line as well. On a terminal somebody is there to read all of it.
+        sys.excepthook = _uncaught
 
 
 def drop_private(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Leave out every field, at any depth, that is named like personal data or a secret."""
     return {name: _without_private(value) for name, value in event.items() if name.lower() not in _PRIVATE}
+
+
+def without_messages(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Tell an exception by its class and places, which quote nothing."""
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["exception"] = "\n".join([type(error).__name__, *where(error)])
+        # Libraries put the exception's text into their own, on a line of its own.
+        event["event"] = str(event.get("event", "")).partition("\n")[0]
+    return event
+
+
+def where(error: BaseException) -> list[str]:
+    """File, line and function of each frame, innermost last: what a traceback says without any value."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-12:]
+
+
+def _uncaught(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    structlog.get_logger(__name__).critical("stopped", exc_info=error)
 
 
 def _without_private(value: object) -> object:

@@ -6,16 +6,31 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from application.follow import PATIENCE, Overtaken, Standing
 from application.ports import Unavailable
 from domain.log import Row
+from infrastructure.database import told
 
 _CHANNEL = "stored_events"
 # The first of two numbers of an advisory lock; the second is the follower's name.
 _LEADERS = 0x6775_6572
+
+
+LAG = 100_000
+"""Entries up to which a lag is counted."""
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """How far a follower is behind: entries, seconds since it moved, entries it could not take."""
+
+    follower: str
+    behind: int
+    idle: float
+    parked: int
 
 
 class PostgresTransaction:
@@ -80,6 +95,16 @@ class PostgresPositions:
     async def head(self) -> int:
         found = await self._all("SELECT coalesce(max(notification_id), 0) FROM stored_events", ())
         return int(found[0][0])
+
+    async def lags(self) -> list[Lag]:
+        """Of every follower, by name. `behind` is counted up to LAG, which is cheap."""
+        found = await self._all(
+            "SELECT follower, (SELECT count(*) FROM (SELECT FROM stored_events WHERE notification_id > p.position"
+            " LIMIT %s) b), extract(epoch FROM clock_timestamp() - updated_at)::float8,"
+            " (SELECT count(*) FROM parked WHERE parked.follower = p.follower) FROM positions p ORDER BY follower",
+            (LAG,),
+        )
+        return [Lag(*row) for row in found]
 
     async def parked(self, follower: str, stream: UUID | None = None) -> list[tuple[UUID, int]]:
         return await self._all(
@@ -147,4 +172,4 @@ def database_errors() -> Iterator[None]:
     except (psycopg.DataError, psycopg.IntegrityError):
         raise
     except psycopg.Error as error:
-        raise Unavailable(f"the database: {error}") from error
+        raise Unavailable(f"the database: {told(error)}") from error

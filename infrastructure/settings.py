@@ -5,6 +5,7 @@ import logging
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_key: bytes  # 32 bytes; wraps every other key
     log_level: str
     workers: int
+    drain_seconds: int  # that requests under way have to end, once the server is told to stop
+    traces: bool = False  # whether OpenTelemetry's own variables ask for them
 
     def __repr__(self) -> str:
         # Settings end up in logs and tracebacks; the database URL may hold a password.
@@ -50,6 +53,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         master_key=_master_key(environ, data_dir, embedded=database_url is None),
         log_level=_log_level(environ),
         workers=_whole_number(environ, "GUERDON_WORKERS", default=1, low=1, high=1_024),
+        drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
+        traces=_traces(environ),
     )
 
 
@@ -67,6 +72,22 @@ def _log_level(environ: Mapping[str, str]) -> str:
     if level not in logging.getLevelNamesMapping():
         raise WrongSetting(f"GUERDON_LOG_LEVEL is {level!r}; set it to DEBUG, INFO, WARNING or ERROR, or unset it.")
     return level
+
+
+def _traces(environ: Mapping[str, str]) -> bool:
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return False
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    asked = next((name for name in endpoints if environ.get(name)), None)
+    if asked is None:
+        return False
+    try:
+        there = find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:
+        there = None
+    if there is None:
+        raise WrongSetting(f"{asked} asks for traces, which need more packages: install guerdon[otel], or unset it.")
+    return True
 
 
 def _master_key(environ: Mapping[str, str], data_dir: Path, *, embedded: bool) -> bytes:

@@ -1,5 +1,6 @@
 """`guerdon doctor`: what is wrong with this installation, and what to do about it."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,6 +21,8 @@ _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 _LAG = 100_000
 """Entries that a follower may be behind before that is worth a word."""
 _SKEW = timedelta(seconds=2)
+_FREE = 1 << 30
+"""Bytes below which the embedded database's disk is worth a word: PostgreSQL stops when it is full."""
 _MARKS = {"good": "ok  ", "doubtful": "note", "bad": "BAD "}
 
 State = Literal["good", "doubtful", "bad"]
@@ -54,6 +57,7 @@ def _look() -> Iterator[Answer]:
         with database() as settings:
             yield "settings", "good", f"data in {settings.data_dir}, server at {settings.host}:{settings.port}"
             assert settings.database_url is not None
+            yield from _disk(settings)
             with connect(settings.database_url) as connection:
                 yield from _database(settings, connection)
     except WrongSetting as error:
@@ -74,10 +78,21 @@ def _packages() -> Answer:
     return "packages", "good", "our import names are ours"
 
 
+def _disk(settings: "Settings") -> Iterator[Answer]:
+    if not settings.data_dir.exists():
+        return  # the database is elsewhere, and so is its disk
+    free = shutil.disk_usage(settings.data_dir).free
+    state: State = "good" if free >= _FREE else "bad"
+    yield "disk", state, f"{free / _FREE:,.1f} GiB are free in {settings.data_dir}"
+
+
 def _database(settings: "Settings", connection: "psycopg.Connection") -> Iterator[Answer]:
     server = connection.info.server_version
     state: State = "good" if server >= 140_000 else "bad"
-    yield "database", state, f"PostgreSQL {server // 10_000}.{server % 10_000}, reachable"
+    needed = "" if state == "good" else "; 14 is the oldest that is supported"
+    yield "database", state, f"PostgreSQL {server // 10_000}.{server % 10_000}, reachable{needed}"
+    yield _text(connection)
+    yield _connections(settings, connection)
     missing = _missing_migrations(connection)
     if missing:
         yield "migrations", "bad", f"not applied: {', '.join(missing)}; run `guerdon migrate`"
@@ -87,6 +102,38 @@ def _database(settings: "Settings", connection: "psycopg.Connection") -> Iterato
     yield _durability(connection)
     yield from _followers(connection)
     yield _clock(connection)
+
+
+def _text(connection: "psycopg.Connection") -> Answer:
+    """Keys are texts in unique indexes: another encoding cannot hold them, another order no longer finds them."""
+    row = connection.execute("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()")
+    (encoding,) = row.fetchone() or ("",)
+    if encoding != "UTF8":
+        return "text", "bad", f"the database is in {encoding}: make one in UTF8"
+    if connection.info.server_version >= 150_000:
+        row = connection.execute(
+            "SELECT datcollversion, pg_database_collation_actual_version(oid) FROM pg_database"
+            " WHERE datname = current_database()"
+        )
+        then, now = row.fetchone() or (None, None)
+        if then is not None and then != now:
+            mend = "REINDEX DATABASE, then ALTER DATABASE ... REFRESH COLLATION VERSION"
+            return "text", "bad", f"its order was that of version {then} and is now that of {now}: {mend}"
+    return "text", "good", "UTF8, in an order that has not changed"
+
+
+def _connections(settings: "Settings", connection: "psycopg.Connection") -> Answer:
+    """Each worker and the followers have a pool, and one connection that writes; a follower leads on one more."""
+    from api.wiring import READERS
+
+    needed = (settings.workers + 1) * (READERS + 1) + 1
+    row = connection.execute(
+        "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    ).fetchone()
+    assert row is not None
+    if needed > row[0]:
+        return "connections", "doubtful", f"this server may want {needed} at once, PostgreSQL has {row[0]} for all"
+    return "connections", "good", f"this server may want {needed} of {row[0]} at once, verify jobs aside"
 
 
 def _missing_migrations(connection: "psycopg.Connection") -> list[str]:

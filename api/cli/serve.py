@@ -1,15 +1,18 @@
 """`guerdon run`, `serve` and `follow`: the processes of a server."""
 
 import asyncio
+import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from infrastructure.settings import Settings
 
 _SWEEP_EVERY = 10.0
+_FOLLOWER_PATIENCE = 5.0
+"""Seconds that the followers have to end their batch, once the workers are gone."""
+_SERVER_LOGS = {
+    # Its own lines go the way of all others. It would write them as text, with the messages of exceptions.
+    "loggers": {"_granian": {"handlers": [], "propagate": True}}
+}
 _PATIENCE = 60.0
 """Seconds in which a server that starts has to answer."""
 
@@ -66,9 +75,14 @@ def follow(*, attached: bool) -> None:
 async def _follow(wired: "Wired") -> None:
     from application.replay import keep
 
-    await asyncio.gather(
+    following = asyncio.gather(
         keep(wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables), _sweep(wired)
     )
+    # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
+    if sys.platform != "win32":  # which has no such signals
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, following.cancel)
+    with suppress(asyncio.CancelledError):
+        await following
 
 
 async def _sweep(wired: "Wired") -> None:
@@ -165,6 +179,9 @@ def _serve(settings: "Settings", ready: Callable[[], None]) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
+    # A worker that is forked from a process with threads inherits the locks they hold, that of an import for instance,
+    # and may wait for them for ever.
+    multiprocessing.set_start_method("spawn", force=True)
     # Workers and followers read their settings as every process does; they use the database that runs already.
     os.environ["GUERDON_DATABASE_URL"] = settings.database_url or ""
     os.environ["GUERDON_MASTER_KEY"] = b64encode(settings.master_key).decode()
@@ -177,10 +194,26 @@ def _serve(settings: "Settings", ready: Callable[[], None]) -> None:
         workers=settings.workers,
         log_level=LogLevels.warning,
         websockets=False,
+        # On SIGTERM the workers close their sockets, answer what they have taken, and write it. What a client keeps
+        # from ending, by half a request for instance, is cut off then.
+        workers_kill_timeout=settings.drain_seconds,
+        log_dictconfig=_SERVER_LOGS,
     )
     threading.Thread(target=_when_ready, args=(settings, ready), daemon=True).start()
-    with _follower():
+    with _counted_together(settings), _follower():
         server.serve()
+
+
+@contextmanager
+def _counted_together(settings: "Settings") -> Iterator[None]:
+    """A directory in which several workers count for Prometheus, so that whichever is asked answers for all."""
+    if settings.workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="guerdon-metrics-") as directory:
+        # The library's own variable, which it reads when a worker imports it.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
 
 
 @contextmanager
@@ -209,7 +242,8 @@ def _follower() -> Iterator[None]:
         over.set()
         for process in running:
             process.terminate()
-        keeper.join(10)
+        # Whoever takes longer ends with the pipe that this process holds.
+        keeper.join(_FOLLOWER_PATIENCE)
 
 
 def _when_ready(settings: "Settings", ready: Callable[[], None]) -> None:

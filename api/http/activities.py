@@ -6,6 +6,7 @@ The first of them is the hot route: its body goes from bytes to the use case wit
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from litestar.response.base import ASGIResponse
 
 from api.http import cloudevents, shapes
 from api.http.body import MAX_BATCH_BODY, MAX_BODY, check_json, decode, media_type, read_bytes, read_json
+from api.http.metrics import Metrics
 from api.http.problems import AtTheDoor, note_refusal, problem
 from api.http.route import Json, Req, answer, caller, once, parts, path_id, route, text, written
 from application import activities, rulebooks
@@ -58,25 +60,28 @@ async def record(request: Req) -> ASGIResponse:
 
     Also takes CloudEvents 1.0: structured, batched (answered like a batch), and binary (`ce-` headers).
     """
-    who = caller(request)
     with once(request) as key:
         kind = media_type(request)
-        if kind == cloudevents.BATCHED:
-            items = _array(await read_bytes(request))
-            return answer(await _all(request, items, _from_event, key))
         raw = await read_bytes(request)
-        if len(raw) > MAX_BODY:
-            raise AtTheDoor("too-large", f"A body has at most {MAX_BODY} bytes.")
-        if kind == cloudevents.STRUCTURED:
-            body = _from_event(raw)
-        elif kind not in _JSON:
-            raise AtTheDoor("unsupported-media-type", "Send JSON, or a CloudEvent in JSON.")
-        elif cloudevents.is_binary(request.headers):
-            body = cloudevents.binary(request.headers, raw)
-        else:
-            body = decode(raw, ActivityBody)
-        done = await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        if kind == cloudevents.BATCHED:
+            return answer(await _all(request, _array(raw), _from_event, key))
+        with _counted(request):
+            body = _one(request, kind, raw)
+            done = await _record(request, body, key)
     return written(done)
+
+
+def _one(request: Req, kind: str, raw: bytes) -> ActivityBody:
+    """A single activity, in whichever envelope it came."""
+    if len(raw) > MAX_BODY:
+        raise AtTheDoor("too-large", f"A body has at most {MAX_BODY} bytes.")
+    if kind == cloudevents.STRUCTURED:
+        return _from_event(raw)
+    if kind not in _JSON:
+        raise AtTheDoor("unsupported-media-type", "Send JSON, or a CloudEvent in JSON.")
+    if cloudevents.is_binary(request.headers):
+        return cloudevents.binary(request.headers, raw)
+    return decode(raw, ActivityBody)
 
 
 @post(
@@ -206,11 +211,28 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
 
 async def _record(request: Req, body: ActivityBody, key: str | None) -> Answered:
     who = caller(request)
-    return await activities.record(parts(request).handler, who.program, body, actor=who.actor, key=key)
+    done = await activities.record(
+        parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+    )
+    request.app.state.metrics.activity("replayed" if done.replayed else "recorded")
+    return done
+
+
+@contextmanager
+def _counted(request: Req) -> Iterator[None]:
+    """Count an activity that does not come to be recorded, whose problem is answered elsewhere."""
+    try:
+        yield
+    except Exception as error:
+        request.app.state.metrics.activity(problem(error).code)
+        raise
 
 
 def _refused(request: Req, index: int, error: Exception) -> Json:
     told = problem(error)
+    metrics: Metrics = request.app.state.metrics
+    metrics.activity(told.code)
+    metrics.problem(told.code)
     note_refusal(request, told)
     return {"index": index, "status": told.status, "problem": told}
 

@@ -5,29 +5,24 @@
 Read `route.py` for what a request passes before it reaches a handler.
 """
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-import structlog
 from litestar import Litestar
-from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import activities, audit, members, pages, points, programs, rulebooks, system
 from api.http.body import MAX_BODY
+from api.http.metrics import Metrics
+from api.http.observed import observed
 from api.http.openapi import document
 from api.http.problems import answer_problem
-from api.http.system import Metrics
 from api.wiring import Wired, wired
 from infrastructure import logging
 from infrastructure.settings import Settings
 from infrastructure.settings import from_environment as settings_from_environment
-
-log = structlog.get_logger(__name__)
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
     activities.record,
@@ -81,7 +76,8 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
 
 def create_app(settings: Settings) -> Litestar:
     """The application of one process. The database of `settings.database_url` is migrated by the caller."""
-    return assemble(partial(wired, settings))
+    metrics = Metrics()
+    return assemble(partial(wired, settings, metrics), metrics)
 
 
 def from_environment() -> Litestar:
@@ -91,7 +87,7 @@ def from_environment() -> Litestar:
     return create_app(settings)
 
 
-def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar:
+def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Metrics) -> Litestar:
     """The application over whatever `wire` opens, for as long as the application runs."""
 
     @asynccontextmanager
@@ -103,7 +99,6 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar
     app = Litestar(
         route_handlers=HANDLERS,
         lifespan=[running],
-        middleware=[_observed],
         exception_handlers={Exception: answer_problem},
         request_max_body_size=MAX_BODY,
         openapi_config=None,
@@ -111,32 +106,11 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]]) -> Litestar
         debug=False,
     )
     app.state.in_flight = set()
-    app.state.metrics = Metrics()
+    app.state.metrics = metrics
+    # Around the router, not a middleware of its routes: what finds no route is a request too.
+    app.asgi_handler = observed(app.asgi_handler, metrics)
     app.state.openapi = document(HANDLERS, _version())
     return app
-
-
-def _observed(app: ASGIApp) -> ASGIApp:
-    """Count every request and log it: its route, status and time, never its address or content."""
-
-    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
-            return
-        began, method = time.perf_counter(), scope["method"]
-
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                took = time.perf_counter() - began
-                route = scope.get("path_template", "")
-                scope["litestar_app"].state.metrics.observe(method, route, message["status"], took)
-                note = log.info if message["status"] >= 400 else log.debug
-                note("request", method=method, route=route, status=message["status"], seconds=round(took, 6))
-            await send(message)
-
-        await app(scope, receive, noted)
-
-    return middleware
 
 
 def _version() -> str:

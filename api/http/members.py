@@ -32,7 +32,11 @@ async def enrol(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, EnrolBody)
-        return written(await members.enrol(parts(request).handler, who.program, body, actor=who.actor, key=key))
+        return written(
+            await members.enrol(
+                parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+            )
+        )
 
 
 @post(
@@ -83,7 +87,9 @@ async def change(request: Req) -> ASGIResponse:
     who, member = caller(request), path_id(request, "member")
     with once(request) as key:
         body = await read_json(request, ChangeBody)
-        done = await members.change(parts(request).handler, who.program, member, body, actor=who.actor, key=key)
+        done = await members.change(
+            parts(request).handler, who.program, member, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 
@@ -99,6 +105,7 @@ async def erase(request: Req) -> ASGIResponse:
             actor=who.actor,
             reason=text(request, "reason") or "",
             key=key,
+            correlation=who.request,
         )
     return written(done)
 
@@ -118,7 +125,9 @@ async def set_status(request: Req) -> ASGIResponse:
     who, member = caller(request), path_id(request, "member")
     with once(request) as key:
         body = await read_json(request, StatusBody)
-        done = await members.set_status(parts(request).handler, who.program, member, body, actor=who.actor, key=key)
+        done = await members.set_status(
+            parts(request).handler, who.program, member, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 

@@ -28,7 +28,9 @@ async def return_activity(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, ReturnBody)
-        done = await points.return_activity(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await points.return_activity(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 
@@ -56,7 +58,9 @@ async def redeem(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, RedeemBody)
-        done = await points.redeem(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await points.redeem(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)
 
 
@@ -76,5 +80,7 @@ async def adjust(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, AdjustBody)
-        done = await points.adjust(parts(request).handler, who.program, body, actor=who.actor, key=key)
+        done = await points.adjust(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
     return written(done)

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 
 from application.ports import Unavailable
 from domain.errors import Refused
+from infrastructure.logging import where
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
@@ -146,6 +147,7 @@ def problem(error: Exception) -> Problem:
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler for everything."""
     told = problem(error)
+    request.app.state.metrics.problem(told.code)
     if told.code == "internal":
         # The route, never the address: ids and queries may be personal. Locals stay out of the traceback.
         log.error(
@@ -153,7 +155,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
             method=request.scope["method"],
             route=request.scope.get("path_template"),
             error=type(error).__name__,
-            at=_where(error),
+            at=where(error),
         )
     elif isinstance(error, Refused):
         note_refusal(request, told)
@@ -190,14 +192,3 @@ def _problem(code: str, detail: str, errors: Sequence[tuple[str, str]] = (), rea
 def _short(text: str) -> str:
     """Sentences quote what was sent, which may be long."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _where(error: Exception) -> list[str]:
-    """File, line and function of each frame, innermost last: what a traceback says without any value."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return frames[-12:]

@@ -69,11 +69,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks: a key, and what it lets in."""
+    """Who asks: a key, and what it lets in; and the id of the request, which the log keeps with what came of it."""
 
     key: str
     program: str
     scopes: frozenset[str]
+    request: str
 
     @property
     def actor(self) -> str:
@@ -94,7 +95,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     key = await wired.api_keys.find(_bearer(connection))
     if key is None:
         raise AtTheDoor("unauthenticated", "Send a valid key: Authorization: Bearer gdn_...")
-    caller = caller_of(key)
+    caller = caller_of(key, connection.scope["state"]["request_id"])
     connection.scope["user"] = caller
     method = connection.scope.get("method")
     reads = declared.reads or method in ("GET", "HEAD")
@@ -104,8 +105,9 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         await _at_least(connection, wired, projected=declared.projected)
 
 
-def caller_of(key: ApiKey) -> Caller:
-    return Caller(key.id, key.program, frozenset().union(*(SCOPES.get(scope, frozenset()) for scope in key.scopes)))
+def caller_of(key: ApiKey, request: str) -> Caller:
+    scopes = frozenset().union(*(SCOPES.get(scope, frozenset()) for scope in key.scopes))
+    return Caller(key.id, key.program, scopes, request)
 
 
 def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -84,6 +84,39 @@ def test_what_is_written_while_a_follower_runs_reaches_it_at_once(database_url: 
     asyncio.run(run())
 
 
+class Slow(Diary):
+    """A follower that tells when it has begun a batch, and ends it when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def take(self, batch: Sequence[Placed], transaction: Transaction) -> None:
+        self.begun.set()
+        await self.may_end.wait()
+        await super().take(batch, transaction)
+
+
+def test_a_runner_that_is_told_to_stop_ends_the_batch_it_is_at_and_begins_no_other(database_url: str) -> None:
+    async def run() -> None:
+        async with house(database_url) as found:
+            rows = interleaved(lives(3))
+            write(database_url, rows)
+            await found.positions.register("diary", 1)
+            slow = Slow()
+            running = asyncio.create_task(Runner(slow, found.store, found.positions, batch=4).run())
+            await slow.begun.wait()
+            running.cancel()
+            slow.may_end.set()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert slow.took == [row.position for row in rows[:4]]
+            assert await found.position("diary") == rows[3].position
+
+    asyncio.run(run())
+
+
 def test_one_process_leads_and_the_next_takes_over(database_url: str) -> None:
     async def run() -> None:
         async with house(database_url) as found:

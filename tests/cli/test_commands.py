@@ -8,9 +8,13 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from api.cli import doctor
+from infrastructure.settings import from_environment
 
 Json = Any
 Guerdon = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -219,11 +223,29 @@ def test_doctor_says_what_is_wrong(guerdon: Guerdon) -> None:
     assert found["durability"] == "bad"
     assert {name: state for name, state in found.items() if name != "durability"} == {
         "packages": "good", "python": "good", "settings": "good", "database": "good", "migrations": "good",
-        "master key": "good", "followers": "doubtful", "parked": "good", "clock": "good",
+        "master key": "good", "followers": "doubtful", "parked": "good", "clock": "good", "text": "good",
+        "connections": "good",
     }  # fmt: skip
+    many = guerdon("doctor", "--json", GUERDON_WORKERS="100")
+    assert {one["check"]: one["state"] for one in json.loads(many.stdout)}["connections"] == "doubtful"
     other = b64encode(bytes(32)).decode()
     wrong = guerdon("doctor", "--json", GUERDON_MASTER_KEY=other)
     assert {one["check"]: one["state"] for one in json.loads(wrong.stdout)}["master key"] == "bad"
+
+
+def test_doctor_tells_what_is_free_on_the_disk_of_an_embedded_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = from_environment({"GUERDON_DATA_DIR": str(tmp_path)})
+    ((name, state, detail),) = doctor._disk(settings)
+    assert (name, state) == ("disk", "good")
+    assert str(tmp_path) in detail
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=500 << 20))
+    assert [state for _, state, _ in doctor._disk(settings)] == ["bad"]
+    elsewhere = from_environment(
+        {"GUERDON_DATA_DIR": str(tmp_path / "none"), "GUERDON_MASTER_KEY": b64encode(bytes(32)).decode()}
+    )
+    assert list(doctor._disk(elsewhere)) == []
 
 
 def test_doctor_and_migrate_on_an_empty_database(empty_database_url: str) -> None:

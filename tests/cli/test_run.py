@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.cli.server import ROOT, left_behind
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,8 @@ def data_dir() -> Iterator[Path]:
 
 
 @contextmanager
-def _started(data_dir: Path, until: str) -> Iterator[str]:
-    """What `guerdon run` printed up to a line that matches; stopped by Ctrl-C afterwards."""
+def _started(data_dir: Path, until: str, *, by_terminal: bool = True) -> Iterator[str]:
+    """What `guerdon run` printed up to a line that matches; stopped by Ctrl-C or SIGTERM afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -59,22 +59,11 @@ def _started(data_dir: Path, until: str) -> Iterator[str]:
             yield said
         finally:
             guard.cancel()
-            # As a terminal does: to the whole group.
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(30)
-
-
-def _left_behind(data_dir: Path) -> list[str]:
-    """Processes that still know the data directory."""
-    found = []
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = command.read_bytes() + (command.parent / "environ").read_bytes()
-        except OSError:
-            continue
-        if str(data_dir).encode() in words and command.parent.name != str(os.getpid()):
-            found.append(words.replace(b"\0", b" ")[:100].decode(errors="replace"))
-    return found
+            if by_terminal:
+                os.killpg(process.pid, signal.SIGINT)  # to the whole group
+            else:
+                process.terminate()
+            assert process.wait(30) == 0
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the printed request needs curl")
@@ -88,14 +77,21 @@ def test_the_printed_request_awards_points_each_time_it_is_pasted(data_dir: Path
         assert [answer["awards"][0]["granted"] for answer in answers] == [105, 105]
         assert answers[0]["id"] != answers[1]["id"]
     assert not list(data_dir.glob("postgres/data/postmaster.pid"))
-    assert _left_behind(data_dir) == []
+    assert left_behind(str(data_dir)) == []
 
     # The second start finds what the first one made, and says how to make another key.
     began = time.monotonic()
     with _started(data_dir, r"keys create") as said:
         assert "gdn_" not in said
     assert time.monotonic() - began < 20
-    assert _left_behind(data_dir) == []
+    assert left_behind(str(data_dir)) == []
+
+
+def test_sigterm_stops_everything_the_database_too(data_dir: Path) -> None:
+    with _started(data_dir, r"^curl ", by_terminal=False):
+        assert list(data_dir.glob("postgres/data/postmaster.pid"))
+    assert not list(data_dir.glob("postgres/data/postmaster.pid"))
+    assert left_behind(str(data_dir)) == []
 
 
 def test_a_port_that_is_taken_is_told(data_dir: Path) -> None:

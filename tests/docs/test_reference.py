@@ -101,7 +101,7 @@ def test_the_page_lists_just_the_words_that_are_refused() -> None:
 def test_every_setting_is_described_with_its_name() -> None:
     page = (REFERENCE / "settings.md").read_text("utf-8")
     source = Path(from_environment.__code__.co_filename).read_text("utf-8")
-    names = set(re.findall(r'"(GUERDON_[A-Z_]+|PORT)"', source))
+    names = set(re.findall(r'"(GUERDON_[A-Z_]+|OTEL_[A-Z_]+|PORT)"', source))
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 

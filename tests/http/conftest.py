@@ -31,6 +31,7 @@ def settings_for(database_url: str) -> Settings:
         master_key=b"m" * 32,
         log_level="INFO",
         workers=1,
+        drain_seconds=20,
     )
 
 

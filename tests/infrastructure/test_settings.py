@@ -21,6 +21,7 @@ def test_without_variables_the_database_is_embedded(tmp_path: Path, monkeypatch:
         master_key=settings.master_key,
         log_level="INFO",
         workers=1,
+        drain_seconds=20,
     )
 
 
@@ -41,14 +42,16 @@ def test_variables_are_read() -> None:
         "PORT": "9000",
         "GUERDON_LOG_LEVEL": "debug",
         "GUERDON_WORKERS": "4",
+        "GUERDON_DRAIN_SECONDS": "60",
     })  # fmt: skip
     assert settings.database_url == "postgresql://somewhere/guerdon"
     assert settings.master_key == bytes(range(32))
-    assert (settings.host, settings.port, settings.log_level, settings.workers) == (
+    assert (settings.host, settings.port, settings.log_level, settings.workers, settings.drain_seconds) == (
         "0.0.0.0",
         9000,
         "DEBUG",
         4,
+        60,
     )
 
 
@@ -64,6 +67,7 @@ def test_variables_are_read() -> None:
         ({"GUERDON_MASTER_KEY": KEY, "PORT": "http"}, "PORT is 'http'; set it to a whole number"),
         ({"GUERDON_MASTER_KEY": KEY, "PORT": "65536"}, "PORT is '65536'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_WORKERS": "0"}, "GUERDON_WORKERS is '0'"),
+        ({"GUERDON_MASTER_KEY": KEY, "GUERDON_DRAIN_SECONDS": "0"}, "GUERDON_DRAIN_SECONDS is '0'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_LOG_LEVEL": "loud"}, "GUERDON_LOG_LEVEL is 'LOUD'"),
     ],
 )

@@ -47,6 +47,7 @@ def with_program(database_url: str, work: Callable[[Wired], Awaitable[None]]) ->
         master_key=bytes(range(32)),
         log_level="INFO",
         workers=1,
+        drain_seconds=20,
     )
 
     async def done() -> None:
