@@ -173,7 +173,7 @@ def _entries(database: "psycopg.Connection[tuple[Any, ...]]") -> int:
     if found != (True,):
         return 0
     (count,) = database.execute("SELECT count(*) FROM stored_events").fetchone() or (0,)
-    return count
+    return int(count)
 
 
 def test_without_the_extra_it_says_in_one_line_what_to_do(demo: Callable[..., Done], tmp_path: Path) -> None:
