@@ -15,10 +15,12 @@ from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
 from domain.member.draft import Draft, Fate, HistoryNeeded, Original
 from domain.member.events import ActivityReversed, Draw, LotActivated, LotExpired, PointsClawedBack, PointsEarned
+from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
 from domain.member.state import Lot, Reversed
 from domain.member.wallet import draw, spendable
 from domain.numbers import share
+from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.rulebook import Returns
 
@@ -66,6 +68,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
             _claw_back(draft, book, original, award, taken, target - taken)
+    take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
     zone = draft.zone(book, original.command.time_zone)
     lower_tiers(draft, book, command.occurred_at, original.day, zone, _moved(draft))
 
@@ -109,6 +112,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
     granted: dict[tuple[str, str], int]
     measures: dict[str, int]
+    scored: tuple[Scored, ...]
 
 
 def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: int) -> _Kept:
@@ -123,7 +127,7 @@ def _kept(draft: Draft, book: CompiledRulebook, original: Original, returned: in
     look_back = Draft(original.before, then, original.command.occurred_at)
     evaluated = evaluate(look_back, look_back.member, book, command)
     granted = {(award.rule, award.currency): award.granted for award in evaluated.earned.awards}
-    return _Kept(granted, evaluated.measures)
+    return _Kept(granted, evaluated.measures, evaluated.scored)
 
 
 def _measures_back(original: Original, so_far: Reversed, kept: _Kept | None) -> dict[str, int]:

@@ -26,6 +26,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     RuleFailed,
+    ScoreCounted,
     TierChanged,
     TierRenewed,
 )
@@ -74,12 +75,13 @@ class Total(msgspec.Struct, array_like=True):
 
 
 class Reversed(msgspec.Struct):
-    """How much of an activity has come back: money, points per lot, counters."""
+    """How much of an activity has come back: money, points per lot, counters, scores per leaderboard."""
 
     returned_minor: int = 0
     taken: dict[str, int] = {}
     counts: dict[str, int] = {}
     complete: bool = False
+    scores: dict[str, int] = {}
 
 
 class Month(msgspec.Struct):
@@ -244,6 +246,10 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.status = "erased"
             member.sealed = b""
             member.attributes = {}
+        case ScoreCounted():
+            if event.activity is not None:
+                scores = _reversed(member, event.activity, event.day).scores
+                scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case RuleFailed():
             pass
         case _:
@@ -320,6 +326,10 @@ def _reversed(member: Member, activity: int, day: int) -> Reversed:
     """The note of what came back of an activity, kept with the month of its day; a fresh copy to write in."""
     month = member.months.setdefault(month_of(day), Month({}, {}))
     old = month.reversed.get(activity)
-    note = Reversed(old.returned_minor, dict(old.taken), dict(old.counts), old.complete) if old else Reversed(0, {}, {})
+    note = (
+        Reversed(old.returned_minor, dict(old.taken), dict(old.counts), old.complete, dict(old.scores))
+        if old
+        else Reversed(0, {}, {}, scores={})
+    )
     month.reversed[activity] = note
     return note

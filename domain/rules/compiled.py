@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from domain.calendar import BEGINNING, FOREVER
+from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
@@ -51,6 +52,7 @@ class CompiledRulebook:
         self._evaluators: dict[str, Evaluator] = {}
         self._rules: dict[str, tuple[CompiledRule, ...]] = {}
         self._schemas: dict[str, Schema] = {}
+        self._boards: dict[str, tuple[CompiledBoard, ...]] = {}
 
     def evaluator(self, path: str) -> Evaluator | None:
         """The compiled expression at a JSON pointer; None where the document has none."""
@@ -82,6 +84,13 @@ class CompiledRulebook:
             mine = [self._compile(n, rule) for n, rule in enumerate(self.document.rules) if rule.on == kind]
             mine.sort(key=lambda one: (PHASES.index(one.rule.phase), one.rule.priority, one.rule.id))
             found = self._rules[kind] = tuple(mine)
+        return found
+
+    def boards(self, kind: str) -> tuple[CompiledBoard, ...]:
+        """The leaderboards that count an activity type, by id."""
+        found = self._boards.get(kind)
+        if found is None:
+            found = self._boards[kind] = compile_boards(self.document, self.trees, self.evaluator, kind)
         return found
 
     def measures(self, kind: str) -> tuple[tuple[str, Evaluator], ...]:
