@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from domain.calendar import BEGINNING
 from domain.errors import ProgramExists, RulebookInvalid, UnknownProgram, VersionConflict
 from domain.program.commands import CloseLeaderboard, CreateProgram, NotePrizes, PublishRulebook
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, Row, RulebookPublished
 from domain.program.state import Program
-from domain.rules.ranking import Ranked, digest
+from domain.rules.ranking import Ranked, Standing, digest
 from domain.rules.rulebook import Leaderboard, Prize, digest_of
 
 
@@ -92,6 +93,11 @@ def close_leaderboard(
 def frozen(row: Ranked) -> Row:
     rank, one = row
     return Row(rank=rank, member=str(one.member), score=one.score, tiebreak=one.tiebreak, reached_at=one.reached_at)
+
+
+def thawed(row: Row) -> Ranked:
+    """A frozen row as it stood; what had brought it there is not kept."""
+    return Ranked(row.rank, Standing(UUID(row.member), row.score, row.tiebreak, 0, row.reached_at, 0))
 
 
 def winners(closed: LeaderboardClosed, board: Leaderboard) -> list[tuple[Row, Prize]]:

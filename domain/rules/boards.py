@@ -27,7 +27,7 @@ MAX_SCORE = 10**12
 LAST_PLACE = 1_000
 """Places behind it do not count back."""
 
-_BOARD = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+BOARD_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 
 Evaluator = Callable[[Context], Any]
 
@@ -171,7 +171,7 @@ def _board(board: CompiledBoard, context: Context) -> str:
     if board.by is None:
         return ""
     name: str = board.by(context)
-    if not _BOARD.fullmatch(name):
+    if not BOARD_NAME.fullmatch(name):
         raise EvaluationError("the board's name is not 1 to 255 printable characters")
     return name
 
