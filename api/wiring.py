@@ -23,6 +23,7 @@ from infrastructure.drafts import PostgresDrafts
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
+from infrastructure.leaderboards import PostgresScores
 from infrastructure.positions import PostgresPositions
 from infrastructure.program_clock import ProgramClock
 from infrastructure.refusals import Refusals
@@ -55,6 +56,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     positions: PostgresPositions
     boards: Boards
     tables: PostgresTables
+    scores: PostgresScores
     rows: Connect
     jobs: PostgresJobs
     worker: Worker
@@ -104,6 +106,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
         positions=positions,
         boards=ANALYTICS,
         tables=PostgresTables(ANALYTICS, pool),
+        scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         rows=readers(dsn),
         jobs=jobs,
         worker=Worker(jobs),

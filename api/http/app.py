@@ -17,7 +17,7 @@ from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import activities, audit, members, pages, points, programs, rulebooks, system
+from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system
 from api.http.body import MAX_BODY
 from api.http.openapi import document
 from api.http.problems import answer_problem
@@ -49,6 +49,10 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     points.return_activity,
     points.redeem,
     points.adjust,
+    leaderboards.listing,
+    leaderboards.read,
+    leaderboards.read_own,
+    leaderboards.close,
     rulebooks.create,
     rulebooks.listing,
     rulebooks.read,
