@@ -96,9 +96,9 @@ def test_a_place_that_is_taken_back_is_gone() -> None:
 def test_a_part_of_a_board_has_the_ranks_of_the_whole() -> None:
     rows = standings(FOUR)
     for ties in ("competition", "dense", "ordinal", "count_back"):
-        whole = list(ranked(ties, rows))  # type: ignore[arg-type]
+        whole = list(ranked(ties, rows))
         for start in range(len(rows)):
-            part = list(ranked(ties, rows[start:], whole[start].rank, start))  # type: ignore[arg-type]
+            part = list(ranked(ties, rows[start:], whole[start].rank, start))
             if start == 0 or whole[start].rank != whole[start - 1].rank:
                 assert part == whole[start:]
 
