@@ -24,6 +24,7 @@ from infrastructure.drafts import PostgresDrafts
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
+from infrastructure.leaderboards import PostgresScores
 from infrastructure.positions import PostgresPositions
 from infrastructure.program_clock import ProgramClock
 from infrastructure.refusals import Refusals
@@ -57,6 +58,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     positions: PostgresPositions
     boards: Boards
     tables: PostgresTables
+    scores: PostgresScores
     rows: Connect
     jobs: PostgresJobs
     worker: Worker
@@ -108,6 +110,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         positions=positions,
         boards=ANALYTICS,
         tables=PostgresTables(ANALYTICS, pool),
+        scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         rows=readers(dsn),
         jobs=jobs,
         worker=Worker(jobs),

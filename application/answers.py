@@ -19,6 +19,7 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsRedeemed,
+    ScoreCounted,
     TierChanged,
 )
 from domain.member.wallet import Balance
@@ -201,11 +202,14 @@ def awards(entry: Entry) -> list[Json]:
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed."""
+    """What else happened: tiers moved, points spent by a feed, results counted on leaderboards."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
+        elif isinstance(event, ScoreCounted):
+            where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
+            found.append({"kind": "scored", **where, "score": event.score})
         elif isinstance(event, PointsRedeemed) and isinstance(entry.input, RecordActivity):
             found.append(
                 {

@@ -29,10 +29,12 @@ from domain.log import NO_DIGEST, TOPIC, Entry, Row, after, decode, encoded, row
 from domain.member.shape import SHAPE, unpack
 from domain.member.state import Member
 from domain.program.commands import PublishRulebook
-from domain.program.events import RulebookPublished
+from domain.program.decide import thawed
+from domain.program.events import LeaderboardClosed, RulebookPublished
 from domain.program.state import Program
 from domain.redecide import redecide
 from domain.rules.check import check
+from domain.rules.ranking import digest
 from domain.rules.rulebook import Rulebook, digest_of, read
 from domain.rules.timeline import Timeline
 
@@ -310,14 +312,19 @@ class _Task:
             self.found(rows[version - 1], "the balances it recorded are not those of its events", entries[version - 1])
 
     def _rulebooks(self, rows: list[Row], entries: list[Entry]) -> None:
-        """Every published document must be the one its digest names, and give the trees that were stored."""
-        before: Rulebook | None = None
+        """Every published document must be the one its digest names, and give the trees that were stored.
+
+        Every closed board must be of a leaderboard of its rulebook, and have the digest of its rows.
+        """
+        books: dict[int, Rulebook] = {}
         for row, entry in zip(rows, entries, strict=False):
             wrong: list[str] = []
             for event in entry.events:
                 if isinstance(event, RulebookPublished):
-                    wrong += _rulebook_problems(event, entry, before)
-                    before = read(event.document)
+                    wrong += _rulebook_problems(event, entry, books.get(event.number - 1))
+                    books[event.number] = read(event.document)
+                elif isinstance(event, LeaderboardClosed):
+                    wrong += _close_problems(event, books.get(event.rulebook))
             if wrong:
                 self.found(row, "; ".join(wrong), entry)
             else:
@@ -433,6 +440,17 @@ def _rulebook_problems(event: RulebookPublished, entry: Entry, before: Rulebook 
     judged = check(event.document, before=before)
     if not judged.ok or encoded(judged.trees) != encoded(event.trees):
         yield f"rulebook {event.number} does not give the trees that were stored with it"
+
+
+def _close_problems(event: LeaderboardClosed, book: Rulebook | None) -> Iterator[str]:
+    """Rows beyond the first follow from results in other streams: where all are here, the digest is of these."""
+    declared = book.leaderboards.get(event.leaderboard) if book is not None else None
+    if declared is None or declared.ties != event.ties:
+        yield f"rulebook {event.rulebook} has no such leaderboard as {event.leaderboard!r}"
+    if len(event.top) > event.members:
+        yield f"{event.leaderboard!r} has more rows than members"
+    elif len(event.top) == event.members and digest(map(thawed, event.top)) != event.digest:
+        yield f"the rows of {event.leaderboard!r} are not those of its digest"
 
 
 def _takes(whole: Tally, kept: dict[tuple[str, str, str], int]) -> None:

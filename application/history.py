@@ -17,6 +17,7 @@ from application.programs import KnownProgram
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
+from domain.member.commands import PayPrize
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
@@ -38,6 +39,7 @@ from domain.member.events import (
     TierRenewed,
 )
 from domain.member.movements import OWN_SOURCE, Movement, movements
+from domain.member.prizes import prize_cause
 from domain.member.reading import level_at
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
@@ -238,10 +240,18 @@ def _cause(entry: Entry) -> str | None:
     """The activity's ref, which opens its explanation; None where time or an operator acted."""
     if any(isinstance(event, ActivityRecorded) for event in entry.events):
         return activity_ref(entry.stream_id, entry.version)
+    if isinstance(entry.input, PayPrize):
+        return prize_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
     return None
+
+
+def _earned(event: PointsEarned, entry: Entry) -> str:
+    if isinstance(entry.input, PayPrize):
+        return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
+    return f"earned by {event.rule}"
 
 
 _Told = tuple[str, datetime, str | None, int | None, str | None, str]
@@ -285,7 +295,7 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             until = f", until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else ""
             debt = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
             pending = "" if spendable else ", pending"
-            earned = f"{say(event.currency, event.points)}{limit} {event.currency} earned by {event.rule}"
+            earned = f"{say(event.currency, event.points)}{limit} {event.currency} {_earned(event, entry)}"
             points = event.points - event.repaid if spendable else 0
             return "earned", entry.at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():

@@ -286,6 +286,13 @@ def _personal_view(handler: Handler, program: str, loaded: Loaded) -> Json:
     return {"profile": personal.profile, "email": personal.email, "external_ids": personal.external_ids}
 
 
+def profile_of(handler: Handler, program: str, loaded: Loaded) -> Json:
+    """The member's profile in the clear; empty once the member was erased."""
+    if loaded.key is None:
+        return {}
+    return _open(handler, loaded.key, program, loaded.stream, loaded.member.sealed).profile
+
+
 def _valid(handler: Handler, known: KnownProgram, attributes: Json | None, time_zone: str | None) -> None:
     newest = known.newest
     if attributes and newest is not None:

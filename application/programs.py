@@ -9,9 +9,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from application.ports import Crypto, EventStore, Keys, Unwatched, Watch
+from application.ports import Crypto, EventStore, Keys, NewRow, NewState, Unwatched, Watch
+from domain.calendar import MICROSECOND
 from domain.errors import UnknownProgram, UnknownRulebook
-from domain.log import Entry, Row, decode
+from domain.log import ENGINE, TOPIC, Claim, Entry, Event, Pins, Row, decode, encode, row_digest, stream_name
+from domain.program.commands import ProgramCommand
 from domain.program.events import ProgramCreated, RulebookPublished
 from domain.program.state import Program, evolve
 from domain.rules.compiled import CompiledRulebook
@@ -112,3 +114,55 @@ def fold_program(known: KnownProgram, rows: list[Row]) -> KnownProgram:
     return KnownProgram(
         program, last.version, last.digest, last.recorded_at, documents, dict(known.compiled), known.key
     )
+
+
+def next_instant(known: KnownProgram, clock: datetime) -> datetime:
+    """When the next entry of a program's stream is recorded: its times strictly increase."""
+    return clock if known.recorded_at is None else max(clock, known.recorded_at + MICROSECOND)
+
+
+def next_row(
+    program: str,
+    known: KnownProgram,
+    command: ProgramCommand,
+    events: tuple[Event, ...],
+    actor: str,
+    now: datetime,
+    save: UUID,
+    claims: tuple[Claim, ...] = (),
+    rulebook: int = 0,
+) -> NewRow:
+    """The next entry of a program's stream. The stream has no state row of its own: it is folded from the log."""
+    stream = program_stream(program)
+    entry = Entry(
+        stream=stream_name(program, "program", stream),
+        version=known.version + 1,
+        save=save.hex,
+        recorded_at=now,
+        at=now,
+        actor=actor,
+        input=command,
+        pins=Pins(
+            engine=ENGINE,
+            timeline=len(known.program.published),
+            rulebook=rulebook,
+            rulebooks={rulebook: known.documents[rulebook].digest} if rulebook else {},
+        ),
+        events=events,
+        claims=claims,
+    )
+    state = encode(entry)
+    digest = row_digest(
+        known.digest,
+        program=program,
+        kind="program",
+        stream=stream,
+        version=entry.version,
+        recorded_at=now,
+        topic=TOPIC,
+        state=state,
+    )
+    return NewRow(
+        entry=entry, stream=stream, program=program, kind="program", topic=TOPIC, state=state, digest=digest,
+        member_state=NewState(0, None, b""),
+    )  # fmt: skip

@@ -13,10 +13,9 @@ import msgspec
 
 from application.answers import Answered, answered
 from application.handle import Handler, Stored
-from application.ports import ClaimTaken, HeadMoved, NewProgram, NewRow, NewState, Save
-from application.programs import KnownProgram, program_stream
+from application.ports import ClaimTaken, HeadMoved, NewProgram, Save
+from application.programs import KnownProgram, next_instant, next_row
 from application.repeats import stored
-from domain.calendar import MICROSECOND
 from domain.errors import (
     BadId,
     BadTime,
@@ -28,8 +27,8 @@ from domain.errors import (
     UnknownRulebook,
     VersionConflict,
 )
-from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Event, Pins, encode, row_digest, stream_name
-from domain.program.commands import CreateProgram, ProgramCommand, PublishRulebook
+from domain.log import NO_DIGEST, Claim
+from domain.program.commands import CreateProgram, PublishRulebook
 from domain.program.decide import create_program as decide_create
 from domain.program.decide import publish_rulebook as decide_publish
 from domain.program.events import RulebookPublished
@@ -128,10 +127,8 @@ async def create_program(handler: Handler, body: ProgramBody, *, actor: str) -> 
         raise ProgramExists(f"program {body.id!r} exists")
     command = CreateProgram(program=body.id, sandbox=body.sandbox, money=body.money, time_zone=body.time_zone)
     nothing = KnownProgram(Program(), 0, NO_DIGEST, None, {}, {}, b"")
-    row = _row(
-        handler, body.id, nothing, command, decide_create(command, Program()), actor,
-        await handler.clock.now(body.id),
-    )  # fmt: skip
+    now = await handler.clock.now(body.id)
+    row = next_row(body.id, nothing, command, decide_create(command, Program()), actor, now, handler.new_id())
     opened = NewProgram(body.id, row.stream, body.sandbox, handler.crypto.new_key())
     try:
         (position,) = await handler.store.append(Save(program=body.id, rows=(row,), new_program=opened))
@@ -236,13 +233,18 @@ async def publish_document(
         note=note,
     )
     clock = await handler.clock.now(program)
-    now = _next_instant(known, clock)
+    now = next_instant(known, clock)
     # In force by the program's clock, which a sandbox may have set before the instant its stream began.
     events = decide_publish(command, known.program, clock, document, judged.trees)
-    row = _row(handler, program, known, command, events, actor, now, _key_claim(key, request))
+    claims = _key_claim(key, request)
+    row = next_row(program, known, command, events, actor, now, handler.new_id(), claims)
     try:
         (position,) = await handler.store.append(Save(program=program, rows=(row,), publishes=events[0].number))
     except HeadMoved:
+        newest = await handler.programs.refresh(program)
+        if len(newest.program.published) == len(known.program.published):
+            # Only a leaderboard was closed: nobody's rules are in the way.
+            return await publish_document(handler, program, document, body, actor=actor, note=note, key=key)
         raise VersionConflict("another rulebook was published at the same moment: look at it first") from None
     except ClaimTaken:
         before = await _published_before(handler, program, key, request)
@@ -376,48 +378,3 @@ async def _published_before(handler: Handler, program: str, key: str | None, req
 
 def _key_claim(key: str | None, request: str) -> tuple[Claim, ...]:
     return (Claim("key", key, request),) if key is not None else ()
-
-
-def _next_instant(known: KnownProgram, clock: datetime) -> datetime:
-    return clock if known.recorded_at is None else max(clock, known.recorded_at + MICROSECOND)
-
-
-def _row(
-    handler: Handler,
-    program: str,
-    known: KnownProgram,
-    command: ProgramCommand,
-    events: tuple[Event, ...],
-    actor: str,
-    now: datetime,
-    claims: tuple[Claim, ...] = (),
-) -> NewRow:
-    """The next entry of a program's stream. The stream has no state row of its own: it is folded from the log."""
-    stream = program_stream(program)
-    entry = Entry(
-        stream=stream_name(program, "program", stream),
-        version=known.version + 1,
-        save=handler.new_id().hex,
-        recorded_at=now,
-        at=now,
-        actor=actor,
-        input=command,
-        pins=Pins(engine=ENGINE, timeline=len(known.program.published)),
-        events=events,
-        claims=claims,
-    )
-    state = encode(entry)
-    digest = row_digest(
-        known.digest,
-        program=program,
-        kind="program",
-        stream=stream,
-        version=entry.version,
-        recorded_at=now,
-        topic=TOPIC,
-        state=state,
-    )
-    return NewRow(
-        entry=entry, stream=stream, program=program, kind="program", topic=TOPIC, state=state, digest=digest,
-        member_state=NewState(0, None, b""),
-    )  # fmt: skip

@@ -47,6 +47,10 @@ class UnknownRulebook(Refused):
     code = "unknown-rulebook"
 
 
+class UnknownLeaderboard(Refused):
+    code = "unknown-leaderboard"
+
+
 class UnknownReward(Refused):
     code = "unknown-reward"
 

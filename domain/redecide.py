@@ -17,7 +17,7 @@ from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
 from domain.member.draft import Circumstances, Fate, Original
-from domain.member.events import ActivityRecorded, PointsEarned
+from domain.member.events import ActivityRecorded, PointsEarned, ScoreCounted
 from domain.member.returns import after_event
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
@@ -63,6 +63,7 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         day=recorded.day,
         awards=awards,
         counts=recorded.counts,
+        scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted)),
         before=before,
         fates=_fates(awards, entry.recorded_at, since),
         taken=taken_of(entry),

@@ -20,7 +20,7 @@ from infrastructure.positions import database_errors
 ANALYST = "guerdon_analyst"
 """The role that may read the boards; a migration makes it where it may. Grant it to those who analyse."""
 
-SURROGATES = frozenset({"position"})
+SURROGATES = frozenset({"position", "reached_position"})
 """Columns that differ after a restore into another database, and are no part of a digest."""
 
 # C: the same order on every machine, and the order of the index, so that a digest sorts nothing.
@@ -31,6 +31,7 @@ _TYPES: dict[object, tuple[str, str]] = {
     UUID: ("uuid", ""),
     datetime: ("timestamptz", ""),
     date: ("date", ""),
+    list[int]: ("bigint[]", ""),
 }
 
 

@@ -10,14 +10,34 @@ from projections.activities import ACTIVITIES
 from projections.awards import AWARDS
 from projections.balances import BALANCES
 from projections.balances_now import BALANCES_NOW
+from projections.leaderboard_entries import LEADERBOARD_ENTRIES
+from projections.leaderboard_scores import LEADERBOARD_SCORES
+from projections.leaderboard_snapshots import LEADERBOARD_SNAPSHOTS
+from projections.leaderboard_totals import LEADERBOARD_TOTALS
 from projections.lots import LOTS
 from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
+from projections.redemptions import REDEMPTIONS
+from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
 from projections.tier_history import TIER_HISTORY
 
 ANALYTICS = Boards(
     name="analytics",
-    projections=(MEMBERS, BALANCES, LOTS, MOVEMENTS, ACTIVITIES, AWARDS, TIER_HISTORY),
+    projections=(
+        MEMBERS,
+        BALANCES,
+        LOTS,
+        MOVEMENTS,
+        ACTIVITIES,
+        AWARDS,
+        TIER_HISTORY,
+        REDEMPTIONS,
+        RULE_PERFORMANCE_DAILY,
+        LEADERBOARD_ENTRIES,
+        LEADERBOARD_SCORES,
+        LEADERBOARD_TOTALS,
+        LEADERBOARD_SNAPSHOTS,
+    ),
     views=(BALANCES_NOW,),
 )
 """What analysts read: the schema `analytics`."""

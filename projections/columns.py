@@ -12,3 +12,17 @@ RecordedAt = Annotated[datetime, "When the entry was recorded, by the program's 
 Currency = Annotated[str, "The loyalty currency. Points are in its smallest unit."]
 Day = Annotated[date, "The local day that counted, in the zone pinned by the entry."]
 Rulebook = Annotated[int, "Version of the rulebook that decided."]
+Leaderboard = Annotated[str, "The leaderboard, by its id in the rulebook."]
+Board = Annotated[str, "The board: what the leaderboard's `by` gave. Empty: the leaderboard has only one."]
+Period = Annotated[str, "Label of the period: 2026-11-25, 2026-W48, 2026-11, 2026-Q4, 2026-H2, 2026 or ever."]
+
+_MOST = 2**63 - 1
+
+
+def total(sum_so_far: int, step: int) -> int:
+    """A sum over all members that stops where its column ends: absurd amounts must not stop everybody's table.
+
+    >>> total(5, -7), total(2**63 - 1, 1) == 2**63 - 1
+    (-2, True)
+    """
+    return max(-_MOST, min(_MOST, sum_so_far + step))

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
+from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
     Draw,
@@ -19,6 +20,7 @@ from domain.member.events import (
     PointsRedeemed,
 )
 from domain.member.movements import cause_of
+from domain.member.prizes import prize_cause
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
 State = Literal["pending", "open", "spent", "expired", "returned"]
@@ -70,7 +72,7 @@ def reads(at: Placed) -> list[Key]:
 def apply(rows: Rows, at: Placed) -> None:
     """Version, position and time of a row are those of the entry that opened it."""
     entry = at.entry
-    cause, earned_at = "", entry.at
+    cause, earned_at = prize_cause(entry.input) if isinstance(entry.input, PayPrize) else "", entry.at
     for event in entry.events:
         match event:
             case ActivityRecorded():

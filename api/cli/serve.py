@@ -108,10 +108,13 @@ async def _sweep(wired: "Wired") -> None:
 async def _sweep_one(wired: "Wired", program: str) -> None:
     import structlog
 
+    from application.leaderboards import close_due
     from application.sweep import settle_due
 
     try:
-        await settle_due(wired.handler, program, await wired.clock.now(program))
+        now = await wired.clock.now(program)
+        await settle_due(wired.handler, program, now)
+        await close_due(wired.handler, wired.scores, wired.positions, wired.boards.name, program, now)
     except Exception as error:  # noqa: BLE001 - one program must not keep time from the others
         structlog.get_logger(__name__).error("program_not_swept", program=program, error=type(error).__name__)
 

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from api.http import activities, audit, members, pages, points, programs, rulebooks, system
+from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system
 from api.http.body import MAX_BODY
 from api.http.metrics import Metrics
 from api.http.observed import observed
@@ -44,6 +44,10 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     points.return_activity,
     points.redeem,
     points.adjust,
+    leaderboards.listing,
+    leaderboards.read,
+    leaderboards.read_own,
+    leaderboards.close,
     rulebooks.create,
     rulebooks.listing,
     rulebooks.read,

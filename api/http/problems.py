@@ -42,6 +42,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-activity": Kind(404, "No such activity"),
     "unknown-program": Kind(404, "No such program"),
     "unknown-rulebook": Kind(404, "No such rulebook"),
+    "unknown-leaderboard": Kind(404, "No such leaderboard"),
     "unknown-reward": Kind(404, "No such reward"),
     "unknown-key": Kind(404, "No such API key"),
     "unknown-job": Kind(404, "No such job"),

@@ -1,5 +1,6 @@
 """Routes of a program: the program itself, its keys, a sandbox's clock."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,6 +13,8 @@ from api.http.route import SCOPES, Caller, Json, Req, answer, caller, once, page
 from api.http.shapes import ClockAnswer, KeyList, KeyMade, KeyShown, ProgramMade
 from api.wiring import Wired
 from application.answers import Answered
+from application.leaderboards import PATIENCE, close_due
+from application.ports import Unavailable
 from application.programs import program_stream
 from application.rulebooks import ProgramBody, create_program
 from application.sweep import settle_due
@@ -183,14 +186,24 @@ def _shown(key: ApiKey) -> Json:
     ),
 )
 async def set_clock(request: Req) -> ASGIResponse:
-    """Forward only. What falls due by then (expiries, activations, reviews) is written down before the answer."""
+    """Forward only. What falls due by then (expiries, activations, reviews) is written down before the answer.
+
+    Leaderboards whose period is over are closed, too, if that is done in two seconds; else shortly after.
+    """
     wired, program = parts(request), caller(request).program
     with once(request):
         body = await read_json(request, ClockBody)
         now = await wired.clock.set(program, body.now.astimezone(UTC))
         settled = await settle_due(wired.handler, program, now)
+        await _close_due(wired, program, now)
         position = await wired.positions.head()
     return answer({"now": now, "settled": settled, "position": position})
+
+
+async def _close_due(wired: Wired, program: str, now: datetime) -> None:
+    """Close what is over, if that is done in a moment; the sweeper does the rest."""
+    with suppress(Unavailable):
+        await close_due(wired.handler, wired.scores, wired.positions, wired.boards.name, program, now, at_most=PATIENCE)
 
 
 @get("/v1/clock", **route("client", "Read the program's clock", answer=ClockAnswer))

@@ -183,6 +183,58 @@ class Page(msgspec.Struct, kw_only=True):
     next_cursor: str | None
 
 
+class Standing(msgspec.Struct, kw_only=True):
+    """`member` and `name` are null for who was erased or wants no name here; `tiebreak` counts 1st places, 2nd, ..."""
+
+    rank: int | None
+    member: str | None
+    name: str | None
+    score: int
+    tiebreak: list[int]
+    reached_at: datetime | None
+
+
+class Board(msgspec.Struct, kw_only=True):
+    """A page of a board. Of a closed period the frozen rows, unless `restated` was asked for."""
+
+    items: list[Standing]
+    next_cursor: str | None
+    leaderboard: str
+    board: str
+    period: str
+    ties: Literal["competition", "dense", "ordinal", "count_back"]
+    closed: bool
+    restated: bool
+    close: Json | None
+
+
+class OwnPlace(Standing, kw_only=True):
+    """A member's row; `items` has it between those above and below."""
+
+    above: list[Standing]
+    below: list[Standing]
+    items: list[Standing]
+    leaderboard: str
+    board: str
+    period: str
+    closed: bool
+
+
+class BoardClosed(msgspec.Struct, kw_only=True):
+    """`digest` covers all rows, `members` counts them; `prizes` say how many win each."""
+
+    leaderboard: str
+    board: str
+    period: str
+    ties: str
+    closed_at: datetime
+    rulebook: int
+    members: int
+    digest: str
+    prizes: list[Json]
+    position: int
+
+
 class Refusals(msgspec.Struct, kw_only=True):
     """At most 1,000 are kept for a program."""
 

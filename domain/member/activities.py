@@ -20,10 +20,12 @@ from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
 from domain.member.lives import keep_alive, life
 from domain.member.reading import Reading
+from domain.member.scores import count_scores, scores_of
 from domain.member.spending import lifetime_total, spend_elsewhere
 from domain.member.standing import raise_tiers
 from domain.member.state import Member
 from domain.numbers import MAX_AMOUNT
+from domain.rules.boards import Scored
 from domain.rules.compiled import ENROLLED, CompiledRulebook
 from domain.rules.earning import Earned, earn
 from domain.rules.expression import EvaluationError
@@ -41,6 +43,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     measures: dict[str, int]
     failed: tuple[tuple[str, str], ...]
     earned: Earned
+    scored: tuple[Scored, ...] = ()
 
 
 def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
@@ -75,6 +78,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
         spend_elsewhere(draft, book, declared, command, evaluated.reading)
     keep_alive(draft, command.type, command.occurred_at, evaluated.zone)
     _open_lots(draft, command.occurred_at, evaluated)
+    count_scores(draft, evaluated.scored, evaluated.day)
     raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
     return evaluated
 
@@ -111,7 +115,8 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
     )
     measures, failed = measure(book, command.type, reading)
     earned = earn(book, command.type, command.occurred_at, reading, reading.used, draft.circumstances.taken)
-    return Evaluated(book, command.type, zone, day, reading, measures, failed, earned)
+    scored, unscored = scores_of(draft, book, command, reading, earned)
+    return Evaluated(book, command.type, zone, day, reading, measures, failed + unscored, earned, scored)
 
 
 def measure(book: CompiledRulebook, kind: str, reading: Any) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:

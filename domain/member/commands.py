@@ -123,6 +123,22 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
             raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
 
 
+class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
+    """Pay what a rank won when a leaderboard's period was closed at `closed_at`, under the rulebook of the close."""
+
+    leaderboard: str
+    period: str
+    closed_at: datetime
+    rulebook: int
+    rank: int
+    currency: str
+    points: int
+    board: str = ""
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -142,5 +158,6 @@ MemberCommand = (
     | ReturnActivity
     | RedeemPoints
     | AdjustPoints
+    | PayPrize
     | Settle
 )

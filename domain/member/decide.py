@@ -18,6 +18,7 @@ from domain.member.commands import (
     EnrolMember,
     EraseMember,
     MemberCommand,
+    PayPrize,
     RecordActivity,
     RedeemPoints,
     ReturnActivity,
@@ -32,6 +33,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.prizes import pay_prize
 from domain.member.returns import return_activity
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
@@ -75,6 +77,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             return_activity(draft, command)
         case AdjustPoints():
             adjust_points(draft, command)
+        case PayPrize():
+            pay_prize(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():
@@ -112,6 +116,8 @@ def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:
             return command.occurred_at
         case EnrolMember():
             return command.enrolled_at
+        case PayPrize():
+            return command.closed_at
         case _:
             return recorded_at
 

@@ -7,7 +7,7 @@ import msgspec
 
 from domain.calendar import Offsets
 from domain.member.commands import RecordActivity
-from domain.member.events import MemberEventUnion, PointsEarned
+from domain.member.events import MemberEventUnion, PointsEarned, ScoreCounted
 from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
@@ -35,6 +35,7 @@ class Original(msgspec.Struct, frozen=True):
     day: int
     awards: tuple[PointsEarned, ...]
     counts: dict[str, int]
+    scores: tuple[ScoreCounted, ...]
     before: Member
     fates: dict[str, Fate]
     taken: Taken

@@ -106,6 +106,22 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     idle: Idle | None = None
 
 
+class ScoreCounted(MemberEvent, frozen=True, kw_only=True, tag="ScoreCounted"):
+    """A result counted on a leaderboard, in the period with this label; `board` is '' where it has only one.
+
+    `places` count for count-back. With `activity`, the entry of a returned one, the score and the places are taken
+    back from where that one counted. `day` is the activity's local day.
+    """
+
+    leaderboard: str
+    period: str
+    day: int
+    score: int
+    board: str = ""
+    places: tuple[int, ...] = ()
+    activity: int | None = None
+
+
 class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
     """A rule or measure could not be evaluated and counted as nothing."""
 
@@ -255,6 +271,7 @@ MemberEventUnion = (
     | MemberErased
     | ActivityRecorded
     | PointsEarned
+    | ScoreCounted
     | RuleFailed
     | LotActivated
     | LotExpired

@@ -20,6 +20,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from domain.log import Entry
+from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
@@ -36,10 +37,12 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     RuleFailed,
+    ScoreCounted,
     TierChanged,
     TierRenewed,
 )
-from domain.program.events import ProgramCreated, RulebookPublished
+from domain.member.prizes import prize_cause
+from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
 Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
@@ -70,6 +73,8 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
 def movements(entry: Entry) -> tuple[Movement, ...]:
     """The lines of an entry, in the order of its events. Entries of other streams than members' have none."""
     sheet = _Sheet(entry)
+    if isinstance(entry.input, PayPrize):
+        sheet.cause = prize_cause(entry.input)
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
@@ -105,11 +110,14 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | MemberStatusChanged()
                 | MemberErased()
                 | RuleFailed()
+                | ScoreCounted()
                 | TierChanged()
                 | TierRenewed()
                 | LotsRescheduled()
                 | ProgramCreated()
                 | RulebookPublished()
+                | LeaderboardClosed()
+                | PrizesPaid()
             ):
                 pass
             case _:

@@ -24,10 +24,12 @@ from domain.member.events import (
     PointsEarned,
 )
 from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
+from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
 from domain.member.state import Lot, Reversed
 from domain.member.wallet import draw, spendable
 from domain.numbers import share
+from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRule, CompiledRulebook
 from domain.rules.earning import selected, takes_of
 from domain.rules.lines import OrderContext
@@ -79,6 +81,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
             _claw_back(draft, book, original, award, taken, target - taken)
+    take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
     zone = draft.zone(book, original.command.time_zone)
     lower_tiers(draft, book, command.occurred_at, original.day, zone, _moved(draft))
 
@@ -140,6 +143,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
     granted: dict[tuple[str, str], int]
     measures: dict[str, int]
+    scored: tuple[Scored, ...]
     left: dict[int, int]
     order: OrderContext
 
@@ -159,7 +163,7 @@ def _kept(
     command = msgspec.structs.replace(original.command, data=kept.data)
     evaluated = evaluate(look_back, look_back.member, book, command)
     granted = {(award.rule, award.currency): award.granted for award in evaluated.earned.awards}
-    return _Kept(granted, evaluated.measures, kept.left, OrderContext(evaluated.reading, bought))
+    return _Kept(granted, evaluated.measures, evaluated.scored, kept.left, OrderContext(evaluated.reading, bought))
 
 
 def _measures_back(original: Original, so_far: Reversed, kept: _Kept | None) -> dict[str, int]:

@@ -29,6 +29,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     RuleFailed,
+    ScoreCounted,
     TierChanged,
     TierRenewed,
 )
@@ -82,13 +83,14 @@ class Total(msgspec.Struct, array_like=True):
 
 
 class Reversed(msgspec.Struct):
-    """How much of an activity has come back: money, points per lot, counters, and of which lines."""
+    """How much of an activity has come back: money, points per lot, counters, lines, scores per leaderboard."""
 
     returned_minor: int = 0
     taken: dict[str, int] = {}
     counts: dict[str, int] = {}
     complete: bool = False
     lines: dict[str, LineReturned] = {}
+    scores: dict[str, int] = {}
 
 
 class Month(msgspec.Struct):
@@ -262,6 +264,10 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.status = "erased"
             member.sealed = b""
             member.attributes = {}
+        case ScoreCounted():
+            if event.activity is not None:
+                scores = _reversed(member, event.activity, event.day).scores
+                scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case RuleFailed():
             pass
         case _:
@@ -340,6 +346,8 @@ def _reversed(member: Member, activity: int, day: int) -> Reversed:
     month = member.months.setdefault(month_of(day), Month({}, {}))
     old = month.reversed.get(activity)
     note = month.reversed[activity] = (
-        msgspec.structs.replace(old, taken=dict(old.taken), counts=dict(old.counts)) if old else Reversed()
+        msgspec.structs.replace(old, taken=dict(old.taken), counts=dict(old.counts), scores=dict(old.scores))
+        if old
+        else Reversed()
     )
     return note

@@ -32,4 +32,22 @@ class PublishRulebook(ProgramInput, frozen=True, kw_only=True, tag="PublishRuleb
     note: str = ""
 
 
-ProgramCommand = CreateProgram | PublishRulebook
+class CloseLeaderboard(ProgramInput, frozen=True, kw_only=True, tag="CloseLeaderboard"):
+    """Freeze a board of a leaderboard for a period, so that prizes can be paid from it."""
+
+    leaderboard: str
+    period: str
+    board: str = ""
+
+
+class NotePrizes(ProgramInput, frozen=True, kw_only=True, tag="NotePrizes"):
+    """Note that the prizes of a closed board are paid: `paid` of them, while `passed_over` had nobody to take them."""
+
+    leaderboard: str
+    period: str
+    paid: int
+    passed_over: int
+    board: str = ""
+
+
+ProgramCommand = CreateProgram | PublishRulebook | CloseLeaderboard | NotePrizes

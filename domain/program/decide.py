@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from domain.calendar import BEGINNING
 from domain.errors import ProgramExists, RulebookInvalid, UnknownProgram, VersionConflict
-from domain.program.commands import CreateProgram, PublishRulebook
-from domain.program.events import ProgramCreated, RulebookPublished
+from domain.program.commands import CloseLeaderboard, CreateProgram, NotePrizes, PublishRulebook
+from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, Row, RulebookPublished
 from domain.program.state import Program
-from domain.rules.rulebook import digest_of
+from domain.rules.ranking import Ranked, Standing, digest
+from domain.rules.rulebook import Leaderboard, Prize, digest_of
 
 
 def create_program(command: CreateProgram, program: Program) -> tuple[ProgramCreated, ...]:
@@ -56,5 +58,60 @@ def publish_rulebook(
             document=document,
             trees=trees,
             note=command.note,
+        ),
+    )
+
+
+TOP = 100
+"""Rows that a closed board shows from its entry, ties included; deeper when prizes go deeper."""
+MOST = 10_000
+"""Rows that an entry holds at most, whoever ties."""
+
+
+def close_leaderboard(
+    command: CloseLeaderboard, now: datetime, rulebook: int, board: Leaderboard, rows: list[Ranked], position: int
+) -> tuple[LeaderboardClosed, ...]:
+    """Freeze `rows`, the whole board as of `position`, under the definition of a rulebook."""
+    deepest = max((TOP, *(prize.rank for prize in board.prizes)))
+    top = [row for number, row in enumerate(rows, 1) if row.rank <= deepest and number <= MOST]
+    return (
+        LeaderboardClosed(
+            leaderboard=command.leaderboard,
+            board=command.board,
+            period=command.period,
+            closed_at=now,
+            rulebook=rulebook,
+            position=position,
+            ties=board.ties,
+            members=len(rows),
+            digest=digest(rows),
+            top=tuple(frozen(row) for row in top),
+        ),
+    )
+
+
+def frozen(row: Ranked) -> Row:
+    rank, one = row
+    return Row(rank=rank, member=str(one.member), score=one.score, tiebreak=one.tiebreak, reached_at=one.reached_at)
+
+
+def thawed(row: Row) -> Ranked:
+    """A frozen row as it stood; what had brought it there is not kept."""
+    return Ranked(row.rank, Standing(UUID(row.member), row.score, row.tiebreak, 0, row.reached_at, 0))
+
+
+def winners(closed: LeaderboardClosed, board: Leaderboard) -> list[tuple[Row, Prize]]:
+    """Who wins what. Everybody of a shared rank wins; a score of 0 or less wins nothing."""
+    return [(row, prize) for row in closed.top if row.score > 0 for prize in board.prizes if prize.rank == row.rank]
+
+
+def note_prizes(command: NotePrizes) -> tuple[PrizesPaid, ...]:
+    return (
+        PrizesPaid(
+            leaderboard=command.leaderboard,
+            board=command.board,
+            period=command.period,
+            paid=command.paid,
+            passed_over=command.passed_over,
         ),
     )

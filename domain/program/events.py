@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from domain.rules.ranking import Ties
+
 
 class ProgramEvent(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="event", forbid_unknown_fields=True, omit_defaults=True
@@ -30,4 +32,43 @@ class RulebookPublished(ProgramEvent, frozen=True, kw_only=True, tag="RulebookPu
     note: str = ""
 
 
-ProgramEventUnion = ProgramCreated | RulebookPublished
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of a frozen board. `member` is the member's stream; `tiebreak` counts 1st places, 2nd places, ..."""
+
+    rank: int
+    member: str
+    score: int
+    tiebreak: tuple[int, ...]
+    reached_at: datetime
+
+
+class LeaderboardClosed(ProgramEvent, frozen=True, kw_only=True, tag="LeaderboardClosed"):
+    """A board as it stood at `position` of the log, frozen at `closed_at` by the program's clock.
+
+    `rulebook` is the version whose prizes are paid. `members` counts all rows, `digest` covers all of them, and `top`
+    has the first.
+    """
+
+    leaderboard: str
+    period: str
+    closed_at: datetime
+    rulebook: int
+    position: int
+    ties: Ties
+    members: int
+    digest: str
+    board: str = ""
+    top: tuple[Row, ...] = ()
+
+
+class PrizesPaid(ProgramEvent, frozen=True, kw_only=True, tag="PrizesPaid"):
+    """All prizes of a closed board are paid, but for those that nobody was left to take."""
+
+    leaderboard: str
+    period: str
+    paid: int
+    passed_over: int
+    board: str = ""
+
+
+ProgramEventUnion = ProgramCreated | RulebookPublished | LeaderboardClosed | PrizesPaid

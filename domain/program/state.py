@@ -5,7 +5,7 @@ from typing import assert_never
 
 import msgspec
 
-from domain.program.events import ProgramCreated, ProgramEventUnion, RulebookPublished
+from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, ProgramEventUnion, RulebookPublished
 from domain.rules.timeline import Published
 
 
@@ -33,5 +33,7 @@ def evolve(program: Program, event: ProgramEventUnion, recorded_at: datetime) ->
         case RulebookPublished():
             version = Published(event.number, event.digest, event.effective_from, recorded_at)
             return msgspec.structs.replace(program, published=(*program.published, version))
+        case LeaderboardClosed() | PrizesPaid():
+            return program
         case _:
             assert_never(event)

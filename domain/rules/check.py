@@ -14,6 +14,7 @@ import msgspec
 
 from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
+from domain.rules.check_boards import check_boards, check_boards_against
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
 from domain.rules.lines import SHAPE
@@ -109,14 +110,25 @@ class _Checking:
         self.findings.append(Finding("warning", code, at, message, rule))
 
     def expression(
-        self, at: str, source: str, expects: Any, kind: str, rule: str | None = None, *, of_lines: bool = False
+        self,
+        at: str,
+        source: str,
+        expects: Any,
+        kind: str,
+        rule: str | None = None,
+        *,
+        of_lines: bool = False,
+        key: str | None = None,
     ) -> None:
-        """Check one expression of an activity type and keep its tree. `of_lines` lets it read a `line`."""
+        """Check one expression of an activity type and keep its tree, under `key` where each type has its own.
+
+        `of_lines` lets it read a `line`.
+        """
         environment = self._environment(kind, of_lines=of_lines)
         if environment is None:
             return
         try:
-            tree = self.trees[at] = environment.check(source, expects)
+            tree = self.trees[key or at] = environment.check(source, expects)
             for what, *rest in references(tree):
                 if what in ("counter", "history") and rest[-1] != "days":
                     self._window(at, rest[-1], rule)
@@ -127,6 +139,14 @@ class _Checking:
                         "error", "expression", at, problem.message, rule, problem.line, problem.column, problem.text
                     )
                 )
+
+    def fits(self, source: str, expects: Any, kind: str) -> bool:
+        """Whether an expression checks for an activity type; nothing is noted."""
+        environment = self._environment(kind, of_lines=False)
+        try:
+            return environment is not None and bool(environment.check(source, expects))
+        except CheckFailed:
+            return False
 
     def _environment(self, kind: str, *, of_lines: bool) -> Environment | None:
         found = self._environments.get((kind, of_lines))
@@ -172,12 +192,13 @@ class _Checking:
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
+        check_boards(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
             "stacking", "segments", "experiments", "offers", "streaks", "badges",
-            "referrals", "leaderboards",
+            "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")
@@ -422,6 +443,7 @@ class _Checking:
                 self.warning("new-measure", at, "counts from its publication on")
             elif old_measures.get((kind, name), source) != source:
                 self.error("measure-changed", at, "what has been counted would not add up: give it a new name")
+        check_boards_against(self, before)
 
     # --- small things --------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import msgspec
 
 from domain.calendar import BEGINNING, FOREVER
 from domain.numbers import Exact, exact
+from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
@@ -58,6 +59,7 @@ class CompiledRulebook:
         self._rules: dict[str, tuple[CompiledRule, ...]] = {}
         self._schemas: dict[str, Schema] = {}
         self._budgets: dict[str, tuple[Key, ...]] = {}
+        self._boards: dict[str, tuple[CompiledBoard, ...]] = {}
 
     def evaluator(self, path: str) -> Evaluator | None:
         """The compiled expression at a JSON pointer; None where the document has none."""
@@ -106,6 +108,13 @@ class CompiledRulebook:
     def splits(self, kind: str) -> bool:
         """Whether some multiplier is about lines, so that what each line earned has to be known."""
         return any(rule.rule.phase == "multiply" and rule.rule.lines is not None for rule in self.rules(kind))
+
+    def boards(self, kind: str) -> tuple[CompiledBoard, ...]:
+        """The leaderboards that count an activity type, by id."""
+        found = self._boards.get(kind)
+        if found is None:
+            found = self._boards[kind] = compile_boards(self.document, self.trees, self.evaluator, kind)
+        return found
 
     def measures(self, kind: str) -> tuple[tuple[str, Evaluator], ...]:
         declared = self.document.activities.get(kind)

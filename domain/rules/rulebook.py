@@ -207,6 +207,33 @@ class TierSet(Section, frozen=True, kw_only=True):
     levels: list[Level]
 
 
+class Prize(Section, frozen=True, kw_only=True):
+    """What everybody of a rank wins when a period closes."""
+
+    rank: int
+    currency: str
+    points: int
+
+
+class Leaderboard(Section, frozen=True, kw_only=True):
+    """Members ranked by a score over a period, on one board or on one per value of `by`.
+
+    `score` is `points_earned`, `points_earned:CURRENCY`, a declared measure or an expression. `on` names the activity
+    types that count; None is every type for which all the expressions check. What it means is in `boards.py`.
+    """
+
+    score: Expression = "points_earned"
+    by: Expression | None = None
+    on: list[str] | None = None
+    when: Expression | None = None
+    period: Literal["day", "week", "month", "quarter", "half", "year", "ever"] = "ever"
+    starts: str | None = None
+    ends: str | None = None
+    ties: Literal["competition", "dense", "ordinal", "count_back"] = "competition"
+    count_back: list[Expression] = []
+    prizes: list[Prize] = []
+
+
 class Members(Section, frozen=True, kw_only=True):
     attributes: dict[str, Json] = {}
 
@@ -244,7 +271,7 @@ class Rulebook(Section, frozen=True, kw_only=True):
     streaks: dict[str, Json] = {}
     badges: dict[str, Json] = {}
     referrals: dict[str, Json] = {}
-    leaderboards: dict[str, Json] = {}
+    leaderboards: dict[str, Leaderboard] = {}
 
 
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")

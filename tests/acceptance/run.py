@@ -39,11 +39,12 @@ Json = dict[str, Any]
 
 
 class Answers(msgspec.Struct):
-    """What the server said: entries' events by activity, and members as they read."""
+    """What the server said: entries' events by activity, members as they read, boards as of an instant."""
 
     activities: dict[str, list[Json]]
     members: dict[str, Json]
     refusals: list[Refusal]
+    boards: dict[tuple[str, str], list[Json]] = {}
 
 
 def run(settings: Settings, data: DataSet) -> Answers:
@@ -64,7 +65,10 @@ def run(settings: Settings, data: DataSet) -> Answers:
         with _told(f"{data.name}: members read back") as told:
             members = _members(client, data.members_seen(), data.as_of)
             told(len(members))
-    return Answers(activities, members, tally.refusals)
+        with _told(f"{data.name}: boards read back") as told:
+            found = {(board, at): _board(client, board, at) for board, at in data.boards}
+            told(len(found))
+    return Answers(activities, members, tally.refusals, found)
 
 
 async def _open(wired: Wired, data: DataSet) -> str:
@@ -141,6 +145,17 @@ def _members(client: _Client, names: Iterable[str], as_of: str | None) -> dict[s
     with ThreadPoolExecutor(READERS) as pool:
         wanted = list(names)
         return dict(zip(wanted, pool.map(lambda name: client.get(f"/v1/members/{name}", **query), wanted), strict=True))
+
+
+def _board(client: _Client, board: str, as_of: str) -> list[Json]:
+    """All rows of a leaderboard, page by page."""
+    rows: list[Json] = []
+    cursor = "0"
+    while cursor:
+        page = client.get(f"/v1/leaderboards/{board}", as_of=as_of, cursor=cursor, limit="10")
+        rows += page["items"]
+        cursor = page["next_cursor"]
+    return rows
 
 
 # --- the server ----------------------------------------------------------------------------------

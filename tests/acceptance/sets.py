@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     money: str
     as_of: str | None
     outcomes: Callable[["DataSet", "Answers"], Iterator[Compared]]
+    boards: tuple[tuple[str, str], ...] = ()
+    """Leaderboards to read: (board, as of which instant)."""
 
     def compare(self, answers: "Answers") -> Iterator[Compared]:
         return self.outcomes(self, answers)
@@ -58,7 +61,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
 def found_in(folder: Path) -> list[DataSet]:
     """The sets in a folder, or the folder itself as one."""
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
-    return [data for place in places if (data := _airline(place) or _cdnow(place))]
+    return [data for place in places if (data := _airline(place) or _cdnow(place) or _f1(place))]
 
 
 def lines(file: Path) -> Iterator[Json]:
@@ -145,6 +148,80 @@ def _cdnow_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
     # The outcomes are of a sample of the customers; what the others have is no surplus.
     days = {name: member["counters"]["visits"]["days"] - 1 for name, member in answers.members.items()}
     yield _compared("cdnow", expected, {name: days[name] for name in expected if name in days})
+
+
+# --- races: standings after every round ------------------------------------------------------------
+
+
+def _f1(folder: Path) -> DataSet | None:
+    events = _file(folder, "events")
+    if not events or not _file(folder, "expected_standings"):
+        return None
+    return DataSet(
+        name="leaderboard_f1",
+        folder=folder,
+        events=events,
+        members=None,
+        fields=MemberFields(),
+        rulebook=EXAMPLES / "f1" / "rulebook.json",
+        money="EUR",
+        as_of=None,
+        outcomes=_f1_outcomes,
+        boards=tuple((board, ends) for (board, _), ends in _rounds(events).items()),
+    )
+
+
+def _rounds(events: Path) -> dict[tuple[str, int], str]:
+    """When each round of each season was over: its last result."""
+    found: dict[tuple[str, int], str] = {}
+    for line in lines(events):
+        key = (line["payload"]["board"], line["payload"]["round"])
+        found[key] = max(found.get(key, ""), line["occurred_at"])
+    return found
+
+
+def _f1_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
+    """Points and wins of every row, and who is before whom: of neighbours, wholly tied ones share a rank."""
+    expected: dict[tuple[str, str], list[Json]] = {}
+    rounds = _rounds(data.events)
+    for row in lines(_required(data.folder, "expected_standings")):
+        expected.setdefault((row["board"], rounds[row["board"], row["after_round"]]), []).append(row)
+    rows: dict[Any, Any] = {}
+    found: dict[Any, Any] = {}
+    pairs: dict[Any, Any] = {}
+    order: dict[Any, Any] = {}
+    for (board, ends), recorded in expected.items():
+        items = answers.boards[board, ends]
+        ranks = {item["member"]: item["rank"] for item in items}
+        for item in items:
+            found[ends, item["member"]] = (item["score"], (item["tiebreak"] or [0])[0])
+        standing = sorted(recorded, key=lambda row: row["position"])
+        for row in standing:
+            rows[ends, row["member_id"]] = (row["points_x100"], row["wins"])
+        keys = _count_back(data.events, board, ends)
+        for one, other in pairwise(standing):
+            names = (one["member_id"], other["member_id"])
+            first, second = (keys.get(name) for name in names)
+            pairs[ends, *names] = "shared" if first == second else "before"
+            ahead = ranks.get(names[0], 0) - ranks.get(names[1], 0)
+            order[ends, *names] = "shared" if ahead == 0 else "before" if ahead < 0 else "behind"
+    yield _compared("leaderboard_f1", rows, found)
+    yield _compared("leaderboard_f1 neighbours", pairs, order)
+
+
+def _count_back(events: Path, board: str, ends: str) -> dict[str, tuple[int, list[int]]]:
+    """Points and number of each place in races, counted here from the feed alone."""
+    points: dict[str, int] = {}
+    places: dict[str, list[int]] = {}
+    for line in lines(events):
+        result = line["payload"]
+        if result["board"] == board and line["occurred_at"] <= ends:
+            name = line["member_id"]
+            points[name] = points.get(name, 0) + result["points_x100"]
+            counts = places.setdefault(name, [0] * 100)
+            if result["kind"] == "race" and result["finish"]:
+                counts[result["finish"]] += 1
+    return {name: (points[name], places[name]) for name in points}
 
 
 # --- small things --------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ EVENTS: list[Any] = [
         lot="2.1", currency="points", rule="base", wanted=100, points=60, available_at=AT, day=739676,
         expires_at=LATER, repaid=10, limited_by=LimitedBy(left=60, cap="base.0"), counts={"cap:base": 60},
     ),
+    events.ScoreCounted(
+        leaderboard="season", board="north", period="2026-03", day=739676, score=-40, places=(1, 12), activity=2
+    ),
     events.RuleFailed(rule="odd", error="division by zero"),
     events.LotActivated(lot="2.1", currency="points", points=60, at=AT, repaid=10),
     events.LotExpired(lot="2.1", currency="points", points=25, at=LATER),
@@ -68,6 +71,15 @@ EVENTS: list[Any] = [
         number=1, digest=DIGEST, effective_from=AT, document={"currencies": {"points": {}}},
         trees={"/rules/0/when": ["const", 1, 1, True]}, note="the first",
     ),
+    program_events.LeaderboardClosed(
+        leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, position=4711,
+        ties="count_back", members=2, digest=DIGEST,
+        top=(
+            program_events.Row(1, "6e1f2a08-7d4b-4c7e-9c53-0d8f3b1f2a10", 25, (1, 0, 2), AT),
+            program_events.Row(2, "0f8fad5b-d9cb-469f-a165-70867728950e", 25, (1,), AT),
+        ),
+    ),
+    program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -94,9 +106,15 @@ INPUTS: list[Any] = [
         id="a1", currency="points", points=-50, reason="mistake", allow_negative=True, expires_at=LATER,
         available_at=AT,
     ),
+    commands.PayPrize(
+        leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
+        points=500,
+    ),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
+    program_commands.CloseLeaderboard(leaderboard="season", board="north", period="2026-03"),
+    program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
 ]  # fmt: skip
 
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
@@ -133,7 +151,7 @@ ENTRY = Entry(
         engine=1, timeline=2, rulebook=1, rulebooks={1: DIGEST, 2: DIGEST}, zone="Europe/Berlin",
         offsets={"Europe/Berlin": {1772357415: 3600, -1: 3600}},
     ),
-    events=(EVENTS[8], EVENTS[4], EVENTS[5]),
+    events=(EVENTS[9], EVENTS[4], EVENTS[5]),
     settled=1,
     after=After(balances={"points": Balance(60, 10, 0, 5, 160)}, tiers={"status": "gold", "other": None}),
     claims=(Claim("activity", "shop\x1fp1", "hash"), Claim("key", "k1")),

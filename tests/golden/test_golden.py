@@ -19,6 +19,9 @@ from domain.rules.timeline import Published, Timeline
 from tests.golden.make_log import LOG
 from tests.golden.make_shapes import HERE, shapes_in, tags
 
+YOUNGER = {"LotsRescheduled", "ScoreCounted", "LeaderboardClosed", "PrizesPaid"}
+"""Events that came after the golden log was written, which never changes."""
+
 SHAPES = [
     *((path, Event) for path in sorted((HERE / "events").glob("*.json"))),
     *((path, Input) for path in sorted((HERE / "inputs").glob("*.json"))),
@@ -108,7 +111,7 @@ def test_every_golden_rulebook_still_gives_its_trees(lines: list[bytes]) -> None
 
 def test_the_golden_log_has_every_kind_of_event(lines: list[bytes]) -> None:
     seen = {type(event).__name__ for line in lines for event in decode(line).events}
-    assert seen == tags(Event) - {"MemberErased", "LotsRescheduled"}
+    assert seen == tags(Event) - {"MemberErased"} - YOUNGER
 
 
 def _timeline(entries: list[Entry]) -> Timeline:

@@ -28,7 +28,9 @@ POLICY = {"available": {"after": "PT48H"}, "expires": {"after": "PT720H"}}
 def world() -> World:
     """Points wait two days and live thirty; a bonus is spendable at once, three times at most."""
     bonus = points(5, rule="bonus", available="at_once", cap=[{"per": "member", "period": "day", "points": 8}])
-    return World(rulebook(per(100, 1), bonus, currency=POLICY, tiers=TIERS))
+    return World(
+        rulebook(per(100, 1), bonus, currency=POLICY, tiers=TIERS, leaderboards={"earners": {"period": "month"}})
+    )
 
 
 def lives(count: int = 6) -> list[Stream]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.member.commands import RedeemPoints
 from domain.member.settle import settled
 from domain.member.state import Member
 from domain.member.wallet import balance
@@ -15,7 +16,7 @@ from infrastructure.database import connect
 from infrastructure.migrate import migrate
 from infrastructure.tables import ANALYST, columns
 from projections import ANALYTICS
-from tests.build import Stream, adjust, enrol, folded, instant, purchase
+from tests.build import Stream, World, adjust, enrol, folded, instant, points, purchase, refund, rulebook
 from tests.projections.boards import House, house, interleaved, lives, world, write
 
 Rows = list[tuple[Any, ...]]
@@ -157,6 +158,103 @@ async def _set_clock(found: House, now: datetime) -> None:
     )
 
 
+def test_redemptions_say_what_was_spent_for_which_order(database_url: str) -> None:
+    stream = Stream(world())
+    stream.do(enrol(member="ann"), "2026-01-01")
+    stream.do(purchase(100_00, "p1", at="2026-01-02"), "2026-01-02")
+    spend = RedeemPoints(id="voucher", currency="points", points=40, order_source="till", order_id="o7")
+    stream.do(spend, "2026-01-06")
+    found = _ask(
+        database_url,
+        [stream],
+        "SELECT redemption, source, order_source, order_id, currency, points, debt, state, redeemed_at"
+        " FROM analytics.redemptions",
+    )
+    at = instant("2026-01-06")
+    assert found == [("voucher", None, "till", "o7", "points", 40, 0, "confirmed", at)]
+
+
+def test_rules_have_their_sums_by_day_over_all_members(database_url: str) -> None:
+    """Two members buy on one day; one of them sends a part back later, which counts on that day."""
+    streams = []
+    for number in (1, 2):
+        one = Stream(world(), number=number)
+        one.do(enrol(member=f"m{number}"), "2026-01-01")
+        one.do(purchase(100_00, "p1", at="2026-01-02"), "2026-01-02")
+        one.do(purchase(50_00, "p2", at="2026-01-02T13:00"), "2026-01-02T13:00")
+        streams.append(one)
+    streams[0].do(refund(streams[0], "p1", 100_00, at="2026-01-09"), "2026-01-09")
+    found = _ask(
+        database_url,
+        streams,
+        "SELECT day::text, rule, rulebook, currency, awards, limited, wanted, granted, clawed_back, failures"
+        " FROM analytics.rule_performance_daily ORDER BY rule",
+    )
+    assert found == [
+        ("2026-01-02", "base", 1, "points", 4, 0, 300, 300, 100, 0),
+        # Three of the second five were left under the cap of eight a day.
+        ("2026-01-02", "bonus", 1, "points", 4, 2, 20, 16, 5, 0),
+    ]
+
+
+def test_what_cannot_be_evaluated_is_a_failure_of_its_day(database_url: str) -> None:
+    odd = rulebook(points("1 / (activity.amount_minor - 100)", rule="odd"))
+    stream = Stream(World(odd))
+    stream.do(enrol(member="ann"), "2026-01-01")
+    stream.do(purchase(100, "p1", at="2026-01-02"), "2026-01-05")
+    found = _ask(
+        database_url,
+        [stream],
+        "SELECT day::text, rule, currency, awards, failures FROM analytics.rule_performance_daily",
+    )
+    assert found == [("2026-01-02", "odd", "", 0, 1)]
+
+
+def test_boards_have_standings_results_and_totals(database_url: str) -> None:
+    streams = lives(2)
+    entries = _ask(
+        database_url,
+        streams,
+        "SELECT e.leaderboard, e.board, e.period, e.score, sum(s.score)::bigint, count(*)"
+        " FROM analytics.leaderboard_entries e"
+        " JOIN analytics.leaderboard_scores s USING (stream, leaderboard, board, period) GROUP BY 1, 2, 3, 4, e.stream"
+        " ORDER BY 4",
+    )
+    assert [(row[0], row[1], row[2], row[3] == row[4]) for row in entries] == [("earners", "", "2026-01", True)] * 2
+    with connect(database_url) as connection:
+        (total,) = connection.execute("SELECT results, score FROM analytics.leaderboard_totals").fetchall()
+    assert total == (sum(row[5] for row in entries), sum(row[3] for row in entries))
+
+
+_PLACE = (
+    "FROM analytics.leaderboard_entries WHERE program = 'main' AND leaderboard = 'l' AND board = '' AND period = 'ever'"
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT * {_PLACE} ORDER BY score DESC, reached_at, reached_position LIMIT 100",
+        f"SELECT * {_PLACE} ORDER BY score DESC, tiebreak DESC, reached_at, reached_position LIMIT 100",
+        f"SELECT count(*) {_PLACE} AND score > 4900",
+    ],
+)
+def test_the_first_of_a_board_and_the_ranks_before_one_are_read_from_its_index(database_url: str, query: str) -> None:
+    async def run() -> None:
+        async with house(database_url):
+            with connect(database_url) as connection:
+                connection.execute(
+                    "INSERT INTO analytics.leaderboard_entries SELECT 'main', md5(n::text)::uuid, 'l', '', 'ever',"
+                    " n % 5000, '{}', 1, '2026-01-01', n, n, '2026-01-01' FROM generate_series(1, 20000) n"
+                )
+                connection.execute("ANALYZE analytics.leaderboard_entries")
+                plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}").fetchall())
+            assert "Index" in plan, plan
+            assert "Seq Scan" not in plan, plan
+
+    asyncio.run(run())
+
+
 def test_every_table_and_every_column_is_explained(database_url: str) -> None:
     async def run() -> None:
         async with house(database_url) as found:
@@ -172,7 +270,7 @@ def test_every_table_and_every_column_is_explained(database_url: str) -> None:
 
 def test_points_and_every_other_number_are_bigint() -> None:
     kinds = {column.type for table in ANALYTICS.tables for column in columns(table)}
-    assert kinds == {"text", "bigint", "uuid", "timestamptz", "date"}
+    assert kinds == {"text", "bigint", "bigint[]", "boolean", "uuid", "timestamptz", "date"}
 
 
 def test_analysts_may_read_and_nothing_else(database_url: str) -> None:
@@ -254,6 +352,16 @@ awards 1: program stream version number rule rulebook currency wanted granted re
     occurred_at recorded_at day position
 tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
     rulebook recorded_at position
+redemptions 1: program stream version redemption source order_source order_id currency points debt value_minor
+    state redeemed_at recorded_at rulebook position
+rule_performance_daily 1: program day rule rulebook currency awards limited wanted granted clawed_back failures
+leaderboard_entries 1: program stream leaderboard board period score tiebreak moves reached_at reached_position
+    position recorded_at
+leaderboard_scores 1: program stream version number leaderboard board period score places taken_back effective_at
+    recorded_at day position
+leaderboard_totals 1: program leaderboard board period results score
+leaderboard_snapshots 1: program leaderboard board period number rank stream score tiebreak reached_at members
+    digest rulebook closed_at position
 """
 
 
