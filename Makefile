@@ -53,7 +53,7 @@ format: $(READY) ## Format the files and mend what ruff can mend
 
 .PHONY: acceptance
 acceptance: $(DEMO) ## Acceptance run over a folder of scenarios: make acceptance DATA=folder
-	@$(BIN)/python -m tests.acceptance $(DATA)
+	@$(BIN)/python -m tests.acceptance --journey $(DATA)
 
 .PHONY: bench
 bench: $(READY) ## Benchmarks against the embedded PostgreSQL
