@@ -76,7 +76,7 @@ clean: ## Remove the virtual environment and all caches; keeps .data
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: venv
-venv: $(READY)
+venv: $(READY) ## Set up .venv, which all others do by themselves
 
 # uv installs the lock ten times faster than pip, so pip only installs uv, from the same lock. Where
 # uv cannot reach the packages (a mirror that only pip is configured for), pip does it all.
