@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system
 from api.http.body import MAX_BODY
+from api.http.hot import hot
 from api.http.metrics import Metrics
 from api.http.observed import observed
 from api.http.openapi import document
@@ -112,7 +113,7 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Me
     app.state.in_flight = set()
     app.state.metrics = metrics
     # Around the router, not a middleware of its routes: what finds no route is a request too.
-    app.asgi_handler = observed(app.asgi_handler, metrics)
+    app.asgi_handler = observed(hot(app.asgi_handler, HANDLERS), metrics)
     app.state.openapi = document(HANDLERS, _version())
     return app
 
