@@ -10,12 +10,14 @@ import msgspec
 
 from application import answers
 from application.answers import Answered, answered, parse_ref
-from application.handle import Handler, Loaded, Stored, Wish
+from application.handle import Handler, Stored
 from application.members import EnrolBody, LookupBody, enrol, lookup
 from application.payloads import ActivityBody, command_of, sane
 from application.points import reverse
 from application.programs import KnownProgram
+from application.recent import Loaded
 from application.repeats import SEPARATOR, Ask, carry_out
+from application.rows import Wish
 from application.sealing import seal_payload
 from domain.calendar import recorded_offsets
 from domain.errors import (
@@ -64,7 +66,6 @@ async def record(
     """Record an activity: durable before it is answered. Raises Refused."""
     sane(body, handler.zones)
     loaded, known = await _whose(handler, program, body, actor)
-    book = _ruling(known, body, handler.now(loaded))
     ask = Ask(
         program=program,
         route="activities",
@@ -74,19 +75,35 @@ async def record(
         business=(("activity", body.source + SEPARATOR + body.id),),
         correlation=correlation,
     )
-    declared = book.activity(body.type)
-    if declared is not None and declared.role == "reverses":
-        return await reverse(handler, ask, book, body)
-    command = command_of(body, book)
-    if loaded.key is not None:
-        data, sealed = seal_payload(
-            handler.crypto, command.data, declared, key=loaded.key, program=program, stream=loaded.stream
-        )
-        command = msgspec.structs.replace(command, data=data, sealed=sealed)
-    wish = Wish(program=program, command=command, actor=actor)
-    found = await carry_out(handler, ask, wish, loaded, known)
+
+    def wish(loaded: Loaded, known: KnownProgram) -> Wish:
+        # The rules say what the payload must fit, and what of it is personal: with other rules it is read anew.
+        book = _ruling(known, body, handler.now(loaded))
+        declared = book.activity(body.type)
+        if declared is not None and declared.role == "reverses":
+            raise _Reverses(book)
+        command = command_of(body, book)
+        if loaded.key is not None:
+            data, sealed = seal_payload(
+                handler.crypto, command.data, declared, key=loaded.key, program=program, stream=loaded.stream
+            )
+            command = msgspec.structs.replace(command, data=data, sealed=sealed)
+        return Wish(program=program, command=command, actor=actor)
+
+    try:
+        found = await carry_out(handler, ask, wish, loaded, known)
+    except _Reverses as type_of_return:
+        return await reverse(handler, ask, type_of_return.book, body)
     newest = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.activity(found, loaded.member.id, newest))
+
+
+class _Reverses(Exception):
+    """The rules say that an activity of this type is a return."""
+
+    def __init__(self, book: CompiledRulebook) -> None:
+        super().__init__()
+        self.book = book
 
 
 async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft: Json | None = None) -> Json:
@@ -275,7 +292,7 @@ async def _whose(handler: Handler, program: str, body: ActivityBody, actor: str)
     """The member an activity is of, enrolled on the spot where the rulebook says so."""
     member = await _member_id(handler, program, body)
     try:
-        return await handler.find(program, member)
+        return await handler.to_change(program, member)
     except UnknownMember:
         pass
     # A repeat of an activity whose member was erased must say so, whoever has the id now.

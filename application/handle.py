@@ -1,6 +1,8 @@
 """The one loop: load, settle, decide, save, and decide again when something moved.
 
 `Handler.handle` takes a `Wish` (a command for one member, and the keys it must not repeat) to a stored entry.
+Wishes for one member that arrive while it is being saved are decided one after the other and saved together, as one
+run of versions: a busy member costs no more than many quiet ones.
 It knows nothing of HTTP. What a request looked like before it became a command is `requests.py`'s.
 """
 
@@ -9,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -22,7 +23,6 @@ from application.ports import (
     HeadMoved,
     Keys,
     NewRow,
-    NewState,
     Save,
     TakeRefused,
     TimelineMoved,
@@ -32,67 +32,33 @@ from application.ports import (
     Zones,
 )
 from application.programs import KnownProgram, Programs
+from application.recent import Loaded, Recent
+from application.rows import Wish, row_of, with_state
 from application.spans import span
 from domain.calendar import Offsets
 from domain.errors import MemberErasedAlready, Refused, UnknownMember
-from domain.log import (
-    ENGINE,
-    NO_DIGEST,
-    TOPIC,
-    Claim,
-    Entry,
-    Pins,
-    after,
-    decode,
-    encode,
-    fold,
-    row_digest,
-    stream_name,
-)
+from domain.log import NO_DIGEST, Claim, Entry, decode, fold
 from domain.member.commands import EraseMember, MemberCommand
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.decide import Decision, decide, next_instant
 from domain.member.draft import Circumstances, HistoryNeeded
-from domain.member.settle import next_due
-from domain.member.shape import SHAPE, bring_in, horizon_of, pack, unpack
+from domain.member.shape import SHAPE, bring_in, unpack
 from domain.member.state import Member
 from domain.redecide import StreamHistory
 from domain.takes import Key, Taken, TakenNeeded
 
 MAX_TRIES = 50
+MAX_RUN = 64
+"""The most wishes of one member that are saved together: the next ones are decided on what is stored by then."""
 
+_OWN = ("email", "external", "erased")
+"""Kinds of claims that a member may hold itself by now: one that is taken is no repeat of a request yet."""
 
-class Wish(msgspec.Struct, kw_only=True, frozen=True):
-    """A command for one member, with everything that the entry says around it.
+Wanted: TypeAlias = Wish | Callable[[Loaded, KnownProgram], Wish]
+"""A wish, or how to make it from the member and the rules: then it is made anew whenever either has moved.
 
-    `claims` are keys that must be new. `by_time` marks the sweeper's entries, which have no input.
-    """
-
-    program: str
-    command: MemberCommand
-    actor: str
-    claims: tuple[Claim, ...] = ()
-    releases: tuple[Claim, ...] = ()
-    cause: str | None = None
-    correlation: str | None = None
-    by_time: bool = False
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """A member as the store has it: the book, the end of its digest chain, its own key, the program's clock.
-
-    `key` is None once the member was erased. `clock` None follows the wall clock.
-    """
-
-    stream: UUID
-    member: Member
-    digest: bytes
-    key: bytes | None = None
-    clock: datetime | None = None
-
-
-Wanted: TypeAlias = Wish | Callable[[Loaded], Wish]
-"""A wish, or how to make it from the member: then it is made anew whenever the member turns out to have moved."""
+Making it may raise Refused.
+"""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -116,6 +82,77 @@ class NothingDue(Exception):
     """A wish of the sweeper's for which time has made nothing true: there is nothing to write down."""
 
 
+class _Asked:
+    """A wish that waits for its answer."""
+
+    __slots__ = ("answer", "wanted")
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.answer: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+
+    def give(self, stored: Stored) -> None:
+        if not self.answer.done():
+            self.answer.set_result(stored)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            # Whoever asked may have gone away: nobody need retrieve it.
+            self.answer.exception()
+
+
+class _Chain:
+    """Wishes of one member decided one after the other: their rows, which are saved together, and the refusals."""
+
+    def __init__(self, asked: list[_Asked], loaded: Loaded, known: KnownProgram) -> None:
+        self.loaded = loaded
+        self.known = known
+        self.asked = asked
+        self.rows: list[NewRow] = []
+        self.decided: list[tuple[_Asked, Wish, Decision]] = []
+        self.refused: list[tuple[_Asked, Wish | None, Exception]] = []
+        self.later: list[_Asked] = []
+        """Wishes that touch a key of one before them: they are decided when that is committed."""
+        self.keys: set[tuple[str, str]] = set()
+        self.took: dict[Key, int] = {}
+        self.erases = False
+
+    def takes_along(self, wish: Wish) -> bool:
+        """Whether the wish may stand in one save with those before it."""
+        keys = {(claim.kind, claim.key) for claim in (*wish.claims, *wish.releases)}
+        if self.rows and (not keys.isdisjoint(self.keys) or isinstance(wish.command, EraseMember)):
+            return False
+        self.keys |= keys
+        return True
+
+    def add(self, asked: _Asked, wish: Wish, decision: Decision, row: NewRow, loaded: Loaded) -> None:
+        self.decided.append((asked, wish, decision))
+        self.rows.append(row)
+        self.loaded = loaded
+        self.erases = isinstance(wish.command, EraseMember)
+        for take in decision.takes:
+            self.took[take.kind, take.key] = self.took.get((take.kind, take.key), 0) + take.amount
+
+    def without(self, taken: ClaimTaken) -> list[_Asked]:
+        """Tell whoever claimed what is taken. Those that are left, in their order."""
+        for asked, wish, _ in self.decided:
+            claim = next((one for one in wish.claims if (one.kind, one.key) in taken.all), None)
+            if claim is not None:
+                asked.fail(AlreadyThere(ClaimTaken(claim.kind, claim.key)))
+        return [one for one in self.asked if not one.answer.done()]
+
+    def save(self, member_key: tuple[UUID, bytes] | None = None) -> Save:
+        self.rows[-1], self.loaded = with_state(self.rows[-1], self.loaded, self.known)
+        return Save(
+            program=self.known.program.id,
+            rows=tuple(self.rows),
+            timeline=len(self.known.program.published),
+            member_key=member_key,
+            destroys_key=self.loaded.stream if self.erases else None,
+        )
+
+
 class Handler:
     """The loop with what it needs. One per process; safe for any number of tasks."""
 
@@ -131,6 +168,7 @@ class Handler:
         programs: Programs,
         new_id: Callable[[], UUID],
         watch: Watch | None = None,
+        recent: Recent | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -141,7 +179,10 @@ class Handler:
         self.programs = programs
         self.new_id = new_id
         self._watch = watch or Unwatched()
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._recent = recent or Recent()
+        self._waiting: dict[UUID, list[_Asked]] = {}
+        """By member that is being saved: who wants something of it meanwhile."""
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- loading -------------------------------------------------------------------------------
 
@@ -151,6 +192,14 @@ class Handler:
         if found is None:
             raise await self.unknown(program, member)
         return await self._loaded(found), await self.programs.get(program, found.timeline)
+
+    async def to_change(self, program: str, member: str) -> tuple[Loaded, KnownProgram]:
+        """The same for a decision, perhaps from memory: `handle` confirms what comes of it. Never show it."""
+        loaded = self._recent.get(program, member)
+        self._watch.looked_up("member", hit=loaded is not None)
+        if loaded is not None:
+            return loaded, await self.programs.get(program, 0)
+        return await self.find(program, member)
 
     async def load(self, program: str, stream: UUID) -> tuple[Loaded, KnownProgram]:
         """The member of a stream of this program. Raises UnknownMember."""
@@ -215,10 +264,19 @@ class Handler:
         )
 
     async def decide(
-        self, command: MemberCommand, loaded: Loaded, known: KnownProgram, recorded_at: datetime
+        self,
+        command: MemberCommand,
+        loaded: Loaded,
+        known: KnownProgram,
+        recorded_at: datetime,
+        chain: _Chain | None = None,
     ) -> tuple[Decision, Circumstances]:
-        """Decide without saving: a simulation, or the first half of a save. Brings in what the decision asks for."""
+        """Decide without saving: a simulation, or the first half of a save. Brings in what the decision asks for.
+
+        `chain` is what was decided before it and is not stored yet.
+        """
         member, history, taken = loaded.member, None, dict[Key, int]()
+        unsaved, took = (chain.rows, chain.took) if chain is not None else ([], {})
         while True:
             circumstances = self.circumstances(known, recorded_at, history, taken)
             try:
@@ -226,34 +284,134 @@ class Handler:
             except ColdHistoryNeeded:
                 member = bring_in(member, await self.store.cold(loaded.stream))
             except HistoryNeeded:
-                history = StreamHistory(await self.entries(loaded.stream, loaded.member.version))
+                stored = await self.entries(loaded.stream, loaded.member.version - len(unsaved))
+                history = StreamHistory([*stored, *(row.entry for row in unsaved)])
             except TakenNeeded as needed:
                 taken |= await self.store.taken(known.program.id, needed.keys)
+                for key in needed.keys:
+                    taken[key] += took.get(key, 0)
 
     async def handle(self, wanted: Wanted, loaded: Loaded, known: KnownProgram) -> Stored:
-        """Carry out a wish on a member that was loaded for it just now.
+        """Carry out a wish on a member that was loaded for it just now, or is remembered.
 
         Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, NothingDue, Unavailable.
         """
+        stream, asked = loaded.stream, _Asked(wanted)
+        waiting = self._waiting.get(stream)
+        if waiting is not None:
+            # Somebody is saving this member: losing a race to oneself is wasted work.
+            waiting.append(asked)
+            return await asked.answer
+        waiting = self._waiting[stream] = []
+        after: Loaded | None = None
+        try:
+            after, _ = await self._run([asked], loaded, known)
+        finally:
+            if waiting:
+                self._hand_on(known.program.id, stream, waiting, after)
+            else:
+                del self._waiting[stream]
+        return asked.answer.result()
+
+    def _hand_on(self, program: str, stream: UUID, waiting: list[_Asked], loaded: Loaded | None) -> None:
+        """Whoever came first has its answer: those who came meanwhile are served beside it."""
+        task = asyncio.create_task(self._serve(program, stream, waiting, loaded))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, program: str, stream: UUID, waiting: list[_Asked], loaded: Loaded | None) -> None:
+        while waiting:
+            asked = [one for one in waiting[:MAX_RUN] if not one.answer.done()]
+            del waiting[:MAX_RUN]
+            try:
+                if loaded is None or loaded.clock is not None:
+                    loaded, known = await self.load(program, stream)
+                else:
+                    known = await self.programs.get(program, 0)
+                loaded, later = await self._run(asked, loaded, known)
+                waiting[:0] = later
+            except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer
+                loaded = None
+                for one in asked:
+                    one.fail(error)
+        del self._waiting[stream]
+
+    async def _run(
+        self, asked: list[_Asked], loaded: Loaded, known: KnownProgram
+    ) -> tuple[Loaded | None, list[_Asked]]:
+        """Answer wishes of one member: the member after them if it is known, and the wishes left for another run."""
         program = known.program.id
-        # One decision at a time per member in this process: losing a race to oneself is wasted work.
-        turn = self._turns.setdefault(loaded.stream, asyncio.Lock())
-        stale = turn.locked()
-        async with turn:
-            for _ in range(MAX_TRIES):
-                if stale:
-                    loaded, known = await self.load(program, loaded.stream)
-                wish = wanted if isinstance(wanted, Wish) else wanted(loaded)
-                try:
-                    return await self._attempt(wish, loaded, known)
-                except (HeadMoved, TimelineMoved, TakeRefused):
-                    stale = True
-                except AlreadyThere:
-                    # The store names a taken claim before a moved head: it may be the member's own by now.
-                    if isinstance(wanted, Wish) or not await self._moved(program, loaded):
-                        raise
-                    stale = True
-        raise Unavailable("too many others change this member at once")
+        for _ in range(MAX_TRIES):
+            chain = await self._decided(asked, loaded, known)
+            try:
+                positions = await self._saved(chain)
+            except ClaimTaken as taken:
+                if taken.kind not in _OWN or not await self._moved(program, loaded):
+                    asked = chain.without(taken)
+            except (HeadMoved, TimelineMoved, TakeRefused):
+                pass
+            else:
+                if positions or not loaded.remembered or not chain.refused:
+                    await self._answer(chain, positions)
+                    return chain.loaded if positions else None, chain.later
+            # Something moved, or a refusal stands on nothing but memory: look again.
+            self._recent.drop(program, loaded.member.id)
+            if not asked:
+                return None, []
+            loaded, known = await self.load(program, loaded.stream)
+        for one in asked:
+            one.fail(Unavailable("too many others change this member at once"))
+        return None, []
+
+    async def _decided(self, asked: list[_Asked], loaded: Loaded, known: KnownProgram) -> _Chain:
+        chain = _Chain(asked, loaded, known)
+        for number, one in enumerate(asked):
+            wish = None
+            try:
+                wish = one.wanted if isinstance(one.wanted, Wish) else one.wanted(chain.loaded, known)
+                if not chain.takes_along(wish):
+                    chain.later = asked[number:]
+                    break
+                recorded_at = next_instant(chain.loaded.member, chain.loaded.clock or self.wall())
+                with span("decide"):
+                    decision, circumstances = await self.decide(wish.command, chain.loaded, known, recorded_at, chain)
+            except Exception as error:  # noqa: BLE001 - a refusal or a fault, it is this wish's and no other's
+                chain.refused.append((one, wish, error))
+                continue
+            if wish.by_time and not decision.events:
+                chain.refused.append((one, wish, NothingDue()))
+                continue
+            chain.add(one, wish, decision, *row_of(wish, chain.loaded, decision, circumstances, self.new_id()))
+            if chain.erases:
+                chain.later = asked[number + 1 :]
+                break
+        return chain
+
+    async def _saved(self, chain: _Chain, member_key: tuple[UUID, bytes] | None = None) -> tuple[int, ...]:
+        if not chain.rows:
+            return ()
+        with span("append"):
+            positions = await self.store.append(chain.save(member_key))
+        program = chain.known.program
+        if chain.erases:
+            self._recent.drop(program.id, chain.loaded.member.id)
+        elif not program.sandbox:  # whose clock may be set at any time, by anybody
+            self._recent.keep(program.id, msgspec.structs.replace(chain.loaded, clock=None))
+        return positions
+
+    async def _answer(self, chain: _Chain, positions: tuple[int, ...]) -> None:
+        for (asked, _, decision), row, position in zip(chain.decided, chain.rows, positions, strict=True):
+            asked.give(Stored(row.entry, position, decision=decision))
+        for asked, wish, error in chain.refused:
+            # What the head confirms to be refused may still be a repeat of what was accepted.
+            taken = await self._taken_claim(wish) if wish is not None and isinstance(error, Refused) else None
+            asked.fail(AlreadyThere(taken) if taken is not None else error)
+
+    async def _taken_claim(self, wish: Wish) -> ClaimTaken | None:
+        for claim in wish.claims:
+            if await self.store.claim(wish.program, claim.kind, claim.key) is not None:
+                return ClaimTaken(claim.kind, claim.key)
+        return None
 
     async def _moved(self, program: str, loaded: Loaded) -> bool:
         newest, _ = await self.load(program, loaded.stream)
@@ -261,96 +419,17 @@ class Handler:
 
     async def create(self, wish: Wish, wrapped_key: bytes, stream: UUID) -> Stored:
         """Carry out the first wish of a new member's stream."""
+        key = self.crypto.unwrap(wrapped_key)
         for _ in range(MAX_TRIES):
             known = await self.programs.get(wish.program, await self.store.timeline(wish.program))
+            nobody = Loaded(stream, Member(), NO_DIGEST, key, await self.clock.now(wish.program))
+            asked = _Asked(wish)
+            chain = await self._decided([asked], nobody, known)
             try:
-                clock = await self.clock.now(wish.program)
-                loaded = Loaded(stream, Member(), NO_DIGEST, None, clock)
-                return await self._attempt(wish, loaded, known, member_key=(stream, wrapped_key))
+                await self._answer(chain, await self._saved(chain, (stream, wrapped_key)))
+            except ClaimTaken as taken:
+                raise AlreadyThere(taken) from None
             except (HeadMoved, TimelineMoved, TakeRefused):
                 continue
+            return asked.answer.result()
         raise Unavailable("too many rulebooks are being published")
-
-    async def _attempt(
-        self, wish: Wish, loaded: Loaded, known: KnownProgram, member_key: tuple[UUID, bytes] | None = None
-    ) -> Stored:
-        recorded_at = next_instant(loaded.member, loaded.clock or self.wall())
-        try:
-            with span("decide"):
-                decision, circumstances = await self.decide(wish.command, loaded, known, recorded_at)
-        except Refused:
-            # The state came from the store, so the refusal is confirmed, unless this is a repeat.
-            for claim in wish.claims:
-                if await self.store.claim(wish.program, claim.kind, claim.key) is not None:
-                    raise AlreadyThere(ClaimTaken(claim.kind, claim.key)) from None
-            raise
-        if wish.by_time and not decision.events:
-            raise NothingDue
-        row = self._row(wish, loaded, known, decision, circumstances)
-        save = Save(
-            program=wish.program,
-            rows=(row,),
-            timeline=circumstances.timeline.number,
-            member_key=member_key,
-            destroys_key=loaded.stream if isinstance(wish.command, EraseMember) else None,
-        )
-        try:
-            with span("append"):
-                (position,) = await self.store.append(save)
-        except ClaimTaken as taken:
-            raise AlreadyThere(taken) from None
-        return Stored(row.entry, position, decision=decision)
-
-    def _row(
-        self, wish: Wish, loaded: Loaded, known: KnownProgram, decision: Decision, circumstances: Circumstances
-    ) -> NewRow:
-        used = circumstances.timeline.used
-        recorded_at = circumstances.recorded_at
-        entry = Entry(
-            stream=stream_name(wish.program, "member", loaded.stream),
-            version=decision.member.version,
-            save=self.new_id().hex,
-            recorded_at=recorded_at,
-            at=decision.at,
-            actor=wish.actor,
-            cause=wish.cause,
-            correlation=wish.correlation,
-            input=None if wish.by_time else wish.command,
-            facts={"taken": circumstances.taken.used} if circumstances.taken.used else {},
-            pins=Pins(
-                engine=ENGINE,
-                timeline=circumstances.timeline.number,
-                rulebook=decision.rulebook,
-                rulebooks=dict(sorted(used.items())),
-                zone=circumstances.zone,
-                offsets=circumstances.offsets.used,
-            ),
-            events=decision.events,
-            settled=decision.settled,
-            after=after(decision.member, recorded_at),
-            claims=wish.claims,
-            takes=decision.takes,
-            releases=wish.releases,
-        )
-        state = encode(entry)
-        newest = known.newest
-        hot, cold = pack(decision.member, horizon_of(newest) if newest else 0, recorded_at.toordinal())
-        return NewRow(
-            entry=entry,
-            stream=loaded.stream,
-            program=wish.program,
-            kind="member",
-            topic=TOPIC,
-            state=state,
-            digest=row_digest(
-                loaded.digest,
-                program=wish.program,
-                kind="member",
-                stream=loaded.stream,
-                version=entry.version,
-                recorded_at=recorded_at,
-                topic=TOPIC,
-                state=state,
-            ),
-            member_state=NewState(SHAPE, next_due(decision.member), hot, cold),
-        )

@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from application.answers import activity_ref
-from application.handle import Handler, Loaded
+from application.handle import Handler
 from application.programs import KnownProgram
+from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold

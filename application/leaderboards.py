@@ -16,11 +16,12 @@ import structlog
 
 from application.answers import Answered, answered
 from application.follow import Positions, wait_for
-from application.handle import MAX_TRIES, AlreadyThere, Handler, Stored, Wish
+from application.handle import MAX_TRIES, AlreadyThere, Handler, Stored
 from application.members import profile_of
 from application.ports import ClaimTaken, HeadMoved, Save, TimelineMoved, Unavailable
 from application.programs import KnownProgram, next_instant, next_row, program_stream
 from application.repeats import SEPARATOR, stored
+from application.rows import Wish
 from domain.calendar import MICROSECOND, Offsets
 from domain.errors import (
     AmountOutOfRange,

@@ -13,11 +13,13 @@ import msgspec
 
 from application import answers
 from application.answers import Answered, answered
-from application.handle import AlreadyThere, Handler, Loaded, Wish
+from application.handle import AlreadyThere, Handler
 from application.history import view_as_of
 from application.payloads import MEMBER_ID, UNPRINTABLE, sane_text, sane_time
 from application.programs import KnownProgram
+from application.recent import Loaded
 from application.repeats import Ask, Fingerprints, carry_out, repeat
+from application.rows import Wish
 from application.views import member_view
 from domain.errors import BadId, BadTime, InvalidPayload, KeyReused, MemberErasedAlready, UnknownMember
 from domain.log import Claim, stream_name
@@ -143,7 +145,7 @@ async def change(
     loaded, known = await handler.find(program, member)
     _valid(handler, known, body.attributes, body.time_zone)
 
-    def wish(loaded: Loaded) -> Wish:
+    def wish(loaded: Loaded, known: KnownProgram) -> Wish:
         # What stays, and which identities come and go, is read from the very member that is changed.
         member_key = _key(loaded)
         old = _open(handler, member_key, program, loaded.stream, loaded.member.sealed)
@@ -225,7 +227,7 @@ async def erase(
     gone = handler.erased_claim(known, member)
     again = await handler.store.claim(program, gone.kind, gone.key) is not None
 
-    def wish(loaded: Loaded) -> Wish:
+    def wish(loaded: Loaded, known: KnownProgram) -> Wish:
         personal = _open(handler, _key(loaded), program, loaded.stream, loaded.member.sealed)
         return Wish(
             program=program,

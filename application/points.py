@@ -8,9 +8,10 @@ import msgspec
 
 from application import answers
 from application.answers import Answered, answered
-from application.handle import Handler, Wish
+from application.handle import Handler
 from application.payloads import MAX_ID, command_of, sane_time
 from application.repeats import SEPARATOR, Ask, carry_out
+from application.rows import Wish
 from application.sealing import seal_payload
 from domain.calendar import Offsets
 from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity, UnknownReward

@@ -49,7 +49,7 @@ class NewState(msgspec.Struct, frozen=True):
 
 
 class NewRow(msgspec.Struct, frozen=True):
-    """One entry to append: encoded, digested, with the state it leads to."""
+    """One entry to append: encoded, digested, with the state it leads to (None where a row after it says that)."""
 
     entry: Entry
     stream: UUID
@@ -58,7 +58,7 @@ class NewRow(msgspec.Struct, frozen=True):
     topic: str
     state: bytes
     digest: bytes
-    member_state: NewState
+    member_state: NewState | None = None
 
 
 class NewProgram(msgspec.Struct, frozen=True):
@@ -71,8 +71,8 @@ class NewProgram(msgspec.Struct, frozen=True):
 class Save(msgspec.Struct, frozen=True, kw_only=True):
     """All that one accepted command writes, in one transaction or not at all (law 6).
 
-    The head of each row's stream must be exactly one version below it. `timeline` is the number of published
-    rulebooks it was decided under; `publishes` raises that number.
+    The head of a stream must be exactly one version below its first row; further rows of it follow without gaps.
+    `timeline` is the number of published rulebooks it was decided under; `publishes` raises that number.
     """
 
     program: str
@@ -106,12 +106,13 @@ class TimelineMoved(SaveRefused):
 
 
 class ClaimTaken(SaveRefused):
-    """A key is not new."""
+    """A key is not new. `all` are the taken keys of the save, this one among them."""
 
-    def __init__(self, kind: str, key: str) -> None:
+    def __init__(self, kind: str, key: str, others: Collection[tuple[str, str]] = ()) -> None:
         super().__init__(f"{kind} {key}")
         self.kind = kind
         self.key = key
+        self.all = frozenset({(kind, key), *others})
 
 
 class TakeRefused(SaveRefused):

@@ -10,9 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from application.handle import AlreadyThere, Handler, Loaded, Stored, Wanted, Wish
+from application.handle import AlreadyThere, Handler, Stored, Wanted
 from application.ports import ClaimRow
 from application.programs import KnownProgram
+from application.recent import Loaded
+from application.rows import Wish
 from domain.errors import (
     ActivityDiffers,
     IdentityTaken,
@@ -70,7 +72,7 @@ async def carry_out(handler: Handler, ask: Ask, wanted: Wanted, loaded: Loaded, 
     try:
         if isinstance(wanted, Wish):
             return await handler.handle(claiming(wanted), loaded, known)
-        return await handler.handle(lambda member: claiming(wanted(member)), loaded, known)
+        return await handler.handle(lambda member, rules: claiming(wanted(member, rules)), loaded, known)
     except AlreadyThere as there:
         return await repeat(handler, ask, there)
 

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import structlog
 
-from application.handle import Handler, NothingDue, Wish
+from application.handle import Handler, NothingDue
 from application.ports import Unavailable
+from application.rows import Wish
 from application.spans import span
 from domain.member.commands import Settle
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from application.handle import Handler, Loaded
+from application.handle import Handler
 from application.programs import KnownProgram
+from application.recent import Loaded
 from domain.member import counters
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.draft import Circumstances, local_day

@@ -45,9 +45,11 @@ _NOTIFY = "NOTIFY stored_events"
 _APPEND = """
 WITH e AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::text[],
-                         %b::timestamptz[], %b::bytea[], %b::int[], %b::timestamptz[], %b::bytea[])
-    WITH ORDINALITY AS t(save, stream, version, topic, state, program, kind, recorded_at, digest,
-                         shape, due_at, hot, ord)
+                         %b::timestamptz[], %b::bytea[])
+    WITH ORDINALITY AS t(save, stream, version, topic, state, program, kind, recorded_at, digest, ord)
+), h AS MATERIALIZED (
+    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::int[], %b::timestamptz[], %b::bytea[])
+    AS t(save, stream, version, shape, due_at, hot)
 ), k AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[], %b::text[])
     AS t(save, program, kind, key, stream, version, hash)
@@ -70,12 +72,12 @@ WITH e AS MATERIALIZED (
     AS t(save, stream, month, shape, version, body)
 ), bad AS MATERIALIZED (
     SELECT f.save, 'head' AS reason, '' AS kind, '' AS key
-    FROM (SELECT save, stream, min(version) AS first FROM e GROUP BY 1, 2) f
+    FROM (SELECT save, stream, min(version) AS first, max(version) AS last, count(*) AS rows FROM e GROUP BY 1, 2) f
     LEFT JOIN LATERAL (
         SELECT s.originator_version AS version FROM stored_events s
         WHERE s.originator_id = f.stream ORDER BY s.originator_version DESC LIMIT 1
     ) h ON true
-    WHERE coalesce(h.version, 0) <> f.first - 1
+    WHERE coalesce(h.version, 0) <> f.first - 1 OR f.last <> f.first + f.rows - 1
   UNION ALL
     SELECT k.save, 'claim', k.kind, k.key FROM k JOIN LATERAL (
         SELECT 1 FROM claims x WHERE x.program = k.program AND x.kind = k.kind AND x.key = k.key LIMIT 1
@@ -122,8 +124,8 @@ WITH e AS MATERIALIZED (
     ON CONFLICT (stream, month) DO UPDATE SET shape = excluded.shape, version = excluded.version, body = excluded.body
 ), heads AS (
     INSERT INTO state_rows (stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot)
-    SELECT DISTINCT ON (stream) stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot
-    FROM n ORDER BY stream, version DESC
+    SELECT n.stream, n.program, n.kind, n.version, n.position, n.recorded_at, n.digest, h.shape, h.due_at, h.hot
+    FROM h JOIN n ON n.save = h.save AND n.stream = h.stream AND n.version = h.version
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position,
         recorded_at = excluded.recorded_at, digest = excluded.digest, shape = excluded.shape,
         due_at = excluded.due_at, hot = excluded.hot
@@ -487,7 +489,8 @@ class PostgresEventStore:
 
 def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
     """The saves as the columns of the append statement."""
-    rows: list[list[Any]] = [[] for _ in range(12)]
+    rows: list[list[Any]] = [[] for _ in range(9)]
+    heads: list[list[Any]] = [[] for _ in range(6)]
     claims: list[list[Any]] = [[] for _ in range(7)]
     releases: list[list[Any]] = [[] for _ in range(5)]
     takes: list[list[Any]] = [[] for _ in range(6)]
@@ -499,21 +502,23 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
             entry, state = row.entry, row.member_state
             _push(
                 rows, number, row.stream, entry.version, row.topic, row.state, row.program, row.kind,
-                entry.recorded_at, row.digest, state.shape, state.due_at, state.hot,
+                entry.recorded_at, row.digest,
             )  # fmt: skip
+            if state is not None:
+                _push(heads, number, row.stream, entry.version, state.shape, state.due_at, state.hot)
+                for month, body in state.cold.items():
+                    _push(cold, number, row.stream, month, state.shape, entry.version, body)
             for claim in entry.claims:
                 _push(claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash)
             for claim in entry.releases:
                 _push(releases, number, row.program, claim.kind, claim.key, row.stream)
-            for month, body in state.cold.items():
-                _push(cold, number, row.stream, month, state.shape, entry.version, body)
         for program, take in _takes(save):
             _push(takes, number, program, take.kind, take.key, take.amount, take.ceiling)
         if save.timeline is not None:
             _push(timelines, number, save.program, save.timeline)
         if save.member_key is not None:
             _push(keys, number, save.member_key[0], save.program, save.member_key[1])
-    return [*rows, *claims, *releases, *takes, *timelines, *keys, *cold]
+    return [*rows, *heads, *claims, *releases, *takes, *timelines, *keys, *cold]
 
 
 def _takes(save: Save) -> list[tuple[str, Take]]:
@@ -549,6 +554,8 @@ _CHECKS = {HeadMoved: "head", TimelineMoved: "timeline", TakeRefused: "take", Cl
 
 
 def _worse(one: SaveRefused | None, other: SaveRefused) -> SaveRefused:
+    if isinstance(one, ClaimTaken) and isinstance(other, ClaimTaken):
+        return ClaimTaken(one.kind, one.key, one.all | other.all)
     if one is None or _ORDER.index(type(other)) > _ORDER.index(type(one)):
         return other
     return one

@@ -214,7 +214,7 @@ class Stream:
         if self.hot:
             book = self.world.books[-1] if self.world.books else None
             today = circumstances.recorded_at.toordinal()
-            row, cold = pack(decision.member, horizon_of(book) if book else 0, today)
+            _, row, cold = pack(decision.member, horizon_of(book) if book else 0, today)
             self.cold |= cold
             self.member = unpack(row)
         else:
@@ -397,7 +397,7 @@ def saves(world: World, entries: list[Entry]) -> list[Save]:
         state = NewState(0, None, b"")
         if entry.kind == "member":
             fold(member, entry)
-            hot, cold = pack(member, horizon, entry.recorded_at.toordinal())
+            _, hot, cold = pack(member, horizon, entry.recorded_at.toordinal())
             state = NewState(SHAPE, next_due(member), hot, cold)
         opens = entry.kind == "program" and entry.version == 1
         new = NewRow(entry, row.stream, row.program, row.kind, row.topic, row.state, row.digest, state)

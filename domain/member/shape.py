@@ -29,15 +29,16 @@ def horizon_of(book: CompiledRulebook) -> int:
     return max(days)
 
 
-def pack(member: Member, horizon: int, today: int) -> tuple[bytes, dict[int, bytes]]:
-    """The hot row's bytes, and the cold rows (by month) of what is older than any decision looks.
+def pack(member: Member, horizon: int, today: int) -> tuple[Member, bytes, dict[int, bytes]]:
+    """The member without what is older than any decision looks, its hot row's bytes, and the cold rows by month.
 
     A month goes cold whole, and comes back whole: a cold row never holds a part of what happened.
     """
     since = max(member.since, month_of(max(1, today - horizon)))
     hot = {month: rows for month, rows in member.months.items() if month >= since}
     cold = {month: _encoder.encode(rows) for month, rows in member.months.items() if month < since}
-    return _encoder.encode(msgspec.structs.replace(member, months=hot, since=since)), cold
+    kept = msgspec.structs.replace(member, months=hot, since=since)
+    return kept, _encoder.encode(kept), cold
 
 
 def unpack(hot: bytes) -> Member:

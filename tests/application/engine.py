@@ -157,13 +157,13 @@ async def process(database_url: str) -> AsyncIterator[Engine]:
 
 @asynccontextmanager
 async def opened(
-    database_url: str, document: Json | None = None, *, start: datetime | None = START
+    database_url: str, document: Json | None = None, *, start: datetime | None = START, sandbox: bool = True
 ) -> AsyncIterator[Engine]:
-    """An engine with a sandbox program whose clock stands at `start` and whose rules are `document`."""
+    """An engine with a program whose rules are `document`: a sandbox whose clock stands at `start`, or a real one."""
     async with process(database_url) as engine:
-        body = rulebooks.ProgramBody(id=PROGRAM, sandbox=True, money="EUR", time_zone="UTC")
+        body = rulebooks.ProgramBody(id=PROGRAM, sandbox=sandbox, money="EUR", time_zone="UTC")
         await rulebooks.create_program(engine.handler, body, actor="test")
-        if start is not None:
+        if sandbox and start is not None:
             await engine.at(start)
         await engine.publish(document or SHOP)
         yield engine

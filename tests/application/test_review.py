@@ -11,10 +11,10 @@ import pytest
 
 from application import activities, members, rulebooks, sweep
 from application.activities import SimulateBody
-from application.handle import Loaded
 from application.members import ChangeBody, LookupBody, StatusBody
 from application.payloads import ActivityBody
 from application.programs import KnownProgram
+from application.recent import Loaded
 from domain.errors import (
     ActivityDiffers,
     BadId,

@@ -5,8 +5,8 @@ from litestar import Litestar
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.wiring import Wired
-from application.handle import Wish
 from application.ports import Unavailable
+from application.rows import Wish
 from domain.member.commands import SetMemberStatus
 from infrastructure.database import connect
 from infrastructure.positions import PostgresPositions
