@@ -223,6 +223,8 @@ def _read(evaluated: Evaluated, command: RecordActivity) -> Json:
         if not any(path.startswith(f"{one}/") for one in paths):
             continue
         for reference in sorted(references(tree)):
+            if reference[0] == "line":
+                continue  # each line has its own; the trace names those that were meant
             name, value = _value(reading, reference)
             found[name] = value
     return found
