@@ -119,7 +119,10 @@ def _deed(stream: Stream, chance: random.Random, number: int, now: datetime) -> 
             stream.do(refund(stream, chance.choice(past).id, chance.choice([None, 100]), now, f"r{number}"), now)
         case 3:
             spend = redeem(chance.randrange(1, 60), f"s{number}")
-            stream.do(msgspec.structs.replace(spend, order_minor=chance.choice([500, 10_000])), now)
+            spend = msgspec.structs.replace(
+                spend, order_source="till", order_id=f"o{number}", order_minor=chance.choice([500, 10_000])
+            )
+            stream.do(spend, now)
         case 4 if chance.random() < 0.3:
             prize = PayPrize(
                 leaderboard="races", board="front", period="ever", closed_at=now, rulebook=1, rank=1, currency="points",
