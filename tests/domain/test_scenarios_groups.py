@@ -163,7 +163,7 @@ def test_two_rules_of_one_activity_share_what_is_left() -> None:
 
 
 def test_what_is_kept_may_fit_a_rule_with_a_budget_that_the_whole_did_not_reach() -> None:
-    """The gift card stopped the rule `summer`; without the card it would have matched, but it never granted anything."""
+    """The gift card stopped the rule `summer`; without the card it would have matched, but it granted nothing."""
     card = points(1, rule="card", priority=1, stop=True, lines={"where": "line.sku == 'CARD'"})
     document = rulebook(
         card,

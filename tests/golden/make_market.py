@@ -36,8 +36,12 @@ ENTRIES = 1_000
 BEGIN = instant("2026-02-02T07:00")
 PAYLOAD: Json = {"type": "object", "properties": {"amount_minor": {"type": "integer"}, "place": {"type": "integer"}}}
 GOODS = [
-    ("TEA", "drinks", 450), ("BEANS", "coffee", 1199), ("MUG", "kitchen", 2050), ("GIFT", "cards", 5000), ("CAKE", "food", 333),
-]  # fmt: skip
+    ("TEA", "drinks", 450),
+    ("BEANS", "coffee", 1199),
+    ("MUG", "kitchen", 2050),
+    ("GIFT", "cards", 5000),
+    ("CAKE", "food", 333),
+]
 
 
 def market(*, silver: int, idle: Json, now: bool) -> Json:
@@ -70,8 +74,8 @@ def market(*, silver: int, idle: Json, now: bool) -> Json:
         leaderboards={
             "spenders": {"score": "points_earned:points", "period": "month"},
             "races": {
-                "score": "activity.amount_minor / 100", "by": "activity.place <= 2 ? 'front' : 'back'", "ties": "count_back",
-                "count_back": ["activity.place"], "prizes": [{"rank": 1, "currency": "points", "points": 100}],
+                "score": "activity.amount_minor / 100", "by": "activity.place <= 2 ? 'front' : 'back'",
+                "ties": "count_back", "count_back": ["activity.place"], "prizes": [{"rank": 1, "currency": "points", "points": 100}],
             },
         },
     )  # fmt: skip
