@@ -75,7 +75,8 @@ def market(*, silver: int, idle: Json, now: bool) -> Json:
             "spenders": {"score": "points_earned:points", "period": "month"},
             "races": {
                 "score": "activity.amount_minor / 100", "by": "activity.place <= 2 ? 'front' : 'back'",
-                "ties": "count_back", "count_back": ["activity.place"], "prizes": [{"rank": 1, "currency": "points", "points": 100}],
+                "ties": "count_back", "count_back": ["activity.place"],
+                "prizes": [{"rank": 1, "currency": "points", "points": 100}],
             },
         },
     )  # fmt: skip
