@@ -107,9 +107,8 @@ def entries() -> list[Entry]:
 
 
 def _deed(stream: Stream, chance: random.Random, number: int, now: datetime) -> None:
-    past = [
-        entry.input for entry in stream.entries if isinstance(entry.input, RecordActivity) and entry.input.data.get("lines")
-    ]  # fmt: skip
+    recorded = (entry.input for entry in stream.entries if isinstance(entry.input, RecordActivity))
+    past = [one for one in recorded if one.data.get("lines")]
     claims = (Claim("activity", f"shop\x1fp{number}", "h"),)
     match chance.randrange(12):
         case 0 | 1 if past:
