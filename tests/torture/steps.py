@@ -9,14 +9,14 @@ import psycopg
 from infrastructure import event_store
 from infrastructure.event_store import PostgresEventStore
 
-Hook = Callable[[str], Awaitable[None]]
-"""Is told each step's name when it is done."""
+Hook = Callable[[str, psycopg.AsyncConnection[Any]], Awaitable[None]]
+"""Is told each step's name when it is done, and on which connection."""
 
 COMMIT = "COMMIT"
 INSERTED = "inserted"
 COMMITTED = "committed"
 SENT = "commit sent"
-"""COMMIT is on its way, and nobody waits for its answer."""
+"""COMMIT is about to be sent: a hook may send it itself, and not wait for the answer."""
 STEPS = ("begun", "locked", "notified", INSERTED, SENT, COMMITTED)
 
 
@@ -43,10 +43,10 @@ class _Stepping:
 
     async def execute(self, query: str, *params: Any, **more: Any) -> Any:
         if query == COMMIT:
-            await self._hook(INSERTED)
-            await self._hook(SENT)
+            await self._hook(INSERTED, self._real)
+            await self._hook(SENT, self._real)
         found = await self._real.execute(query, *params, **more)
         steps = {"BEGIN": "begun", event_store._LOCK: "locked", event_store._NOTIFY: "notified", COMMIT: COMMITTED}
         if query in steps:
-            await self._hook(steps[query])
+            await self._hook(steps[query], self._real)
         return found

@@ -94,7 +94,7 @@ def test_without_the_lock_a_reader_skips(database_url: str, monkeypatch: pytest.
                 without_lock(monkeypatch)
             gate = Gate()
 
-            async def hold(step: str) -> None:
+            async def hold(step: str, _connection: object) -> None:
                 if step == INSERTED:
                     await gate()
 
