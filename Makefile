@@ -63,6 +63,10 @@ bench: $(READY) ## Benchmarks against the embedded PostgreSQL
 simulate: $(READY) ## Deterministic simulation: make simulate SEED=7
 	@$(BIN)/python -m tests.simulation $(SEED)
 
+.PHONY: torture
+torture: $(READY) ## Kill everything under load, and count: make torture SECONDS=120 SEED=7
+	@$(BIN)/python -m tests.torture $(or $(SECONDS),120) $(SEED)
+
 .PHONY: lock
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(UV_LOCK) --output-file requirements/runtime.txt pyproject.toml

@@ -320,35 +320,40 @@ class PostgresEventStore:
                 except Exception as alone:  # noqa: BLE001
                     await self._after_failure([waiting], alone)
             return
-        for waiting in batch:
-            try:
-                positions = await self._stored(waiting.save)
-            except Exception:  # noqa: BLE001 - not known to be stored is what we say
-                positions = None
+        try:
+            stored = await self._stored([one.save for one in batch])
+        except Exception:  # noqa: BLE001 - not known to be stored is what we say
+            stored = {}
+        for number, waiting in enumerate(batch):
             if waiting.future.done():
                 continue
-            if positions:
-                waiting.future.set_result(positions)
+            if len(stored.get(number, ())) == len(waiting.save.rows):
+                waiting.future.set_result(tuple(stored[number]))
             elif _unreachable(error):
                 waiting.future.set_exception(Unavailable("the database cannot be reached"))
             else:
                 waiting.future.set_exception(error)
 
-    async def _stored(self, save: Save) -> tuple[int, ...] | None:
-        positions = []
+    async def _stored(self, saves: Sequence[Save]) -> dict[int, list[int]]:
+        """The positions of the very rows of these saves that are in the log, by the number of the save."""
+        rows = [(number, row) for number, save in enumerate(saves) for row in save.rows]
         async with self._pool.connection() as connection:
-            for row in save.rows:
-                found = await (
-                    await connection.execute(
-                        "SELECT notification_id FROM stored_events"
-                        " WHERE originator_id = %s AND originator_version = %s AND digest = %s",
-                        (row.stream, row.entry.version, row.digest),
-                    )
-                ).fetchone()
-                if found is None:
-                    return None
-                positions.append(found[0])
-        return tuple(positions)
+            found = await connection.execute(
+                "SELECT save, notification_id FROM unnest(%s::int[], %s::uuid[], %s::bigint[], %s::bytea[])"
+                " AS t(save, stream, version, digest) JOIN stored_events s"
+                " ON originator_id = stream AND originator_version = t.version AND s.digest = t.digest"
+                " ORDER BY notification_id",
+                (
+                    [number for number, _ in rows],
+                    [row.stream for _, row in rows],
+                    [row.entry.version for _, row in rows],
+                    [row.digest for _, row in rows],
+                ),
+            )
+            positions: dict[int, list[int]] = {}
+            for save, position in await found.fetchall():
+                positions.setdefault(save, []).append(position)
+        return positions
 
     async def _writing_connection(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:

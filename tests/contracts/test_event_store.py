@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+import psycopg_pool
 import pytest
 
 from application.ports import ClaimTaken, HeadMoved, Save, SaveRefused, TakeRefused, TimelineMoved, Unavailable
@@ -263,6 +264,35 @@ def test_a_save_whose_answer_was_lost_after_commit_is_known_to_be_stored(databas
                 assert [(row.position,) for row in await store.rows(UUID(int=number))] == [positions]
             # The very row stands there already: it is this save's, whoever was told so first.
             assert [(row.position,) for row in await store.rows(UUID(int=3))] == [came[2]]
+
+    asyncio.run(run())
+
+
+class _Away:
+    """A pool of connections to a database that is away: whoever asks for one has waited long by the time it says so."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def connection(self) -> Any:
+        self.asked += 1
+        raise psycopg_pool.PoolTimeout
+
+
+def test_a_batch_whose_database_went_away_waits_for_it_once(database_url: str) -> None:
+    """Waiting for each save on its own would keep the last of a large batch for minutes."""
+
+    async def run() -> None:
+        async with opened(database_url, _LosesAnswers) as store:
+            assert isinstance(store, _LosesAnswers)
+            pool, away = store._pool, _Away()
+            store.deaf = True
+            store._pool = away  # type: ignore[assignment]
+            came = await outcomes(store, [member(number)[0] for number in range(1, 31)])
+            store.deaf = False
+            store._pool = pool
+            assert all(isinstance(one, Unavailable) for one in came)
+            assert away.asked == 1
 
     asyncio.run(run())
 
