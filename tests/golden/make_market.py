@@ -138,7 +138,7 @@ def _deed(stream: Stream, chance: random.Random, number: int, now: datetime) -> 
         case _:
             late = now - timedelta(seconds=chance.choice([0, 0, 0, chance.randrange(45 * 86_400)]))
             chosen = chance.sample(GOODS, chance.randrange(0, 4))
-            lines = [
+            lines: list[Json] = [
                 {"id": str(at), "sku": sku, "amount_minor": price, "labels": {"category": kind}}
                 | ({"flags": ["paid_with_points"]} if chance.random() < 0.1 else {})
                 for at, (sku, kind, price) in enumerate(chosen, 1)
