@@ -27,10 +27,12 @@ def balance(member: Member, currency: str, now: datetime) -> Balance:
     """The balance at `now` of a member settled up to `now`."""
     available = pending = 0
     for lot in member.lots:
-        if lot.currency == currency:
-            if lot.spendable(now):
+        ends = lot.expires_at
+        if lot.currency == currency and (ends is None or now < ends):
+            begins = lot.available_at
+            if begins is not None and begins <= now:
                 available += lot.remaining
-            elif lot.expires_at is None or now < lot.expires_at:
+            else:
                 pending += lot.remaining
     total = member.totals.get(f"granted:{currency}")
     return Balance(
