@@ -36,7 +36,7 @@ class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     stacking: str | None = None
 
 
-class Awarded(msgspec.Struct, frozen=True):
+class Awarded(msgspec.Struct, frozen=True, gc=False):
     """What one rule wanted and what it was granted, in smallest units.
 
     `counts` moves the cap counters, `takes` are what it took of budgets.
@@ -147,7 +147,7 @@ def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> t
     return tuple(found)
 
 
-class _Match(msgspec.Struct):
+class _Match(msgspec.Struct, gc=False):
     """A rule that matches: the lines it is about (None: the order), and what it would grant, by currency."""
 
     rule: CompiledRule
@@ -157,7 +157,7 @@ class _Match(msgspec.Struct):
     shares: dict[int, Exact] = {}
 
 
-class _Grant(msgspec.Struct):
+class _Grant(msgspec.Struct, gc=False):
     rule: CompiledRule
     currency: str
     wanted: int
