@@ -26,7 +26,7 @@ PAUSE = 0.002
 
 
 def test_a_hundred_fights_of_two_leaders_leave_tables_that_are_the_fold_of_the_log(database_url: str) -> None:
-    """One is stopped while it leads, loses its lock, and goes on as if nothing had happened when the other one leads."""
+    """One is stopped while it leads, loses its lock, and goes on as if nothing had happened while the other leads."""
 
     async def story() -> None:
         chance = random.Random(SEED)
