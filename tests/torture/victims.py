@@ -100,7 +100,8 @@ def tables(dsn: str, _death: Death, batch: int) -> None:
         return True
 
     PostgresPositions._lead = named  # type: ignore[method-assign]
-    positions.PATIENCE = follow.PATIENCE = 0.02
+    follow.PATIENCE = 0.02
+    positions.PATIENCE = 0.02  # type: ignore[attr-defined]
 
     async def work(parts: Wired) -> None:
         projector = follow.Projector(parts.boards, parts.tables)
