@@ -5,11 +5,14 @@ They are forked from a process in which everything is imported, so that hundreds
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -17,13 +20,15 @@ from granian.server.embed import Server
 from api.http.app import create_app
 from api.wiring import Wired, wired
 from application import follow, replay, sweep
-from infrastructure import logging
+from infrastructure import logging, positions
 from infrastructure.migrate import migrate
+from infrastructure.positions import PostgresPositions
 from infrastructure.settings import Settings
 from tests.application.engine import MASTER_KEY
 from tests.torture.points import Death, arm, mortal
 
 PATIENCE = 60
+LEADER = "guerdon leading process"
 NEVER = ("", 0)
 """The point at which those do not die who are only needed."""
 
@@ -85,8 +90,18 @@ def serve(dsn: str, death: Death, port: int) -> None:
 
 
 def tables(dsn: str, _death: Death, batch: int) -> None:
-    """A follower that keeps the tables for analysts, in batches of this size, and takes over at once."""
+    """A follower that keeps the tables for analysts, in such batches, takes over at once, and says who it is."""
+    lead = PostgresPositions._lead
+
+    async def named(self: PostgresPositions, connection: psycopg.AsyncConnection[Any], follower: str) -> bool:
+        if not await lead(self, connection, follower):
+            return False
+        await connection.execute(f"SET application_name = '{LEADER} {os.getpid()}'")
+        return True
+
+    PostgresPositions._lead = named  # type: ignore[method-assign]
     follow.PATIENCE = 0.02
+    positions.PATIENCE = 0.02  # type: ignore[attr-defined]
 
     async def work(parts: Wired) -> None:
         projector = follow.Projector(parts.boards, parts.tables)
