@@ -53,7 +53,7 @@ format: $(READY) ## Format the files and mend what ruff can mend
 
 .PHONY: acceptance
 acceptance: $(DEMO) ## Acceptance run over a folder of scenarios: make acceptance DATA=folder
-	@$(BIN)/python -m tests.acceptance $(DATA)
+	@$(BIN)/python -m tests.acceptance --journey $(DATA)
 
 .PHONY: bench
 bench: $(READY) ## Benchmarks against the embedded PostgreSQL
@@ -83,7 +83,7 @@ clean: ## Remove the virtual environment and all caches; keeps .data
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: venv
-venv: $(READY)
+venv: $(READY) ## Set up .venv, which all others do by themselves
 
 # uv installs the lock ten times faster than pip, so pip only installs uv, from the same lock. Where
 # uv cannot reach the packages (a mirror that only pip is configured for), pip does it all.

@@ -186,7 +186,7 @@ def _evaluate_only(member: Member, circumstances: Circumstances, command: Record
 
 def explanation(evaluated: Evaluated, command: RecordActivity) -> Json:
     """The evaluator's own trace, in the contract's shape."""
-    traces = traced(evaluated.book, evaluated.earned, evaluated.reading)
+    traces = traced(evaluated.book, evaluated.kind, command.occurred_at, evaluated.earned, evaluated.reading)
     return {
         "rules": [_trace(trace) for trace in traces],
         "measures": evaluated.measures,
@@ -223,6 +223,8 @@ def _read(evaluated: Evaluated, command: RecordActivity) -> Json:
         if not any(path.startswith(f"{one}/") for one in paths):
             continue
         for reference in sorted(references(tree)):
+            if reference[0] == "line":
+                continue  # each line has its own; the trace names those that were meant
             name, value = _value(reading, reference)
             found[name] = value
     return found

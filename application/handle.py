@@ -48,6 +48,8 @@ from domain.redecide import StreamHistory
 from domain.takes import Key, Taken, TakenNeeded
 
 MAX_TRIES = 50
+MAX_NEEDS = 20
+"""How often a decision may ask for something more to look at; two or three times is usual."""
 MAX_RUN = 64
 """The most wishes of one member that are saved together: the next ones are decided on what is stored by then."""
 
@@ -277,7 +279,7 @@ class Handler:
         """
         member, history, taken = loaded.member, None, dict[Key, int]()
         unsaved, took = (chain.rows, chain.took) if chain is not None else ([], {})
-        while True:
+        for _ in range(MAX_NEEDS):
             circumstances = self.circumstances(known, recorded_at, history, taken)
             try:
                 return decide(command, member, circumstances), circumstances
@@ -290,6 +292,7 @@ class Handler:
                 taken |= await self.store.taken(known.program.id, needed.keys)
                 for key in needed.keys:
                     taken[key] += took.get(key, 0)
+        raise AssertionError("a decision asks for more and more")
 
     async def handle(self, wanted: Wanted, loaded: Loaded, known: KnownProgram) -> Stored:
         """Carry out a wish on a member that was loaded for it just now, or is remembered.

@@ -299,7 +299,8 @@ async def _find(handler: Handler, scores: Scores, program: str, asked: Asked) ->
         place=place,
         declared=declared,
         as_of=as_of if past else None,
-        known_at=known_at if past else None,
+        # Left out, it bounds nothing: where the clock stands still, entries are recorded microseconds ahead of it.
+        known_at=asked.known_at,
         close=close,
         position=position,
         frozen=frozen,

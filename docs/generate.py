@@ -41,6 +41,8 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`budgets.<id>`": ("Budget", rulebook.Budget),
     "`tiers.<set>`": ("TierSet", rulebook.TierSet),
     "`tiers.<set>.levels[]`": ("Level", rulebook.Level),
+    "`leaderboards.<id>`": ("Leaderboard", rulebook.Leaderboard),
+    "`leaderboards.<id>.prizes[]`": ("Prize", rulebook.Prize),
     "`late`": ("Late", rulebook.Late),
 }
 

@@ -108,11 +108,13 @@ def days_in_month(month: int) -> int:
     return month_start(month + 1) - month_start(month)
 
 
+@lru_cache(maxsize=4096)
 def month_of(day: int) -> int:
     found = date.fromordinal(day)
     return found.year * 12 + found.month - 1
 
 
+@lru_cache(maxsize=4096)
 def month_start(month: int) -> int:
     year, zero_based = divmod(month, 12)
     return date(year, zero_based + 1, 1).toordinal()

@@ -33,17 +33,22 @@ class TakenNeeded(Exception):
 class Taken:
     """How much is taken, with a memory of what was asked: that is a fact of the decision."""
 
-    def __init__(self, known: dict[Key, int] | None = None) -> None:
+    def __init__(self, known: dict[Key, int] | None = None, *, otherwise: int | None = None) -> None:
         self._known = known or {}
+        self._otherwise = otherwise
         self.used: dict[str, dict[str, int]] = {}
 
     def of(self, kind: str, key: str, beside: Iterable[Key] = ()) -> int:
         """Raises TakenNeeded where it is not known; `beside` are others that may be asked for next, to read at once."""
-        amount = self._known.get((kind, key))
+        amount = self._known.get((kind, key), self._otherwise)
         if amount is None:
             raise TakenNeeded({(kind, key), *(one for one in beside if one not in self._known)})
         self.used.setdefault(kind, {})[key] = amount
         return amount
+
+    def looking_back(self) -> "Taken":
+        """The same for a decision that is weighed again: of what it did not ask for then, nothing counts as taken."""
+        return Taken(self._known, otherwise=0)
 
 
 def recorded_taken(facts: dict[str, dict[str, int]]) -> Taken:

@@ -1,14 +1,15 @@
 """Who may call the API: keys with scopes, each of one program.
 
 A key is 256 bits of chance behind `gdn_`; the table holds only its HMAC under a secret of this installation,
-which is also what a key is looked up by. Nothing is remembered between requests, so a key that was revoked is
-refused at once; requests that wait at the same moment share one look.
+which is also what a key is looked up by. A key that was found is believed for a moment, its lease; revoking ends
+only when every lease that it may have anywhere is over, so a key that was revoked is refused by every process.
 """
 
 import asyncio
 import hashlib
 import hmac
 import secrets
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,6 +24,11 @@ from application.ports import Unavailable
 from infrastructure.clock import utc_now
 
 PREFIX = "gdn_"
+LEASE = 0.5
+"""Seconds that a key is believed without another look, from before the look."""
+_LEASES_OVER = 2 * LEASE
+"""Seconds that revoking waits. Event loops count time in coarse steps, so it is well more than a lease."""
+_MOST_HELD = 10_000
 _KEY_LENGTH = len(PREFIX) + 43
 _GET = "SELECT id, program, scopes, name, created_at, revoked_at FROM api_keys WHERE id = %s"
 _LIST = """
@@ -52,6 +58,7 @@ class ApiKeys:
     def __init__(self, pool: AsyncConnectionPool[Any], master_key: bytes) -> None:
         self._pool = pool
         self._secret = hmac.digest(master_key, b"guerdon/api-keys", "sha256")
+        self._held: dict[bytes, tuple[ApiKey, float]] = {}
         self._asked: dict[bytes, asyncio.Future[ApiKey | None]] = {}
         self._looking: asyncio.Task[None] | None = None
 
@@ -79,10 +86,16 @@ class ApiKeys:
         return await self.get(self._id_of(program, once))
 
     async def find(self, text: str) -> ApiKey | None:
-        """The valid key that reads `text`, as the table has it after this was called."""
+        """The valid key that reads `text`; requests that wait at the same moment share one look.
+
+        Raises Unavailable.
+        """
         if len(text) != _KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():
             return None
         digest = self._hash(text)
+        held = self._held.get(digest)
+        if held is not None and time.monotonic() < held[1]:
+            return held[0]
         waiting = self._asked.get(digest)
         if waiting is None:
             waiting = self._asked[digest] = asyncio.get_running_loop().create_future()
@@ -99,16 +112,18 @@ class ApiKeys:
         return await self._all(_LIST, (program, after, limit))
 
     async def revoke(self, id_: str) -> None:
-        """From now on the key opens nothing. Revoking again changes nothing."""
+        """Once this returns, the key opens nothing in any process. Revoking again changes nothing."""
         async with self._pool.connection() as connection:
             await connection.execute(
                 "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL", (utc_now(), id_)
             )
+        await asyncio.sleep(_LEASES_OVER)
 
     async def _look(self) -> None:
         """Answer everybody who waits, until nobody does. Who comes during a look waits for the next one."""
         while self._asked:
             asked, self._asked = self._asked, {}
+            until = time.monotonic() + LEASE
             try:
                 async with self._pool.connection() as connection:
                     rows = await (await connection.execute(_FIND, (list(asked),))).fetchall()
@@ -119,6 +134,9 @@ class ApiKeys:
                     waiting.exception()
                 continue
             found = {bytes(row[0]): _key(row[1:]) for row in rows}
+            if len(self._held) + len(found) > _MOST_HELD:
+                self._held.clear()
+            self._held |= {digest: (key, until) for digest, key in found.items()}
             for digest, waiting in asked.items():
                 waiting.set_result(found.get(digest))
 

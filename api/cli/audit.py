@@ -145,12 +145,24 @@ def _told(answer: dict[str, Any]) -> Iterator[str]:
         elif rule["currency"] is None:
             yield f"  {rule['rule']}: applies{_noted(rule)}"
         else:
-            limit = f", {rule['wanted']} wanted, limited by {rule['limited_by']}" if rule["limited_by"] else ""
-            yield f"  {rule['rule']}: {rule['granted']} {rule['currency']}{limit}{_noted(rule)}"
+            yield f"  {rule['rule']}: {rule['granted']} {rule['currency']}{_limited(rule)}{_noted(rule)}"
+        if rule["lines"]:
+            yield f"      for line{'s'[: len(rule['lines']) - 1]} {', '.join(rule['lines'])} of the order"
         for clause in rule["clauses"]:
             yield f"      {clause['text']}  is  {_shown(clause['value'])}"
     for name, value in answer["read"].items():
         yield f"  {name} was {_shown(value)}"
+
+
+def _limited(rule: dict[str, Any]) -> str:
+    """What cut the grant, in words."""
+    limit = rule["limited_by"]
+    if not limit:
+        return ""
+    if "group" in limit:
+        return f" of {rule['wanted']}: the group {limit['group']} chose another rule"
+    kind = "budget" if "budget" in limit else "cap"
+    return f" of {rule['wanted']}: the {kind} {limit[kind]} had {limit['left']} left"
 
 
 def _noted(rule: dict[str, Any]) -> str:

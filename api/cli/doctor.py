@@ -160,7 +160,7 @@ def _master_key(settings: "Settings", connection: "psycopg.Connection") -> Answe
             vault.unwrap(key)
         except Unreadable:
             return "master key", "bad", f"does not open the key of program {program}: set the one it was made with"
-    return "master key", "good", f"opens the keys of {len(programs)} programs"
+    return "master key", "good", f"opens the key of every program ({len(programs)})"
 
 
 def _durability(connection: "psycopg.Connection") -> Answer:

@@ -120,7 +120,7 @@ async def _sweep_one(wired: "Wired", program: str) -> None:
 
 
 async def _sample(wired: "Wired") -> str | None:
-    """A sample program with a rulebook and a member, if there is no program; the text of its first key."""
+    """A sample program with a rulebook and a member, if nobody has a key of it yet; the text of its first key."""
     from api.cli.session import ACTOR
     from api.cli.setup import SCOPES
     from application import samples
@@ -128,7 +128,8 @@ async def _sample(wired: "Wired") -> str | None:
     from application.rulebooks import ProgramBody, PublishBody, create_program, publish_document
 
     async with wired.pool.connection() as connection:
-        keyed = await (await connection.execute("SELECT EXISTS (SELECT FROM api_keys)")).fetchone()
+        own = await connection.execute("SELECT EXISTS (SELECT FROM api_keys WHERE program = %s)", [samples.PROGRAM])
+        keyed = await own.fetchone()
         if keyed is not None and keyed[0]:
             return None
     handler, program = wired.handler, samples.PROGRAM
@@ -159,14 +160,16 @@ def _greet(settings: "Settings", key: str | None) -> None:
         )
         return
     click.echo(f"Program {samples.PROGRAM!r} is open, and {samples.MEMBER} is its first member.")
-    click.echo(f"Its key, shown this one time: {key}\n\nPaste this to award points:\n")
+    click.echo(f"Its key, shown this one time: {key}\n\nPaste this into another terminal to award points:\n")
     # The shell fills in a new id and the time, so that pasting it again is another purchase.
     click.echo(
-        f"curl -sS {address}/v1/activities -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+        f"curl -sS -w '\\n' {address}/v1/activities"
+        f" -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
         """ -d '{"id": "order-'$(date +%s)-$$-${RANDOM:-0}'", "source": "shop", "type": "purchase","""
         f' "member": "{samples.MEMBER}",'
         """ "occurred_at": "'$(date -u +%Y-%m-%dT%H:%M:%SZ)'", "data": {"amount_minor": 10500}}'\n"""
     )
+    click.echo(f"Then ask why, with the id that was answered:\n\n{called()} audit explain shop/order-...\n")
 
 
 # --- processes -----------------------------------------------------------------------------------
@@ -270,7 +273,8 @@ def _require_free(settings: "Settings") -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise click.ClickException(
-                f"{settings.host}:{settings.port} cannot be served ({error.strerror}): set PORT to another port"
+                f"{settings.host}:{settings.port} cannot be served ({error.strerror}):"
+                " choose another port, as in PORT=8081"
             ) from None
 
 

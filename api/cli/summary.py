@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from infrastructure.settings import Settings
 
 TOP = 10
+BOARD = "year"
 _MONTHLY = (
     "SELECT to_char(at, 'YYYY-MM') AS month, count(*) FILTER (WHERE to_level = 'silver') AS silver,"
     " count(*) FILTER (WHERE to_level = 'gold') AS gold"
@@ -43,6 +45,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     coupons: int
     points: int
     steps: list[tuple[str, datetime, str]]
+    last_basket: str
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +80,7 @@ async def summarise(wired: "Wired", program: str) -> Summary:
             program,
         )
         upgrades = await _all(connection, "SELECT count(*) FROM analytics.tier_history WHERE program = %s", program)
-        places = await _places(connection, program)
+        places = await _places(wired, program)
         story = await _story(wired, connection, program)
     return Summary(
         program=program,
@@ -91,16 +94,17 @@ async def summarise(wired: "Wired", program: str) -> Summary:
     )
 
 
-async def _places(connection: "AsyncConnection[Any]", program: str) -> list[Place]:
-    """Every household by points."""
-    rows = await _all(
-        connection,
-        "SELECT rank() OVER (ORDER BY b.lifetime DESC), m.member, b.lifetime"
-        " FROM analytics.balances b JOIN analytics.members m USING (stream)"
-        " WHERE b.program = %s AND b.currency = 'points' ORDER BY 1, length(m.member), m.member",
-        program,
-    )
-    return [Place(*row) for row in rows]
+async def _places(wired: "Wired", program: str) -> list[Place]:
+    """The first households on the board, down to the first rank that is shared."""
+    from application.leaderboards import Asked, read
+
+    found: list[Place] = []
+    cursor: str | None = "0"
+    while cursor is not None and (len(found) <= TOP or not _shared(found)):
+        page = await read(wired.handler, wired.scores, program, Asked(board=BOARD), cursor=int(cursor))
+        found += [Place(item["rank"], item["member"], item["score"]) for item in page["items"]]
+        cursor = page["next_cursor"]
+    return found
 
 
 async def _story(wired: "Wired", connection: "AsyncConnection[Any]", program: str) -> Story:
@@ -123,6 +127,12 @@ async def _story(wired: "Wired", connection: "AsyncConnection[Any]", program: st
         " JOIN analytics.activities a USING (stream, version) WHERE t.stream = %s ORDER BY t.version, t.number",
         stream,
     )
+    ((last_basket,),) = await _all(
+        connection,
+        "SELECT source || '/' || id FROM analytics.activities WHERE stream = %s AND type = 'purchase'"
+        " ORDER BY version DESC LIMIT 1",
+        stream,
+    )
     view = await read(wired.handler, program, household)
     return Story(
         household=household,
@@ -134,6 +144,7 @@ async def _story(wired: "Wired", connection: "AsyncConnection[Any]", program: st
         coupons=coupons,
         points=view["balances"]["points"]["lifetime"],
         steps=steps,
+        last_basket=last_basket,
     )
 
 
@@ -191,8 +202,7 @@ def _ranking(places: list[Place]) -> Iterator[str]:
     shown = [place for place in places if place.rank <= TOP]
     for place in shown:
         yield f"  {place.rank:>9} {place.household:>10} {place.points:>9,}"
-    shared = next((tied for _, group in groupby(places, _rank) if len(tied := list(group)) > 1), None)
-    if shared:
+    if shared := _shared(places):
         names = " and ".join(place.household for place in shared)
         yield (
             f"  {shared[0].rank:>9} is the first rank that is shared: households {names} have"
@@ -200,8 +210,10 @@ def _ranking(places: list[Place]) -> Iterator[str]:
         )
 
 
-def _rank(place: Place) -> int:
-    return place.rank
+def _shared(places: list[Place]) -> list[Place]:
+    """Those who share the first rank that is shared."""
+    groups = (list(group) for _, group in groupby(places, attrgetter("rank")))
+    return next((group for group in groups if len(group) > 1), [])
 
 
 def _story_told(story: Story) -> Iterator[str]:
@@ -213,7 +225,8 @@ def _story_told(story: Story) -> Iterator[str]:
     )
     for level, at, _ in story.steps:
         yield f"  On {_day(at)} it became {level}."
-    yield f"  It was sent {story.mailings} campaigns and redeemed {story.coupons} coupons; nobody redeemed more."
+    campaigns = "1 campaign" if story.mailings == 1 else f"{story.mailings} campaigns"
+    yield f"  It was sent {campaigns} and redeemed {story.coupons} coupons; nobody redeemed more."
     yield f"  Today it has {story.points:,} points."
 
 
@@ -226,17 +239,18 @@ def questions(summary: Summary, settings: "Settings", key: str | None) -> Iterat
     from api.cli.output import called
 
     guerdon, program, story = called(), summary.program, summary.story
-    member = f"http://127.0.0.1:{settings.port}/v1/members/{story.household}"
+    server = f"http://127.0.0.1:{settings.port}"
+    member = f"{server}/v1/members/{story.household}"
     bearer = '-H "Authorization: Bearer $KEY"'
     yield ""
     yield "Three questions to ask next"
     yield ""
-    if story.steps:
-        level, _, activity = story.steps[-1]
-        yield f"  1. Why did the basket that made it {level} earn what it did?"
-        yield ""
-        yield f"     {guerdon} audit explain {activity} --program {program}"
-        yield ""
+    level, _, basket = story.steps[-1] if story.steps else (None, None, story.last_basket)
+    which = f"the basket that made it {level}" if level else "its last basket"
+    yield f"  1. Why did {which} earn what it did?"
+    yield ""
+    yield f"     {guerdon} audit explain {basket} --program {program}"
+    yield ""
     yield "  2. Is every byte as it was written, and is every decision what the rules say?"
     yield ""
     yield f"     {guerdon} audit verify --program {program}"
@@ -261,6 +275,7 @@ def questions(summary: Summary, settings: "Settings", key: str | None) -> Iterat
         yield f"     KEY={key}"
     yield f"     curl -sS '{member}?as_of=2017-07-01T00:00:00Z' {bearer}"
     yield f"     curl -sS '{member}/history' {bearer}"
+    yield f"     curl -sS '{server}/v1/leaderboards/{BOARD}?limit={TOP}' {bearer}"
     yield ""
 
 

@@ -4,12 +4,13 @@ A request is told by its id, route, method and status. Its address and content a
 """
 
 import re
+import secrets
 import time
-from uuid import uuid4
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, bound_contextvars, reset_contextvars
 
 from api.http.metrics import Metrics
 from api.wiring import Wired
@@ -31,12 +32,15 @@ def observed(app: ASGIApp, metrics: Metrics) -> ASGIApp:
         name = scope["state"]["request_id"] = _request_id(scope)
         wired: Wired = scope["litestar_app"].state.wired
         if wired.traces is None:
-            with structlog.contextvars.bound_contextvars(request=name):
+            bound = bind_contextvars(request=name)
+            try:
                 await app(scope, receive, _noting(scope, send, metrics, name, None))
+            finally:
+                reset_contextvars(**bound)
             return
         with (
             wired.traces.request(scope["headers"]) as span,
-            structlog.contextvars.bound_contextvars(request=name, trace=span.trace),
+            bound_contextvars(request=name, trace=span.trace),
         ):
             await app(scope, receive, _noting(scope, send, metrics, name, span))
 
@@ -69,4 +73,4 @@ def _request_id(scope: HTTPScope) -> str:
     for header, value in scope["headers"]:
         if header == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return value.decode()
-    return uuid4().hex
+    return secrets.token_hex(16)

@@ -131,7 +131,7 @@ async def list_keys(request: Req) -> ASGIResponse:
 
 @delete("/v1/keys/{key_id:str}", **route("admin", "Revoke a key", answer=KeyShown, codes=("unknown-key",)))
 async def revoke_key(request: Req) -> ASGIResponse:
-    """It opens nothing from now on. Revoking again changes nothing."""
+    """Once this is answered, the key opens nothing. It takes a second. Revoking again changes nothing."""
     wired, key_id = parts(request), path_id(request, "key_id")
     found = await wired.api_keys.get(key_id)
     try:

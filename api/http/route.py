@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from litestar import Request
+from litestar import Request, types
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.response.base import ASGIResponse
@@ -239,14 +239,36 @@ def page(request: Req) -> int:
 _encoder = msgspec.json.Encoder()
 
 
+class Answer(ASGIResponse):
+    """A JSON answer. Nothing that depends on a key is kept by caches on the way.
+
+    It writes out headers that are known; to work out any, as its base does, costs more than all else about an answer.
+    """
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, body: bytes, status: int, headers: dict[str, str]) -> None:
+        self.body = body
+        self.status_code = status
+        self._headers = [
+            (b"cache-control", b"no-store"),
+            *((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ]
+
+    async def __call__(
+        self,
+        scope: types.Scope,  # noqa: ARG002 - as ASGI calls it
+        receive: types.Receive,  # noqa: ARG002
+        send: types.Send,
+    ) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> ASGIResponse:
-    """A JSON answer. Nothing that depends on a key is kept by caches on the way."""
-    return ASGIResponse(
-        body=_encoder.encode(body),
-        status_code=status,
-        media_type="application/json",
-        headers={"cache-control": "no-store"} | (headers or {}),
-    )
+    return Answer(_encoder.encode(body), status, headers or {})
 
 
 def written(done: Answered, headers: dict[str, str] | None = None) -> ASGIResponse:

@@ -1,6 +1,7 @@
 """An activity: count it, run the rules, open lots, move tiers."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
-from domain.member.lives import keep_alive, life
+from domain.member.lives import Life, keep_alive, life
 from domain.member.reading import Reading
 from domain.member.scores import count_scores, scores_of
 from domain.member.spending import lifetime_total, spend_elsewhere
@@ -167,6 +168,7 @@ def not_ahead(draft: Draft, occurred_at: datetime, late: Late) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def _duration(text: str) -> timedelta:
     # An age limit is a distance, not a date: months count as 30 days here.
     period = parse_period(text)
@@ -174,19 +176,22 @@ def _duration(text: str) -> timedelta:
 
 
 def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> None:
-    rules = {one.rule.id: one.rule for one in evaluated.book.rules(evaluated.kind)}
+    book = evaluated.book
+    lives: dict[tuple[int, int], Life] = {}
+    totals: dict[str, int] = {}
     for award in evaluated.earned.awards:
-        rule = rules[award.rule]
-        policy = evaluated.book.document.currencies[award.currency]
-        lot = life(
-            draft,
-            rule.available if rule.available is not None else policy.available,
-            rule.expires if rule.expires is not None else policy.expires,
-            occurred_at,
-            evaluated.zone,
-        )
-        if lifetime_total(draft, award.currency) + award.granted > MAX_AMOUNT:
+        rule, policy = book.rule(award.rule), book.document.currencies[award.currency]
+        begins = rule.available if rule.available is not None else policy.available
+        ends = rule.expires if rule.expires is not None else policy.expires
+        # Most awards of an activity begin and end alike.
+        lot = lives.get((id(begins), id(ends)))
+        if lot is None:
+            lot = lives[id(begins), id(ends)] = life(draft, begins, ends, occurred_at, evaluated.zone)
+        before = totals.get(award.currency)
+        total = award.granted + (before if before is not None else lifetime_total(draft, award.currency))
+        if total > MAX_AMOUNT:
             raise AmountOutOfRange("the balance would exceed 2^53 - 1")
+        totals[award.currency] = total
         draft.takes += award.takes
         owed = draft.member.debt.get(award.currency, 0)
         draft.record(

@@ -1,6 +1,7 @@
 """When a lot begins and ends, under the policies of its rule and its currency; and what moves its end."""
 
 from datetime import datetime
+from sys import intern
 
 import msgspec
 
@@ -35,7 +36,7 @@ def life(
     offsets = draft.circumstances.offsets
     available = available or available_at(begins, occurred_at=occurred_at, zone=zone, offsets=offsets)
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
-        idle = Idle(for_=ends.inactive_for, round_up=ends.round_up, activities=tuple(ends.activities))
+        idle = _idle(ends, ends.inactive_for)
         return Life(
             available, _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle
         )
@@ -88,7 +89,7 @@ def _end_under(
     draft: Draft, ends: str | Expiry, lot: Lot, at: datetime, zone: str
 ) -> tuple[datetime | None, Idle | None]:
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
-        idle = Idle(for_=ends.inactive_for, round_up=ends.round_up, activities=tuple(ends.activities))
+        idle = _idle(ends, ends.inactive_for)
         return _idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
     end = expires_at(
         ends,
@@ -99,6 +100,11 @@ def _end_under(
         offsets=draft.circumstances.offsets,
     )
     return (max(at, end) if end is not None else None), None
+
+
+def _idle(ends: Expiry, inactive_for: str) -> Idle:
+    # Defaults are left out of what is stored by identity: the same words have to be the same object.
+    return Idle(for_=inactive_for, round_up=intern(ends.round_up), activities=tuple(ends.activities))
 
 
 def _idle_until(draft: Draft, idle: Idle, since: datetime, zone: str) -> datetime:

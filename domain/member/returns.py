@@ -157,7 +157,8 @@ def _kept(
         draft.circumstances,
         recorded_at=original.recorded_at,
         timeline=draft.circumstances.timeline.cut(original.timeline),
-        taken=original.taken,
+        # What is kept may fit rules that the whole did not, and these may ask for other quantities.
+        taken=original.taken.looking_back(),
     )
     look_back = Draft(original.before, then, original.command.occurred_at)
     command = msgspec.structs.replace(original.command, data=kept.data)

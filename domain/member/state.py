@@ -38,7 +38,7 @@ BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
 
 
-class Stamp(msgspec.Struct, frozen=True):
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """What the entry says around its events."""
 
     version: int
@@ -47,7 +47,7 @@ class Stamp(msgspec.Struct, frozen=True):
     rulebook: int
 
 
-class Lot(msgspec.Struct):
+class Lot(msgspec.Struct, gc=False):
     """Points that came together and end together. `remaining` is what has not been spent, taken or expired."""
 
     id: str
@@ -75,14 +75,14 @@ class Lot(msgspec.Struct):
         )
 
 
-class Total(msgspec.Struct, array_like=True):
+class Total(msgspec.Struct, array_like=True, gc=False):
     """A counter over all time: its sum, and on how many local days it moved."""
 
     ever: int = 0
     days: int = 0
 
 
-class Reversed(msgspec.Struct):
+class Reversed(msgspec.Struct, gc=False):
     """How much of an activity has come back: money, points per lot, counters, lines, scores per leaderboard."""
 
     returned_minor: int = 0
@@ -93,14 +93,14 @@ class Reversed(msgspec.Struct):
     scores: dict[str, int] = {}
 
 
-class Month(msgspec.Struct):
+class Month(msgspec.Struct, gc=False):
     """Counters by local day, and returns of the activities of this month."""
 
     counts: dict[str, dict[int, int]] = {}
     reversed: dict[int, Reversed] = {}
 
 
-class TierStanding(msgspec.Struct):
+class TierStanding(msgspec.Struct, gc=False):
     """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first."""
 
     level: str | None = None
@@ -109,7 +109,7 @@ class TierStanding(msgspec.Struct):
     path: list[tuple[datetime, str | None]] = []
 
 
-class Member(msgspec.Struct):
+class Member(msgspec.Struct, gc=False):
     """A member's account book.
 
     `months` holds the counters by day from month `since` on (0: all of them); older months lie in cold rows

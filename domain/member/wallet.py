@@ -10,7 +10,7 @@ from domain.member.events import Draw
 from domain.member.state import Lot, Member
 
 
-class Balance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Balance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One currency of one member, in smallest units. Debt stands apart: a balance of -10 is available 0, debt 10.
 
     `lifetime` is all that rules ever granted, less what returns took back.
@@ -27,10 +27,12 @@ def balance(member: Member, currency: str, now: datetime) -> Balance:
     """The balance at `now` of a member settled up to `now`."""
     available = pending = 0
     for lot in member.lots:
-        if lot.currency == currency:
-            if lot.spendable(now):
+        ends = lot.expires_at
+        if lot.currency == currency and (ends is None or now < ends):
+            begins = lot.available_at
+            if begins is not None and begins <= now:
                 available += lot.remaining
-            elif lot.expires_at is None or now < lot.expires_at:
+            else:
                 pending += lot.remaining
     total = member.totals.get(f"granted:{currency}")
     return Balance(

@@ -8,6 +8,7 @@ expression library nor its parser.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
+from domain.rules.together import Found, together
 from domain.takes import Key
 
 Evaluator = Callable[[Context], Any]
@@ -47,6 +49,13 @@ class CompiledRule(msgspec.Struct, frozen=True):
     """Whether what it grants depends on the payload other than in proportion: a return then re-evaluates."""
 
 
+class Phase(msgspec.Struct, frozen=True):
+    """Rules that are looked at before any of them grants; `found` says which conditions hold, or may."""
+
+    rules: tuple[CompiledRule, ...]
+    found: Found
+
+
 class CompiledRulebook:
     """One version, ready to run. Immutable; share it freely."""
 
@@ -57,6 +66,9 @@ class CompiledRulebook:
         self.trees = trees
         self._evaluators: dict[str, Evaluator] = {}
         self._rules: dict[str, tuple[CompiledRule, ...]] = {}
+        self._phases: dict[str, tuple[Phase, ...]] = {}
+        self._splits: dict[str, bool] = {}
+        self._measures: dict[str, tuple[tuple[str, Evaluator], ...]] = {}
         self._schemas: dict[str, Schema] = {}
         self._budgets: dict[str, tuple[Key, ...]] = {}
         self._boards: dict[str, tuple[CompiledBoard, ...]] = {}
@@ -93,6 +105,24 @@ class CompiledRulebook:
             found = self._rules[kind] = tuple(mine)
         return found
 
+    @cached_property
+    def _by_id(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.document.rules}
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule with an id."""
+        return self._by_id[rule_id]
+
+    def phases(self, kind: str) -> tuple[Phase, ...]:
+        """The rules on an activity type by phase, each phase with its conditions evaluated together."""
+        found = self._phases.get(kind)
+        if found is None:
+            groups = [tuple(rules) for _, rules in groupby(self.rules(kind), key=lambda rule: rule.rule.phase)]
+            found = self._phases[kind] = tuple(
+                Phase(rules, together([self.trees.get(f"{rule.path}/when") for rule in rules])) for rules in groups
+            )
+        return found
+
     def budgets(self, kind: str) -> tuple[Key, ...]:
         """The shared quantities that the rules on an activity type may take of."""
         found = self._budgets.get(kind)
@@ -107,7 +137,11 @@ class CompiledRulebook:
 
     def splits(self, kind: str) -> bool:
         """Whether some multiplier is about lines, so that what each line earned has to be known."""
-        return any(rule.rule.phase == "multiply" and rule.rule.lines is not None for rule in self.rules(kind))
+        found = self._splits.get(kind)
+        if found is None:
+            about_lines = (rule for rule in self.rules(kind) if rule.rule.lines is not None)
+            found = self._splits[kind] = any(rule.rule.phase == "multiply" for rule in about_lines)
+        return found
 
     def boards(self, kind: str) -> tuple[CompiledBoard, ...]:
         """The leaderboards that count an activity type, by id."""
@@ -117,11 +151,13 @@ class CompiledRulebook:
         return found
 
     def measures(self, kind: str) -> tuple[tuple[str, Evaluator], ...]:
-        declared = self.document.activities.get(kind)
-        if declared is None:
-            return ()
-        named = ((name, self.evaluator(f"/activities/{kind}/measures/{name}")) for name in declared.measures)
-        return tuple((name, evaluator) for name, evaluator in named if evaluator is not None)
+        found = self._measures.get(kind)
+        if found is None:
+            declared = self.document.activities.get(kind)
+            names = declared.measures if declared is not None else ()
+            named = ((name, self.evaluator(f"/activities/{kind}/measures/{name}")) for name in names)
+            found = self._measures[kind] = tuple((name, one) for name, one in named if one is not None)
+        return found
 
     @cached_property
     def edits(self) -> bool:

@@ -5,16 +5,15 @@ looked at, then groups choose among those that match, then what is left is grant
 explanation: nothing is written beside the code that could say something else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from domain.numbers import MAX_AMOUNT, Exact
-from domain.rules.compiled import BUDGET, BUDGET_USES, CompiledRule, CompiledRulebook
+from domain.rules.compiled import BUDGET, BUDGET_USES, CompiledRule, CompiledRulebook, Phase
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
 from domain.rules.rulebook import Budget, Cap
@@ -37,7 +36,7 @@ class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     stacking: str | None = None
 
 
-class Awarded(msgspec.Struct, frozen=True):
+class Awarded(msgspec.Struct, frozen=True, gc=False):
     """What one rule wanted and what it was granted, in smallest units.
 
     `counts` moves the cap counters, `takes` are what it took of budgets.
@@ -68,21 +67,21 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class Looked(NamedTuple):
-    """What a look at one rule came to; `note` says why it does not apply where no clause does."""
-
-    rule: CompiledRule
-    matched: bool
-    note: str | None
-    lines: tuple[Line, ...] | None
+NO_LINE = "no line of the order is one of its lines"
+STOPPED = "after a rule that stops"
+ELSEWHEN = "outside its dates"
 
 
 class Earned(msgspec.Struct, frozen=True):
-    """The outcome of a pass. `failed` are (rule, error): a rule that fails grants nothing and refuses nothing."""
+    """The outcome of a pass. `failed` are (rule, error): a rule that fails grants nothing and refuses nothing.
+
+    `matched` are the rules that matched, each with the lines it is about; `lineless` those that found no line.
+    """
 
     awards: tuple[Awarded, ...]
     failed: tuple[tuple[str, str], ...]
-    looked: tuple[Looked, ...]
+    matched: dict[str, tuple[Line, ...] | None]
+    lineless: frozenset[str]
 
 
 def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used: Used, taken: Taken) -> Earned:
@@ -91,35 +90,45 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used
     Raises TakenNeeded.
     """
     run = _Run(book, kind, context, used, taken)
-    for _, rules in groupby(book.rules(kind), key=_phase):
-        run.phase(rules, at)
-    return Earned(run.capped(), tuple(run.failed.items()), tuple(run.looked))
+    for phase in book.phases(kind):
+        run.phase(phase, at)
+    return Earned(run.capped(), tuple(run.failed.items()), run.matched, frozenset(run.lineless))
 
 
-def traced(book: CompiledRulebook, earned: Earned, context: Context) -> tuple[RuleTrace, ...]:
+def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, context: Context) -> tuple[RuleTrace, ...]:
     """What each rule did, with its condition's clauses and values: costly, so only for those who ask why."""
     awards = {award.rule: award for award in earned.awards}
     errors = dict(earned.failed)
+    stopped = False
 
-    def told(looked: Looked) -> RuleTrace:
-        rule = looked.rule.rule
-        award = awards.get(rule.id) if looked.matched else None
-        tree: Any = book.trees.get(f"{looked.rule.path}/when")
+    def told(compiled: CompiledRule) -> RuleTrace:
+        nonlocal stopped
+        rule = compiled.rule
+        matched = rule.id in earned.matched
+        lines = earned.matched.get(rule.id)
+        note = NO_LINE if rule.id in earned.lineless else None
+        if stopped:
+            note = STOPPED
+        elif not compiled.starts <= at < compiled.ends:
+            note = ELSEWHEN
+        stopped = stopped or (matched and rule.stop)
+        award = awards.get(rule.id) if matched else None
+        tree: Any = book.trees.get(f"{compiled.path}/when")
         return RuleTrace(
             rule=rule.id,
             phase=rule.phase,
-            matched=looked.matched,
+            matched=matched,
             clauses=clauses(tree, context) if tree is not None else (),
-            lines=tuple(line.id for line in looked.lines) if looked.lines is not None else None,
+            lines=tuple(line.id for line in lines) if lines is not None else None,
             wanted=award.wanted if award else 0,
             granted=award.granted if award else 0,
             currency=award.currency if award else None,
             limited_by=award.limited_by if award else None,
             error=errors.get(rule.id),
-            note=looked.note,
+            note=note,
         )
 
-    return tuple(told(one) for one in earned.looked)
+    return tuple(told(one) for one in book.rules(kind))
 
 
 def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> tuple[Line, ...]:
@@ -138,7 +147,7 @@ def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> t
     return tuple(found)
 
 
-class _Match(msgspec.Struct):
+class _Match(msgspec.Struct, gc=False):
     """A rule that matches: the lines it is about (None: the order), and what it would grant, by currency."""
 
     rule: CompiledRule
@@ -148,7 +157,7 @@ class _Match(msgspec.Struct):
     shares: dict[int, Exact] = {}
 
 
-class _Grant(msgspec.Struct):
+class _Grant(msgspec.Struct, gc=False):
     rule: CompiledRule
     currency: str
     wanted: int
@@ -175,7 +184,8 @@ class _Run:
         self.grants: list[_Grant] = []
         self.base: dict[str, _Base] = {}
         self.failed: dict[str, str] = {}
-        self.looked: list[Looked] = []
+        self.matched: dict[str, tuple[Line, ...] | None] = {}
+        self.lineless: list[str] = []
         self.stopped = False
 
     @cached_property
@@ -193,18 +203,25 @@ class _Run:
 
     # --- looking -------------------------------------------------------------------------------
 
-    def phase(self, rules: Iterator[CompiledRule], at: datetime) -> None:
+    def phase(self, phase: Phase, at: datetime) -> None:
+        if self.stopped:
+            return
         matches: list[_Match] = []
-        for rule in rules:
+        for number in phase.found(self.context):
+            rule = phase.rules[number] if number >= 0 else phase.rules[~number]
+            if not rule.starts <= at < rule.ends:
+                continue
             try:
-                match, note = self._look(rule, at)
+                match = self._look(rule, holds=number >= 0)
             except EvaluationError as error:
                 self._fail(rule, error)
                 continue
-            self.looked.append(Looked(rule, match is not None, note, match.lines if match else None))
             if match is not None:
                 matches.append(match)
-                self.stopped = rule.rule.stop
+                self.matched[rule.rule.id] = match.lines
+                if rule.rule.stop:
+                    self.stopped = True
+                    break
         lost = self._choose(matches) if len(matches) > 1 else {}
         # What a loser would have granted is asked before any multiplier has changed the base.
         missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
@@ -215,27 +232,24 @@ class _Run:
             else:
                 self._grant(match)
 
-    def _look(self, rule: CompiledRule, at: datetime) -> tuple[_Match | None, str | None]:
-        """The match, or None and why not where no clause says it."""
-        if self.stopped:
-            return None, "after a rule that stops"
-        if not rule.starts <= at < rule.ends:
-            return None, "outside its dates"
-        if rule.when is not None and not rule.when(self.context):
-            return None, None
+    def _look(self, rule: CompiledRule, *, holds: bool) -> _Match | None:
+        """The match of a rule whose condition `holds`, or is still to be evaluated. Raises EvaluationError."""
+        if not holds and rule.when is not None and not rule.when(self.context):
+            return None
         lines = None
         if rule.rule.lines is not None:
             lines = selected(rule, self.lines, self.context)
             if not lines:
-                return None, "no line of the order is one of its lines"
+                self.lineless.append(rule.rule.id)
+                return None
         if rule.rule.phase == "multiply":
             # What it adds depends on the multipliers before it, and on which of them apply.
-            return _Match(rule, lines, {}), None
-        return self._award(rule, lines), None
+            return _Match(rule, lines, {})
+        return self._award(rule, lines)
 
     def _fail(self, rule: CompiledRule, error: EvaluationError) -> None:
         self.failed[rule.rule.id] = str(error)
-        self.looked.append(Looked(rule, matched=False, note=None, lines=None))
+        self.matched.pop(rule.rule.id, None)
 
     # --- amounts -------------------------------------------------------------------------------
 
@@ -322,7 +336,6 @@ class _Run:
         try:
             return self._gains(match.rule, match.lines)
         except EvaluationError as error:
-            self.looked = [one for one in self.looked if one.rule is not match.rule]
             self._fail(match.rule, error)
             return {}
 
@@ -407,10 +420,6 @@ def takes_of(name: str, budget: Budget, points: int, *, uses: int = 1) -> tuple[
     if budget.uses is not None and uses:
         found.append(Take(BUDGET_USES, name, uses, budget.uses))
     return tuple(found)
-
-
-def _phase(rule: CompiledRule) -> str:
-    return rule.rule.phase
 
 
 def _multiply(base: _Base, match: _Match, gain: int) -> None:

@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Identifier
 from infrastructure import logging
 from infrastructure.database import connect, embedded
 from infrastructure.settings import Settings, from_environment
+from tests.acceptance.journey import journeys
 from tests.acceptance.run import run
 from tests.acceptance.sets import DataSet, found_in
 
@@ -28,9 +29,12 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__)
     arguments.add_argument("folder", type=Path, help="the data sets, one folder each, or one of them")
     arguments.add_argument("--database-url", help="a PostgreSQL server in which databases may be created")
+    arguments.add_argument("--journey", action="store_true", help="beside several sets also the demonstration's")
     given = arguments.parse_args()
     logging.configure("WARNING")
     sets = found_in(given.folder)
+    if given.journey and (len(sets) > 1 or given.folder.name == "journey"):
+        sets += journeys(given.folder)
     if not sets:
         click.echo(f"{given.folder}: no data set that is known here", err=True)
         return TOO_LITTLE

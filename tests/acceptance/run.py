@@ -44,7 +44,7 @@ class Answers(msgspec.Struct):
     activities: dict[str, list[Json]]
     members: dict[str, Json]
     refusals: list[Refusal]
-    boards: dict[tuple[str, str], list[Json]] = {}
+    boards: dict[tuple[str, str | None], list[Json]] = {}
 
 
 def run(settings: Settings, data: DataSet) -> Answers:
@@ -59,15 +59,16 @@ def run(settings: Settings, data: DataSet) -> Answers:
         with _told(f"{data.name}: projected") as told:
             told(within(settings, _projected))
         with _told(f"{data.name}: activities read back") as told:
-            activities = dict(_activities(client))
-            told(len(activities))
-        _check_some(client, activities)
+            logged = dict(_activities(client))
+            told(len(logged))
+        _check_some(client, logged)
         with _told(f"{data.name}: members read back") as told:
             members = _members(client, data.members_seen(), data.as_of)
             told(len(members))
         with _told(f"{data.name}: boards read back") as told:
             found = {(board, at): _board(client, board, at) for board, at in data.boards}
             told(len(found))
+    activities = {name: events for (_, name), events in logged.items()}
     return Answers(activities, members, tally.refusals, found)
 
 
@@ -81,6 +82,8 @@ async def _open(wired: Wired, data: DataSet) -> str:
 
 
 async def _ingest(wired: Wired, data: DataSet) -> Tally:
+    if data.load is not None:
+        return await data.load(wired, PROGRAM)
     return await bring_in(wired, PROGRAM, SOURCE, data.events, data.members, data.fields, by_input=True)
 
 
@@ -118,24 +121,24 @@ class _Client:
         return found
 
 
-def _activities(client: _Client) -> Iterator[tuple[str, list[Json]]]:
-    """The events of every recorded activity by its id, from the log."""
+def _activities(client: _Client) -> Iterator[tuple[tuple[str, str], list[Json]]]:
+    """The events of every recorded activity by its source and id, from the log."""
     cursor = "0"
     while cursor:
         page = client.get("/v1/log", after=cursor, limit="1000")
         for entry in page["items"]:
             asked = entry.get("input") or {}
             if asked.get("command") == "RecordActivity":
-                yield asked["id"], entry["events"]
+                yield (asked["source"], asked["id"]), entry["events"]
         cursor = page["next_cursor"]
 
 
-def _check_some(client: _Client, activities: dict[str, list[Json]]) -> None:
+def _check_some(client: _Client, activities: dict[tuple[str, str], list[Json]]) -> None:
     """Some activities, asked for one by one, must have the awards that the log has."""
-    for name in list(activities)[:: max(1, len(activities) // SAMPLED)]:
-        answer = client.get("/v1/activities", source=SOURCE, id=name)
+    for source, name in list(activities)[:: max(1, len(activities) // SAMPLED)]:
+        answer = client.get("/v1/activities", source=source, id=name)
         granted = [award["granted"] for award in answer["awards"]]
-        logged = [event["points"] for event in activities[name] if event["event"] == "PointsEarned"]
+        logged = [event["points"] for event in activities[source, name] if event["event"] == "PointsEarned"]
         if granted != logged:
             raise RuntimeError(f"activity {name} reads {granted}, the log has {logged}")
 
@@ -147,12 +150,13 @@ def _members(client: _Client, names: Iterable[str], as_of: str | None) -> dict[s
         return dict(zip(wanted, pool.map(lambda name: client.get(f"/v1/members/{name}", **query), wanted), strict=True))
 
 
-def _board(client: _Client, board: str, as_of: str) -> list[Json]:
-    """All rows of a leaderboard, page by page."""
+def _board(client: _Client, board: str, as_of: str | None) -> list[Json]:
+    """All rows of a leaderboard as of an instant or now, page by page."""
     rows: list[Json] = []
     cursor = "0"
     while cursor:
-        page = client.get(f"/v1/leaderboards/{board}", as_of=as_of, cursor=cursor, limit="10")
+        query = {"as_of": as_of} if as_of else {}
+        page = client.get(f"/v1/leaderboards/{board}", cursor=cursor, limit="100", **query)
         rows += page["items"]
         cursor = page["next_cursor"]
     return rows

@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ import msgspec
 from application.ingest import MemberFields
 
 if TYPE_CHECKING:
+    from api.wiring import Wired
+    from application.ingest import Tally
     from tests.acceptance.run import Answers
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -35,25 +37,32 @@ class Compared(msgspec.Struct):
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed with its recorded outcomes. Nothing but `compare` opens the files of outcomes."""
+    """A feed with its recorded outcomes. Nothing but `compare` opens the files of outcomes.
+
+    `load` takes it in where that is not the feed of `events` and `members`.
+    """
 
     name: str
     folder: Path
     events: Path
     members: Path | None
-    fields: MemberFields
+    fields: MemberFields = MemberFields()
+    load: "Callable[[Wired, str], Awaitable[Tally]] | None" = None
+    everybody: tuple[str, ...] = ()
     rulebook: Path
     money: str
     as_of: str | None
     outcomes: Callable[["DataSet", "Answers"], Iterator[Compared]]
-    boards: tuple[tuple[str, str], ...] = ()
-    """Leaderboards to read: (board, as of which instant)."""
+    boards: tuple[tuple[str, str | None], ...] = ()
+    """Leaderboards to read: (board, as of which instant; None: as it stands)."""
 
     def compare(self, answers: "Answers") -> Iterator[Compared]:
         return self.outcomes(self, answers)
 
     def members_seen(self) -> list[str]:
         """Everybody in the feed and in the file of members, in order of appearance."""
+        if self.everybody:
+            return list(self.everybody)
         seen = {line["member_id"]: None for file in (self.members, self.events) if file for line in lines(file)}
         return list(seen)
 
@@ -96,7 +105,7 @@ def _airline_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
         row["id"]: {key: row[key] for key in ("points_x100", "cost_dollars") if key in row}
         for row in lines(_required(data.folder, "expected_per_event"))
     }
-    yield _compared("airline", expected, per_event)
+    yield compared("airline", expected, per_event)
     totals = {
         name: (member["balances"]["miles"]["lifetime"], member["counters"]["redeemed"]["ever"])
         for name, member in answers.members.items()
@@ -105,7 +114,7 @@ def _airline_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
         row["member_id"]: (row["earned_x100"], row["redeemed_points"] * 100)
         for row in lines(_required(data.folder, "expected_members"))
     }
-    yield _compared("airline members", expected_totals, totals)
+    yield compared("airline members", expected_totals, totals)
 
 
 def _outcome(events: list[Json]) -> Json:
@@ -131,7 +140,6 @@ def _cdnow(folder: Path) -> DataSet | None:
         folder=folder,
         events=events,
         members=None,
-        fields=MemberFields(),
         rulebook=EXAMPLES / "cdnow" / "rulebook.json",
         money="USD",
         as_of=f"{until[0]}T23:59:59Z",
@@ -147,7 +155,7 @@ def _cdnow_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
     }
     # The outcomes are of a sample of the customers; what the others have is no surplus.
     days = {name: member["counters"]["visits"]["days"] - 1 for name, member in answers.members.items()}
-    yield _compared("cdnow", expected, {name: days[name] for name in expected if name in days})
+    yield compared("cdnow", expected, {name: days[name] for name in expected if name in days})
 
 
 # --- races: standings after every round ------------------------------------------------------------
@@ -162,7 +170,6 @@ def _f1(folder: Path) -> DataSet | None:
         folder=folder,
         events=events,
         members=None,
-        fields=MemberFields(),
         rulebook=EXAMPLES / "f1" / "rulebook.json",
         money="EUR",
         as_of=None,
@@ -205,8 +212,8 @@ def _f1_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
             pairs[ends, *names] = "shared" if first == second else "before"
             ahead = ranks.get(names[0], 0) - ranks.get(names[1], 0)
             order[ends, *names] = "shared" if ahead == 0 else "before" if ahead < 0 else "behind"
-    yield _compared("leaderboard_f1", rows, found)
-    yield _compared("leaderboard_f1 neighbours", pairs, order)
+    yield compared("leaderboard_f1", rows, found)
+    yield compared("leaderboard_f1 neighbours", pairs, order)
 
 
 def _count_back(events: Path, board: str, ends: str) -> dict[str, tuple[int, list[int]]]:
@@ -227,18 +234,18 @@ def _count_back(events: Path, board: str, ends: str) -> dict[str, tuple[int, lis
 # --- small things --------------------------------------------------------------------------------
 
 
-def _compared(what: str, expected: dict[str, Any], answered: dict[str, Any]) -> Compared:
-    compared = Compared(what, of=len(expected), extra=len(answered.keys() - expected.keys()))
+def compared(what: str, expected: dict[str, Any], answered: dict[str, Any]) -> Compared:
+    found = Compared(what, of=len(expected), extra=len(answered.keys() - expected.keys()))
     for name, wanted in expected.items():
         if name not in answered:
-            compared.missing += 1
-            compared.differences.append(f"{what} {name}: {wanted} expected, no answer")
+            found.missing += 1
+            found.differences.append(f"{what} {name}: {wanted} expected, no answer")
         elif answered[name] != wanted:
-            compared.differences.append(f"{what} {name}: {wanted} expected, {answered[name]} answered")
+            found.differences.append(f"{what} {name}: {wanted} expected, {answered[name]} answered")
         else:
-            compared.exact += 1
-    compared.differences += [f"{what} {name}: not expected" for name in sorted(answered.keys() - expected.keys())]
-    return compared
+            found.exact += 1
+    found.differences += [f"{what} {name}: not expected" for name in sorted(answered.keys() - expected.keys())]
+    return found
 
 
 def _file(folder: Path, name: str) -> Path | None:

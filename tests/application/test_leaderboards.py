@@ -239,6 +239,17 @@ STEPS = st.lists(
 )
 
 
+def test_what_was_recorded_while_the_clock_stood_still_is_known(database_url: str) -> None:
+    """A second entry of a member is recorded a microsecond after the clock, which has not moved."""
+
+    async def story() -> None:
+        async with playing(database_url, league(), "ann") as game:
+            await game.post("ann", 5, START - days(1))
+            assert await game.rows(as_of=START - days(1)) == [(1, "ann", 5)]
+
+    run(story)
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, cut=st.integers(0, 72), known=st.integers(0, 14))
 def test_a_board_at_any_cut_is_the_fold_of_what_counted_by_then_and_a_rebuild_gives_the_same(

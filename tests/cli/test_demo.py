@@ -63,7 +63,7 @@ The first 10 by points
 One household: 3
 
   It came 30 times from 3 December 2017 to 1 January 2018 and spent $908.70.
-  It was sent 1 campaigns and redeemed 2 coupons; nobody redeemed more.
+  It was sent 1 campaign and redeemed 2 coupons; nobody redeemed more.
   Today it has 900 points.
 
 Three questions to ask next
@@ -116,7 +116,7 @@ def test_when_all_is_there_it_loads_nothing_and_says_the_same_but_for_the_key(de
 
 def test_its_commands_work_as_they_are_printed(demo: Callable[..., Done], empty_database_url: str) -> None:
     told = demo().stdout
-    explain, verify, sql, serve, key, as_of, history = re.findall(
+    explain, verify, sql, serve, key, as_of, history, board = re.findall(
         r"^     (\S.*)$", told.partition("Three")[2], re.MULTILINE
     )
 
@@ -131,10 +131,10 @@ def test_its_commands_work_as_they_are_printed(demo: Callable[..., Done], empty_
     assert "base: 30 points" in answered(explain)
     # Besides the household's there are the program's own two entries.
     assert f"{2 + 12 + ACTIVITIES} entries equal, 0 different" in answered(verify)
-    assert "2017-12 |      6 |    2" in answered(sql)
+    assert "2017-12 |      9 |    2" in answered(sql)
     assert serve.endswith("guerdon serve")
     with server(empty_database_url, key.removeprefix("KEY=")) as client:
-        for request, says in ((as_of, '"visits"'), (history, "2 coupons")):
+        for request, says in ((as_of, '"visits"'), (history, "1 stamps earned by stamp"), (board, '"rank":10')):
             (path,) = re.findall(r"http://127\.0\.0\.1:8080(\S+)'", request)
             answer = client.get(path)
             assert answer.status_code == 200, answer.text

@@ -94,6 +94,21 @@ def test_sigterm_stops_everything_the_database_too(data_dir: Path) -> None:
     assert left_behind(str(data_dir)) == []
 
 
+def test_the_sample_is_opened_beside_a_program_that_was_there_first(data_dir: Path) -> None:
+    for command in (["migrate"], ["programs", "create", "journey"]):
+        subprocess.run(
+            [sys.executable, "-m", "api.cli.main", *command],
+            cwd=ROOT,
+            env=os.environ | {"GUERDON_DATA_DIR": str(data_dir)},
+            capture_output=True,
+            timeout=90,
+            check=True,
+        )
+    with _started(data_dir, r"^curl ") as said:
+        assert "Program 'main' is open" in said
+    assert left_behind(str(data_dir)) == []
+
+
 def test_a_port_that_is_taken_is_told(data_dir: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -108,4 +123,4 @@ def test_a_port_that_is_taken_is_told(data_dir: Path) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert "set PORT to another port" in done.stderr
+    assert "choose another port, as in PORT=8081" in done.stderr

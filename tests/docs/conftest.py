@@ -54,7 +54,7 @@ def _page(command: str, database_url: str, directory: Path) -> Iterator[Page]:
     log = directory / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "api.cli.main", command],
+            [".venv/bin/guerdon", command],  # as a reader calls it: it names itself in what it prints
             cwd=directory,
             env=environment,
             stdout=output,

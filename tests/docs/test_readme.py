@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable
 
 from tests.docs.blocks import ROOT, blocks, differences
@@ -10,7 +11,7 @@ from tests.docs.test_pages import WRITE, shown
 
 README = ROOT / "README.md"
 _PRINTED = re.compile(r"<!-- printed by the server -->\n```text\n(.*?)```", re.DOTALL)
-_ANSWERED = re.compile(r"<!-- answered to the printed line -->\n```json\n(.*?)```", re.DOTALL)
+_ANSWERED = re.compile(r"<!-- answered to the printed line -->\n```json part\n(.*?)```", re.DOTALL)
 _ORDER = re.compile(r"order-\d+-\d+-\d+")
 _KEY = re.compile(r"gdn_[A-Za-z0-9_-]{43}")
 
@@ -31,15 +32,15 @@ def test_the_readme_does_what_it_says(serving: Callable[[str], Page]) -> None:
     key = _KEY.findall(page.said)[0]
     answer = page.shell.run(pasted)
     order = _ORDER.findall(answer)[0]
-    page.shell.run(f"KEY={key}")
 
     wrong = [*differences("text", _PRINTED.findall(text)[0], printed, exact_times=False)]
-    wrong += differences("json", _ORDER.sub(order, _ANSWERED.findall(text)[0]), answer, exact_times=False)
+    wrong += differences("json part", _ORDER.sub(order, _ANSWERED.findall(text)[0]), answer, exact_times=False)
     places: list[tuple[int, int, str]] = []
     for block in blocks(text):
         if not block.run:
             continue
-        done = page.shell.run(_ORDER.sub(order, block.command), fails=block.fails)
+        _let_a_second_pass()
+        done = page.shell.run(_ORDER.sub(order, block.command).replace("gdn_...", key), fails=block.fails)
         if block.answer is not None:
             found = [*differences(block.kind, _ORDER.sub(order, block.answer), done, exact_times=False)]
             wrong += [f"line {block.line}: {one}" for one in found]
@@ -47,11 +48,20 @@ def test_the_readme_does_what_it_says(serving: Callable[[str], Page]) -> None:
                 places.append((block.start, block.end, shown(block.kind, done)))
     if os.environ.get(WRITE) and wrong:
         theirs = _ORDER.findall(text)[0]
-        for pattern, new in ((_PRINTED, shown("text", printed)), (_ANSWERED, shown("json", answer))):
-            found_there = pattern.search(text)
-            assert found_there is not None
-            places.append((*found_there.span(1), new))
+        found_there = _PRINTED.search(text)
+        assert found_there is not None
+        places.append((*found_there.span(1), shown("text", printed)))
         for start, end, new in sorted(places, reverse=True):
             text = text[:start] + new.replace(order, theirs) + text[end:]
         README.write_text(text, "utf-8")
     assert not wrong, "\n".join(wrong)
+
+
+def _let_a_second_pass() -> None:
+    """Until the clock shows another second, as it has for whoever reads before pasting: the page's times are whole.
+
+    A purchase is judged by the rules that were in force when it happened, and its second began before they were.
+    """
+    began = int(time.time())
+    while int(time.time()) == began:
+        time.sleep(0.05)

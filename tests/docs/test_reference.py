@@ -56,7 +56,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "streaks": ("/streaks", {"x": {}}),
     "badges": ("/badges", {"x": {}}),
     "referrals": ("/referrals", {"x": {}}),
-    "leaderboards": ("/leaderboards", {"x": {}}),
     "unknown_member: hold": ("/unknown_member", "hold"),
     "late.mode: restate": ("/late", {"mode": "restate"}),
     "available: on_action": ("/currencies/points/available", "on_action"),

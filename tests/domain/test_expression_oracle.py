@@ -9,7 +9,8 @@ from cel_expr_python import cel
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain.rules.expression import CheckFailed, Environment, EvaluationError, Value, evaluate, unparse
+from domain.rules.expression import CheckFailed, Environment, EvaluationError, Tree, Value, evaluate, unparse
+from domain.rules.together import together
 
 TYPES = cel.Type
 INT_FIELDS = ("x", "y", "z")
@@ -151,6 +152,11 @@ def _expressions(depth: int, scope: tuple[str, ...] = ()) -> dict[str, st.Search
 EXPRESSIONS = _expressions(2)
 
 
+class Counting(Facts):
+    def counter(self, measure: str, window: str) -> int:
+        return len(measure) + len(window)
+
+
 def _ours(source: str, expects: Any, data: dict[str, Value]) -> object:
     try:
         tree = OURS.check(source, expects)
@@ -183,6 +189,51 @@ def test_generated_expressions_agree_with_the_library(kind: str, expects: str) -
         assert ours == theirs
 
     agrees()
+
+
+def test_conditions_evaluated_together_say_what_the_library_says_of_each() -> None:
+    """A number: it holds. Its complement: something failed, and it is left to the evaluator. Neither: it does not."""
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        sources=st.lists(EXPRESSIONS["bool"], min_size=1, max_size=4),
+        data=DATA,
+        lost=st.sets(st.sampled_from([*INT_FIELDS, "a", "s"]), max_size=2),
+        wrong=st.none() | st.sampled_from(["x", "a", "s"]),
+    )
+    def agree(sources: list[str], data: dict[str, Value], lost: set[str], wrong: str | None) -> None:
+        sent = {name: value for name, value in data.items() if name not in lost}
+        if wrong is not None:
+            sent[wrong] = [1]
+        trees = [OURS.check(source, "bool") for source in sources]
+        found = together([*trees, None])(Facts(sent))
+        assert len(found) == len(set(found))
+        assert found[-1] == len(trees)
+        for number, tree in enumerate(trees):
+            try:
+                holds: object = evaluate(tree, Facts(sent))
+            except EvaluationError:
+                holds = "error"
+            if number in found:
+                assert holds is True
+            elif ~number not in found:
+                assert holds is False
+            if sent == data and holds != "error":
+                # What is as the schema says, and comes to something, is the library's too.
+                assert holds == _theirs(sources[number], data)
+
+    agree()
+
+
+@pytest.mark.parametrize(
+    "hostile", ["'); found.clear(); ('", "\n  raise SystemExit\n", "__import__('os')", "\\", "{0}", "'"]
+)
+def test_what_a_rulebook_says_never_becomes_code(hostile: str) -> None:
+    field: Tree = ["field", 1, 1, "string", ["root", 1, 1, "activity"], hostile]
+    tree: Tree = ["call", 1, 1, "==", [field, ["const", 1, 1, hostile]]]
+    counted: Tree = ["call", 1, 1, ">", [["counter", 1, 1, hostile, hostile], ["const", 1, 1, 0]]]
+    assert together([tree, counted])(Counting({hostile: hostile})) == [0, 1]
+    assert together([tree, counted])(Counting({hostile: "other"})) == [1]
 
 
 @pytest.mark.parametrize("sign", ["+", "-", "*", "/", "%"])

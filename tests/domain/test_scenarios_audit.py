@@ -34,7 +34,7 @@ def test_m10_an_award_names_its_rule_the_values_it_saw_the_cap_that_bit_and_its_
     decision, _ = stream.decided(command, "2026-01-02")
     evaluated = decision.evaluated
     assert evaluated is not None
-    (trace,) = traced(evaluated.book, evaluated.earned, evaluated.reading)
+    (trace,) = traced(evaluated.book, evaluated.kind, command.occurred_at, evaluated.earned, evaluated.reading)
     assert (trace.rule, trace.matched, trace.wanted, trace.granted) == ("base", True, 100, 60)
     assert trace.limited_by == LimitedBy(left=60, cap="base.0")
     assert {clause.text: clause.value for clause in trace.clauses} == {

@@ -1,11 +1,13 @@
 """Worked cases A8, A22, A24, B3: groups, stop flags, several multipliers, budgets. Ids are those of the collection."""
 
+import msgspec
 import pytest
 
+from domain.member.commands import ReturnActivity
 from domain.member.events import PointsEarned
 from domain.rules.earning import LimitedBy
-from tests.build import Json, Stream, multiply, per, points, rulebook
-from tests.spec import Told, bought, clawed_back, earned, enrolled, given, lawful, returned
+from tests.build import Json, Stream, multiply, per, points, refund, rulebook
+from tests.spec import Told, bought, clawed_back, do, earned, enrolled, given, lawful, returned
 
 
 def groups(choice: str, *rules: Json) -> Json:
@@ -158,6 +160,25 @@ def test_two_rules_of_one_activity_share_what_is_left() -> None:
     given(book, enrolled()).when(bought(1_00)).then(
         earned(60, "a"), earned(40, "b", limited_by=LimitedBy(left=40, budget="b"))
     )
+
+
+def test_what_is_kept_may_fit_a_rule_with_a_budget_that_the_whole_did_not_reach() -> None:
+    """The gift card stopped the rule `summer`; without the card it would have matched, but it granted nothing."""
+    card = points(1, rule="card", priority=1, stop=True, lines={"where": "line.sku == 'CARD'"})
+    document = rulebook(
+        card,
+        points("activity.amount_minor", rule="summer", budget="summer"),
+        budgets={"summer": {"currency": "points", "points": 100}},
+    )
+    lines = [{"id": "1", "sku": "CARD", "amount_minor": 50}, {"id": "2", "sku": "TEA", "amount_minor": 30}]
+
+    def card_back(stream: Stream) -> ReturnActivity:
+        back = refund(stream, "p1", 50, "2026-01-10")
+        return msgspec.structs.replace(back, lines=[{"line": "1", "amount_minor": 50}])
+
+    given(document, enrolled()).when(bought(80, lines=lines)).then(earned(1, "card")).when(
+        do(card_back, "2026-01-10")
+    ).then(clawed_back(1)).balance(0)
 
 
 def test_a_return_gives_a_budget_back_what_was_taken_of_it() -> None:
