@@ -1,4 +1,4 @@
-"""Where chance comes from: a fixed seed in `make test`, so that it tells the same each time; `make torture` names one."""
+"""Where chance comes from: a fixed seed in `make test`, which tells the same each time; `make torture` names one."""
 
 import os
 
