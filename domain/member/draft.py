@@ -76,20 +76,14 @@ class Draft:
         self.circumstances = circumstances
         self.events: list[MemberEventUnion] = []
         self.takes: list[Take] = []
+        self.now = circumstances.recorded_at
+        self.version = member.version + 1
+        """The version that the entry being written will have."""
         self.at = at
         self.rulebook = 0
         self.edited: set[int] = set()
         """Versions whose edits stand in this draft already."""
         self._lots = 0
-
-    @property
-    def now(self) -> datetime:
-        return self.circumstances.recorded_at
-
-    @property
-    def version(self) -> int:
-        """The version that the entry being written will have."""
-        return self.member.version + 1
 
     def new_lot(self) -> str:
         """An id that is unique in the stream and the same whenever the entry is decided again."""

@@ -179,14 +179,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsEarned():
             if event.points:
                 _open(member, event, event.points, event.rule, stamp)
-                _count(member, f"granted:{event.currency}", event.points, event.day)
+                counts = {f"granted:{event.currency}": event.points}
                 if event.available_at is not None and event.available_at <= stamp.recorded_at:
-                    _count(member, f"earned:{event.currency}", event.points, event.day)
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+                    counts[f"earned:{event.currency}"] = event.points
+                _count(member, counts, event.day)
+            _count(member, event.counts, event.day)
         case ActivityRecorded():
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+            _count(member, event.counts, event.day)
             first, last = member.first.get(event.type), member.last.get(event.type)
             if first is None or event.occurred_at < first:
                 member.first[event.type] = event.occurred_at
@@ -205,7 +204,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 if lot.id == event.lot:
                     member.lots[place] = replace(lot, active=True, available_at=event.at)
                     if lot.day:
-                        _count(member, f"earned:{event.currency}", event.points, lot.day)
+                        _count(member, {f"earned:{event.currency}": event.points}, lot.day)
                     if event.repaid:
                         _take(member, (Draw(event.lot, event.repaid),))
                         _owe(member, event.currency, -event.repaid)
@@ -219,8 +218,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
         case ActivityReversed():
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+            _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
             note.returned_minor = event.returned_minor
             note.complete = event.complete
@@ -231,10 +229,9 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             for draws in (event.from_pending, event.from_lots, event.from_other):
                 _take(member, draws)
             _owe(member, event.currency, event.debt)
-            _count(member, f"granted:{event.currency}", -event.points, event.day)
-            _count(member, f"earned:{event.currency}", -event.counted, event.day)
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+            name = event.currency
+            _count(member, {f"granted:{name}": -event.points, f"earned:{name}": -event.counted}, event.day)
+            _count(member, event.counts, event.day)
             taken = _reversed(member, event.activity, event.day).taken
             taken[event.lot] = taken.get(event.lot, 0) + event.points
         case TierChanged():
@@ -327,19 +324,26 @@ def _owe(member: Member, currency: str, points: int) -> None:
             del member.debt[currency]
 
 
-def _count(member: Member, name: str, step: int, day: int) -> None:
-    if step == 0:
+def _count(member: Member, counts: dict[str, int], day: int) -> None:
+    """Move counters on a local day by their steps."""
+    if not counts:
         return
-    days = _month(member, day).counts.setdefault(name, {})
-    before = days.get(day, 0)
-    moved = 0 if before else 1
-    if before + step:
-        days[day] = before + step
-    else:
-        moved -= 1
-        del days[day]
-    total = member.totals.get(name)
-    member.totals[name] = Total(total.ever + step, total.days + moved) if total is not None else Total(step, moved)
+    by_name, totals = _month(member, day).counts, member.totals
+    for name, step in counts.items():
+        if step == 0:
+            continue
+        days = by_name.get(name)
+        if days is None:
+            days = by_name[name] = {}
+        before = days.get(day, 0)
+        moved = 0 if before else 1
+        if before + step:
+            days[day] = before + step
+        else:
+            moved -= 1
+            del days[day]
+        total = totals.get(name)
+        totals[name] = Total(total.ever + step, total.days + moved) if total is not None else Total(step, moved)
 
 
 def _reversed(member: Member, activity: int, day: int) -> Reversed:

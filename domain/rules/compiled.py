@@ -19,6 +19,7 @@ from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
+from domain.rules.tiers import Tiers, compile_tiers
 from domain.rules.together import Found, together
 from domain.takes import Key
 
@@ -54,6 +55,8 @@ class Phase(msgspec.Struct, frozen=True):
 
     rules: tuple[CompiledRule, ...]
     found: Found
+    grouped: bool
+    """Whether some are in a group, which may choose among them."""
 
 
 class CompiledRulebook:
@@ -119,7 +122,12 @@ class CompiledRulebook:
         if found is None:
             groups = [tuple(rules) for _, rules in groupby(self.rules(kind), key=lambda rule: rule.rule.phase)]
             found = self._phases[kind] = tuple(
-                Phase(rules, together([self.trees.get(f"{rule.path}/when") for rule in rules])) for rules in groups
+                Phase(
+                    rules,
+                    together([self.trees.get(f"{rule.path}/when") for rule in rules]),
+                    any(rule.rule.group is not None for rule in rules),
+                )
+                for rules in groups
             )
         return found
 
@@ -158,6 +166,12 @@ class CompiledRulebook:
             named = ((name, self.evaluator(f"/activities/{kind}/measures/{name}")) for name in names)
             found = self._measures[kind] = tuple((name, one) for name, one in named if one is not None)
         return found
+
+    @cached_property
+    def tiers(self) -> dict[str, Tiers]:
+        """The tier sets, in the order of their names."""
+        currencies = sorted(self.document.currencies)
+        return {name: compile_tiers(name, one, currencies) for name, one in sorted(self.document.tiers.items())}
 
     @cached_property
     def edits(self) -> bool:

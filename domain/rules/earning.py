@@ -222,7 +222,7 @@ class _Run:
                 if rule.rule.stop:
                     self.stopped = True
                     break
-        lost = self._choose(matches) if len(matches) > 1 else {}
+        lost = self._choose(matches) if phase.grouped and len(matches) > 1 else {}
         # What a loser would have granted is asked before any multiplier has changed the base.
         missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
         for match in matches:
@@ -385,7 +385,7 @@ class _Run:
                 takes = takes_of(rule.budget, budget, granted) if granted else ()
                 for take in takes:
                     took[take.kind, take.key] = took.get((take.kind, take.key), 0) + take.amount
-            counts = _counts(grant.rule, granted) if granted > 0 else {}
+            counts = _counts(grant.rule, granted) if rule.cap and granted > 0 else {}
             for name, step in counts.items():
                 counted[name] = counted.get(name, 0) + step
             awards.append(Awarded(rule.id, grant.currency, grant.wanted, granted, limited_by, counts, takes))
