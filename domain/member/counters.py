@@ -17,10 +17,10 @@ def in_days(member: Member, name: str, first: int | None, last: int) -> int:
     """The counter over the local days first..last, both included; `first` None is the beginning."""
     if first is None:
         total = member.totals.get(name)
-        ever = total.ever if total else 0
-        return ever - _after(member, name, last)
+        require(member, last + 1)
+        return (total.ever if total else 0) - _sum(member, name, last + 1, None)
     require(member, first)
-    return sum(step for _, step in _days(member, name, first, last))
+    return _sum(member, name, first, last)
 
 
 def in_window(member: Member, name: str, window: str, day: int) -> int:
@@ -53,9 +53,8 @@ def require(member: Member, day: int) -> None:
         raise ColdHistoryNeeded(f"days from {day} on")
 
 
-def _after(member: Member, name: str, day: int) -> int:
-    require(member, day + 1)
-    return sum(step for _, step in _days(member, name, day + 1, None))
+def _sum(member: Member, name: str, first: int, last: int | None) -> int:
+    return sum([step for _, step in _days(member, name, first, last)])
 
 
 def _days(member: Member, name: str, first: int, last: int | None) -> list[tuple[int, int]]:

@@ -114,7 +114,7 @@ class Draft:
 
 
 def local_day(book: CompiledRulebook, zone: str, instant: datetime, offsets: Offsets) -> int:
-    local = offsets.local(zone, instant)
+    local = instant + offsets.at(zone, instant)
     starts = book.document.day_starts
     if starts != "00:00" and f"{local:%H:%M}" < starts:
         return local.toordinal() - 1

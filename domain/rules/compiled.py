@@ -41,6 +41,8 @@ class CompiledRule(msgspec.Struct, frozen=True):
     when: Evaluator | None
     points: Evaluator | None
     amount: Evaluator | None
+    fixed: Exact | None
+    """A grant that is the same whatever happened."""
     rate: Exact
     by: Exact
     where: Evaluator | None
@@ -205,6 +207,7 @@ class CompiledRulebook:
             when=self.evaluator(f"{path}/when"),
             points=self.evaluator(f"{path}/award/points"),
             amount=self.evaluator(amount_path),
+            fixed=Exact(award.points) if award and isinstance(award.points, int) else None,
             rate=exact(award.rate) if award and award.rate else Exact(0),
             by=exact(rule.by) if rule.by else Exact(1),
             where=self.evaluator(f"{path}/lines/where"),
