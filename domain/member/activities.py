@@ -203,7 +203,7 @@ def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> Non
                 points=award.granted,
                 available_at=lot.available,
                 expires_at=lot.expires,
-                repaid=min(owed, award.granted) if lot.spendable(draft.now) else 0,
+                repaid=min(owed, award.granted) if owed and lot.spendable(draft.now) else 0,
                 limited_by=award.limited_by,
                 day=evaluated.day,
                 counts=award.counts,

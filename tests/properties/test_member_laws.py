@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -384,3 +385,20 @@ def test_deciding_never_changes_the_member_it_is_shown(document: Json, deeds: li
             return super().do(command, at, **more)
 
     live(Watched(World(document)), deeds)
+
+
+@PLENTY
+@given(rulebooks(), DEEDS)
+def test_a_book_and_its_copies_go_ways_of_their_own(document: Json, deeds: list[Deed]) -> None:
+    stream = Stream(World(document))
+    live(stream, deeds)
+    member, copies = Member(), []
+    for entry in stream.entries:
+        copies.append((member.copy(), msgspec.msgpack.encode(member)))
+        fold(member, entry)
+    for number, (copy, was) in enumerate(copies):
+        assert msgspec.msgpack.encode(copy) == was
+        fold(copy, stream.entries[number])
+    for (copy, _), (_, was) in pairwise(copies):
+        assert msgspec.msgpack.encode(copy) == was
+    assert msgspec.msgpack.encode(member) == msgspec.msgpack.encode(folded(stream.entries))
