@@ -4,12 +4,25 @@ from typing import Any
 
 import pytest
 
-from domain.member.commands import RecordActivity
+from domain.member.commands import PayPrize, RecordActivity
 from domain.member.events import RuleFailed, ScoreCounted
 from domain.member.state import Member
 from tests.build import Json, Stream, World, instant, per, points, rulebook
 from tests.domain.test_scenarios_lines import CART, gave_back, line
-from tests.spec import Outcome, Step, Told, bought, clawed_back, do, earned, enrolled, failed, given, returned
+from tests.spec import (
+    Outcome,
+    Step,
+    Told,
+    bought,
+    clawed_back,
+    do,
+    earned,
+    enrolled,
+    failed,
+    given,
+    rescheduled,
+    returned,
+)
 
 POSTED: Json = {
     "score.posted": {
@@ -269,3 +282,39 @@ def test_what_a_budget_did_not_grant_counts_nowhere() -> None:
     start.when(returned(60_00)).then(clawed_back(5), counted(-5))
     start.when(returned(None, id="r2")).then(clawed_back(45), counted(-45))
     assert total(start.stream) == (0, 0)
+
+
+# --- prizes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expires", "end"),
+    [
+        ("never", None),
+        ({"after": "P30D"}, "2026-03-04T00:00"),
+        ({"after": "P30D", "from": "recorded"}, "2026-03-05T00:00"),
+        ({"inactive_for": "P30D"}, "2026-03-04T00:00"),
+    ],
+)
+def test_a_prize_ends_as_other_points_of_its_currency_do(expires: Any, end: str | None) -> None:
+    document = league(per(100, 1), period="month")
+    document["currencies"]["points"] = {"expires": expires}
+    start = given(document, enrolled(), bought(10_00, at="2026-01-20"))
+    start.when(prize("2026-02-01", paid="2026-02-02")).then(
+        earned(100, "leaderboard:season", expires_at=instant(end) if end else None)
+    )
+
+
+def test_an_activity_moves_the_end_of_a_prize_that_ends_by_inactivity() -> None:
+    document = league(per(100, 1), period="month")
+    document["currencies"]["points"] = {"expires": {"inactive_for": "P30D"}}
+    start = given(document, enrolled(), prize("2026-02-01", paid="2026-02-02"))
+    start.when(bought(50, at="2026-02-20")).then(rescheduled("2026-03-23T00:00", lots=("2.1",)))
+
+
+def prize(closed: str, paid: str) -> Step:
+    command = PayPrize(
+        leaderboard="season", board="", period="2026-01", closed_at=instant(closed), rulebook=1, rank=1,
+        currency="points", points=100,
+    )  # fmt: skip
+    return do(command, paid)
