@@ -16,8 +16,7 @@ from domain.member.shape import bring_in
 from domain.member.state import Member
 from domain.member.wallet import Balance, balance, currencies
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.rulebook import TierSet
-from domain.rules.tiers import counter_of, ladder, rank, window
+from domain.rules.tiers import Tiers, rank, window
 
 Json = dict[str, Any]
 
@@ -68,13 +67,12 @@ def balance_shape(held: Balance) -> Json:
 
 def tiers_of(member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime) -> Json:
     found: Json = {}
-    for name, tiers in sorted(book.document.tiers.items()) if book else ():
+    for name, tiers in book.tiers.items() if book else ():
         assert book is not None
         standing = member.tiers.get(name)
         level = standing.level if standing else None
         today = local_day(book, _zone(book, circumstances), now, circumstances.offsets)
-        counter = counter_of(tiers, sorted(book.document.currencies))
-        progress = counters.in_days(member, counter, *window(tiers, today))
+        progress = counters.in_days(member, tiers.counter, *window(tiers, today))
         found[name] = {
             "level": level,
             "since": standing.since if standing else None,
@@ -106,15 +104,15 @@ def _zone(book: CompiledRulebook, circumstances: Circumstances) -> str:
     return "UTC" if book.document.zone_policy == "utc" else book.document.time_zone or circumstances.zone
 
 
-def _next(tiers: TierSet, level: str | None, progress: int) -> Json | None:
-    for one in ladder(tiers)[rank(tiers, level) :]:
+def _next(tiers: Tiers, level: str | None, progress: int) -> Json | None:
+    for one in tiers.ladder[rank(tiers, level) :]:
         return {"level": one.id, "needs": max(0, one.at - progress)}
     return None
 
 
-def _keep(tiers: TierSet, level: str | None, progress: int, until: datetime | None) -> Json | None:
+def _keep(tiers: Tiers, level: str | None, progress: int, until: datetime | None) -> Json | None:
     """What is missing to keep the level at its review; None where none is due."""
     if level is None or until is None:
         return None
-    mark = next((one.at for one in tiers.levels if one.id == level), 0)
+    mark = next((one.at for one in tiers.ladder if one.id == level), 0)
     return {"level": level, "needs": max(0, mark - progress), "by": until}

@@ -42,6 +42,8 @@ class Offsets:
 
     def local(self, zone: str, instant: datetime) -> datetime:
         """Wall-clock time in the zone, as a datetime without zone."""
+        if zone == "UTC":
+            return instant.replace(tzinfo=None)
         return (instant + self.at(zone, instant)).replace(tzinfo=None)
 
     def instant(self, zone: str, local: datetime) -> datetime:

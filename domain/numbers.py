@@ -38,6 +38,8 @@ class Exact(msgspec.Struct, frozen=True, gc=False):
         >>> [Exact(-5, 2).whole(mode) for mode in ("down", "half_up", "half_even", "up")]
         [-2, -3, -2, -3]
         """
+        if self.d == 1:
+            return self.n
         quotient, rest = divmod(abs(self.n), self.d)
         if rest and mode != "down":
             twice = 2 * rest

@@ -1,6 +1,7 @@
 """An activity: count it, run the rules, open lots, move tiers."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -167,6 +168,7 @@ def not_ahead(draft: Draft, occurred_at: datetime, late: Late) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def _duration(text: str) -> timedelta:
     # An age limit is a distance, not a date: months count as 30 days here.
     period = parse_period(text)
@@ -201,7 +203,7 @@ def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> Non
                 points=award.granted,
                 available_at=lot.available,
                 expires_at=lot.expires,
-                repaid=min(owed, award.granted) if lot.spendable(draft.now) else 0,
+                repaid=min(owed, award.granted) if owed and lot.spendable(draft.now) else 0,
                 limited_by=award.limited_by,
                 day=evaluated.day,
                 counts=award.counts,

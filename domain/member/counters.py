@@ -5,7 +5,7 @@ Names: `type:purchase` (activities), `measure:spend`, `granted:points` (all that
 name, and so its value, across rulebook versions.
 """
 
-from domain.calendar import month_of, month_start, window_start
+from domain.calendar import month_of, window_start
 from domain.member.state import Member
 
 
@@ -17,16 +17,10 @@ def in_days(member: Member, name: str, first: int | None, last: int) -> int:
     """The counter over the local days first..last, both included; `first` None is the beginning."""
     if first is None:
         total = member.totals.get(name)
-        ever = total.ever if total else 0
-        return ever - _after(member, name, last)
+        require(member, last + 1)
+        return (total.ever if total else 0) - _sum(member, name, last + 1, None)
     require(member, first)
-    summed = 0
-    for month, rows in member.months.items():
-        if month_start(month) <= last and month_start(month + 1) > first:
-            days = rows.counts.get(name)
-            if days:
-                summed += sum(step for day, step in days.items() if first <= day <= last)
-    return summed
+    return _sum(member, name, first, last)
 
 
 def in_window(member: Member, name: str, window: str, day: int) -> int:
@@ -59,16 +53,24 @@ def require(member: Member, day: int) -> None:
         raise ColdHistoryNeeded(f"days from {day} on")
 
 
-def _after(member: Member, name: str, day: int) -> int:
-    require(member, day + 1)
-    return sum(step for _, step in _days(member, name, day + 1, None))
+def _sum(member: Member, name: str, first: int, last: int | None) -> int:
+    return sum([step for _, step in _days(member, name, first, last)])
 
 
 def _days(member: Member, name: str, first: int, last: int | None) -> list[tuple[int, int]]:
-    found = []
-    for month, rows in member.months.items():
-        if month_start(month + 1) > first and (last is None or month_start(month) <= last):
-            days = rows.counts.get(name)
-            if days:
-                found += [(d, step) for d, step in days.items() if first <= d and (last is None or d <= last)]
+    """The local days first..last on which the counter moved, with its steps. `last` None: to the end."""
+    months = member.months
+    low, high = month_of(max(first, 1)), month_of(last) if last is not None else max(months, default=0)
+    # A window is a few months of many, or longer than there are any.
+    numbers = range(low, high + 1) if high - low < len(months) else (one for one in months if low <= one <= high)
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        rows = months.get(number)
+        days = rows.counts.get(name) if rows is not None else None
+        if not days:
+            continue
+        if low < number < high:
+            found += days.items()
+        else:
+            found += [(day, step) for day, step in days.items() if first <= day and (last is None or day <= last)]
     return found

@@ -101,8 +101,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             assert_never(command)
     # What arrived too late is over on arrival, and visibly so: granted and expired in one entry.
     settle(draft)
-    draft.member.version += 1
-    draft.member.recorded_at = circumstances.recorded_at
+    draft.member.version = draft.version
+    draft.member.recorded_at = draft.now
     draft.member.timeline = circumstances.timeline.number
     return Decision(
         tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated, together(draft.takes)

@@ -76,20 +76,14 @@ class Draft:
         self.circumstances = circumstances
         self.events: list[MemberEventUnion] = []
         self.takes: list[Take] = []
+        self.now = circumstances.recorded_at
+        self.version = member.version + 1
+        """The version that the entry being written will have."""
         self.at = at
         self.rulebook = 0
         self.edited: set[int] = set()
         """Versions whose edits stand in this draft already."""
         self._lots = 0
-
-    @property
-    def now(self) -> datetime:
-        return self.circumstances.recorded_at
-
-    @property
-    def version(self) -> int:
-        """The version that the entry being written will have."""
-        return self.member.version + 1
 
     def new_lot(self) -> str:
         """An id that is unique in the stream and the same whenever the entry is decided again."""
@@ -120,7 +114,7 @@ class Draft:
 
 
 def local_day(book: CompiledRulebook, zone: str, instant: datetime, offsets: Offsets) -> int:
-    local = offsets.local(zone, instant)
+    local = instant + offsets.at(zone, instant)
     starts = book.document.day_starts
     if starts != "00:00" and f"{local:%H:%M}" < starts:
         return local.toordinal() - 1

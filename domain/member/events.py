@@ -20,11 +20,12 @@ class MemberEvent(
     tag_field="event",
     forbid_unknown_fields=True,
     omit_defaults=True,
+    gc=False,  # trees of values: no cycle can come of them
 ):
     """Base of all member events."""
 
 
-class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Points that one lot gave."""
 
     lot: str

@@ -15,7 +15,7 @@ from domain.member.events import LotActivated, LotExpired, MemberEventUnion, Tie
 from domain.member.standing import unlock_tiers
 from domain.member.state import Lot, Member, TierStanding
 from domain.member.wallet import age
-from domain.rules.tiers import after_review, counter_of, valid_until, window
+from domain.rules.tiers import after_review, valid_until, window
 from domain.rules.timeline import Published
 
 # At equal instants: activations, then edits of the rules, then reviews, then expiries (blueprint, law 5).
@@ -148,7 +148,7 @@ def _review(draft: Draft, name: str, instant: datetime) -> None:
     """Look at the counter as it stood when the level ended, under the rulebook then in force."""
     standing: TierStanding = draft.member.tiers[name]
     book = draft.circumstances.timeline.at(instant)
-    tiers = book.document.tiers.get(name) if book else None
+    tiers = book.tiers.get(name) if book else None
     if book is None or tiers is None:
         # The set is no longer in the rules: its level ends as it was promised, and is not renewed.
         number = book.number if book else 0
@@ -161,8 +161,7 @@ def _review(draft: Draft, name: str, instant: datetime) -> None:
     offsets = draft.circumstances.offsets
     zone = draft.zone(book)
     day = local_day(book, zone, instant - MICROSECOND, offsets)
-    counter = counter_of(tiers, sorted(book.document.currencies))
-    evidence = in_days(draft.member, counter, *window(tiers, day))
+    evidence = in_days(draft.member, tiers.counter, *window(tiers, day))
     target = after_review(tiers, standing.level, evidence)
     until = valid_until(tiers, instant, zone, offsets) if target is not None else None
     assert until is None or until > instant, "a review ends with a later one"

@@ -5,6 +5,8 @@ is a miss (fold from the log, write back with the next save). So `Member` may ch
 versions of the server run side by side.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from domain.calendar import month_of, reach
@@ -20,6 +22,7 @@ _member = msgspec.msgpack.Decoder(Member)
 _month = msgspec.msgpack.Decoder(Month)
 
 
+@lru_cache(maxsize=256)
 def horizon_of(book: CompiledRulebook) -> int:
     """How many days back the rules of a version look; all-time totals need no days."""
     days = [RETURN_DAYS, *(reach(window) or 0 for _, _, window in book.windows if window != "days")]

@@ -9,7 +9,7 @@ from domain.member.counters import days_of, in_days
 from domain.member.draft import Draft
 from domain.member.events import TierChanged
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.tiers import counter_of, rank, reached, valid_until, window
+from domain.rules.tiers import Tiers, rank, reached, valid_until, window
 
 
 def raise_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, reason: str) -> None:
@@ -18,19 +18,19 @@ def raise_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zo
     A level counts from `at`, or, when a late activity reaches it only with what came after it, from the local day
     on which it was reached.
     """
-    today = max(day, draft.local_day(book, zone, draft.now))
-    for name in sorted(book.document.tiers):
-        _raise(draft, book, name, at, day, zone, reason, draft.now)
-        for later in days_of(draft.member, _counter(book, name), day + 1, today):
-            _raise(draft, book, name, None, later, zone, reason, draft.now)
+    today = draft.local_day(book, zone, draft.now)
+    for tiers in book.tiers.values():
+        _raise(draft, book, tiers, at, day, zone, reason, draft.now)
+        for later in days_of(draft.member, tiers.counter, day + 1, today) if day < today else ():
+            _raise(draft, book, tiers, None, later, zone, reason, draft.now)
 
 
 def unlock_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str) -> None:
     """Raise the member with points of the local day `day` that became available, and so count, at `at`."""
-    for name, tiers in sorted(book.document.tiers.items()):
-        if not tiers.count_pending:
+    for tiers in book.tiers.values():
+        if not tiers.policy.count_pending:
             for look in (day, draft.local_day(book, zone, at)):
-                _raise(draft, book, name, at, look, zone, "reached", at)
+                _raise(draft, book, tiers, at, look, zone, "reached", at)
 
 
 def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, moved: frozenset[str]) -> None:
@@ -40,31 +40,31 @@ def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zo
     was got, of the activity's day, or of today.
     """
     today = max(day, draft.local_day(book, zone, draft.now))
-    for name, tiers in sorted(book.document.tiers.items()):
-        standing = draft.member.tiers.get(name)
-        if standing is None or standing.since is None or _counter(book, name) not in moved:
+    for tiers in book.tiers.values():
+        standing = draft.member.tiers.get(tiers.name)
+        if standing is None or standing.since is None or tiers.counter not in moved:
             continue
         since = draft.local_day(book, zone, standing.since)
         if since < day:
             continue
-        looks = [_reached(draft, book, name, look) for look in (since, day, today)]
+        looks = [_reached(draft, tiers, look) for look in (since, day, today)]
         target, evidence = max(looks, key=lambda look: rank(tiers, look[0]))
         if rank(tiers, target) < rank(tiers, standing.level):
-            _move(draft, book, name, target, evidence, at, zone, "returned")
+            _move(draft, book, tiers, target, evidence, at, zone, "returned")
 
 
 def reassess(draft: Draft, book: CompiledRulebook, name: str, at: datetime, day: int, zone: str) -> None:
     """Put the member where the thresholds say, up or down, as the counter stands on the local day `day`."""
-    standing = draft.member.tiers.get(name)
-    target, evidence = _reached(draft, book, name, day)
+    tiers, standing = book.tiers[name], draft.member.tiers.get(name)
+    target, evidence = _reached(draft, tiers, day)
     if target != (standing.level if standing else None):
-        _move(draft, book, name, target, evidence, at, zone, "edited")
+        _move(draft, book, tiers, target, evidence, at, zone, "edited")
 
 
 def _raise(
     draft: Draft,
     book: CompiledRulebook,
-    name: str,
+    tiers: Tiers,
     at: datetime | None,
     day: int,
     zone: str,
@@ -72,8 +72,8 @@ def _raise(
     now: datetime,
 ) -> None:
     """`at` None means the beginning of the local day, which is only worked out when it matters."""
-    tiers, standing = book.document.tiers[name], draft.member.tiers.get(name)
-    target, evidence = _reached(draft, book, name, day)
+    standing = draft.member.tiers.get(tiers.name)
+    target, evidence = _reached(draft, tiers, day)
     if rank(tiers, target) <= rank(tiers, standing.level if standing else None):
         return
     offsets = draft.circumstances.offsets
@@ -81,30 +81,29 @@ def _raise(
     until = valid_until(tiers, instant, zone, offsets)
     # A level that would have ended by now came too late to be had.
     if until is None or until > now:
-        _move(draft, book, name, target, evidence, instant, zone, reason)
+        _move(draft, book, tiers, target, evidence, instant, zone, reason)
 
 
-def _reached(draft: Draft, book: CompiledRulebook, name: str, day: int) -> tuple[str | None, int]:
+def _reached(draft: Draft, tiers: Tiers, day: int) -> tuple[str | None, int]:
     """The level that the counter reaches, looked at on the local day `day`, and its value."""
-    tiers = book.document.tiers[name]
-    evidence = in_days(draft.member, _counter(book, name), *window(tiers, day))
+    evidence = in_days(draft.member, tiers.counter, *window(tiers, day))
     return reached(tiers, evidence), evidence
 
 
 def _move(
     draft: Draft,
     book: CompiledRulebook,
-    name: str,
+    tiers: Tiers,
     target: str | None,
     evidence: int,
     at: datetime,
     zone: str,
     reason: str,
 ) -> None:
-    tiers, standing = book.document.tiers[name], draft.member.tiers.get(name)
+    standing = draft.member.tiers.get(tiers.name)
     draft.record(
         TierChanged(
-            set=name,
+            set=tiers.name,
             from_=standing.level if standing else None,
             to=target,
             reason=reason,
@@ -114,7 +113,3 @@ def _move(
             valid_until=valid_until(tiers, at, zone, draft.circumstances.offsets) if target else None,
         )
     )
-
-
-def _counter(book: CompiledRulebook, name: str) -> str:
-    return counter_of(book.document.tiers[name], sorted(book.document.currencies))

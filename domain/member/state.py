@@ -1,6 +1,7 @@
 """The member as the next decision needs it, and `evolve`, which folds facts into it.
 
-`Member` is an account book: `evolve` writes in it, `decide` works on a copy of it. `evolve` runs no rule,
+`Member` is an account book: `evolve` writes in it, `decide` works on a copy of it. What stands in it are values,
+which are replaced and never changed, so that a copy has them in common with its original. `evolve` runs no rule,
 refuses nothing and knows no clock.
 """
 
@@ -8,6 +9,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.calendar import month_of
 from domain.member.events import (
@@ -38,7 +40,7 @@ BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
 
 
-class Stamp(msgspec.Struct, frozen=True):
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """What the entry says around its events."""
 
     version: int
@@ -47,7 +49,7 @@ class Stamp(msgspec.Struct, frozen=True):
     rulebook: int
 
 
-class Lot(msgspec.Struct):
+class Lot(msgspec.Struct, frozen=True, gc=False):
     """Points that came together and end together. `remaining` is what has not been spent, taken or expired."""
 
     id: str
@@ -75,14 +77,14 @@ class Lot(msgspec.Struct):
         )
 
 
-class Total(msgspec.Struct, array_like=True):
+class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A counter over all time: its sum, and on how many local days it moved."""
 
     ever: int = 0
     days: int = 0
 
 
-class Reversed(msgspec.Struct):
+class Reversed(msgspec.Struct, gc=False):
     """How much of an activity has come back: money, points per lot, counters, lines, scores per leaderboard."""
 
     returned_minor: int = 0
@@ -93,14 +95,27 @@ class Reversed(msgspec.Struct):
     scores: dict[str, int] = {}
 
 
-class Month(msgspec.Struct):
+class Month(msgspec.Struct, gc=False):
     """Counters by local day, and returns of the activities of this month."""
 
     counts: dict[str, dict[int, int]] = {}
     reversed: dict[int, Reversed] = {}
 
+    def copy(self) -> "Month":
+        return Month({name: dict(days) for name, days in self.counts.items()}, dict(self.reversed))
 
-class TierStanding(msgspec.Struct):
+
+class Shared(dict[int, Month]):
+    """Months that books have in common. Each is copied before it is written in: `own` are those that have been."""
+
+    __slots__ = ("own",)
+
+    def __init__(self, months: dict[int, Month]) -> None:
+        super().__init__(months)
+        self.own: set[int] = set()
+
+
+class TierStanding(msgspec.Struct, frozen=True, gc=False):
     """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first."""
 
     level: str | None = None
@@ -109,7 +124,7 @@ class TierStanding(msgspec.Struct):
     path: list[tuple[datetime, str | None]] = []
 
 
-class Member(msgspec.Struct):
+class Member(msgspec.Struct, gc=False):
     """A member's account book.
 
     `months` holds the counters by day from month `since` on (0: all of them); older months lie in cold rows
@@ -142,30 +157,20 @@ class Member(msgspec.Struct):
         return self.status != ""
 
     def copy(self) -> "Member":
-        """A deep copy to decide on. Attributes, consents and tier paths are replaced, never changed in place."""
-        return msgspec.structs.replace(
+        """A book with the same in it to decide on. From then on either is written in without the other's changing."""
+        # Three years have many months, and a decision writes in one or two.
+        self.months = Shared(self.months)
+        return replace(
             self,
-            lots=[msgspec.structs.replace(lot) for lot in self.lots],
-            debt=dict(self.debt),
-            held=dict(self.held),
-            totals={name: Total(total.ever, total.days) for name, total in self.totals.items()},
-            first=dict(self.first),
-            last=dict(self.last),
-            months={
-                month: Month(
-                    counts={name: dict(days) for name, days in rows.counts.items()},
-                    reversed=dict(rows.reversed),
-                )
-                for month, rows in self.months.items()
-            },
-            tiers={name: msgspec.structs.replace(standing) for name, standing in self.tiers.items()},
+            lots=self.lots.copy(),
+            debt=self.debt.copy(),
+            held=self.held.copy(),
+            totals=self.totals.copy(),
+            first=self.first.copy(),
+            last=self.last.copy(),
+            months=Shared(self.months),
+            tiers=self.tiers.copy(),
         )
-
-    def lot(self, lot_id: str) -> Lot | None:
-        for lot in self.lots:
-            if lot.id == lot_id:
-                return lot
-        return None
 
 
 def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
@@ -174,14 +179,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsEarned():
             if event.points:
                 _open(member, event, event.points, event.rule, stamp)
-                _count(member, f"granted:{event.currency}", event.points, event.day)
+                counts = {f"granted:{event.currency}": event.points}
                 if event.available_at is not None and event.available_at <= stamp.recorded_at:
-                    _count(member, f"earned:{event.currency}", event.points, event.day)
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+                    counts[f"earned:{event.currency}"] = event.points
+                _count(member, counts, event.day)
+            _count(member, event.counts, event.day)
         case ActivityRecorded():
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+            _count(member, event.counts, event.day)
             first, last = member.first.get(event.type), member.last.get(event.type)
             if first is None or event.occurred_at < first:
                 member.first[event.type] = event.occurred_at
@@ -190,21 +194,21 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case LotExpired():
             _take(member, (Draw(event.lot, event.points),))
         case LotsRescheduled():
-            for lot in member.lots:
-                if lot.id in event.lots:
-                    lot.expires_at = event.expires_at
-                    if event.reason != "activity":
-                        lot.idle = event.idle
+            moved = set(event.lots)
+            for place, lot in enumerate(member.lots):
+                if lot.id in moved:
+                    idle = lot.idle if event.reason == "activity" else event.idle
+                    member.lots[place] = replace(lot, expires_at=event.expires_at, idle=idle)
         case LotActivated():
-            opened = member.lot(event.lot)
-            if opened is not None:
-                opened.active = True
-                opened.available_at = event.at
-                if opened.day:
-                    _count(member, f"earned:{event.currency}", event.points, opened.day)
-                if event.repaid:
-                    _take(member, (Draw(event.lot, event.repaid),))
-                    _owe(member, event.currency, -event.repaid)
+            for place, lot in enumerate(member.lots):
+                if lot.id == event.lot:
+                    member.lots[place] = replace(lot, active=True, available_at=event.at)
+                    if lot.day:
+                        _count(member, {f"earned:{event.currency}": event.points}, lot.day)
+                    if event.repaid:
+                        _take(member, (Draw(event.lot, event.repaid),))
+                        _owe(member, event.currency, -event.repaid)
+                    break
         case PointsRedeemed():
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
@@ -214,8 +218,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
         case ActivityReversed():
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+            _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
             note.returned_minor = event.returned_minor
             note.complete = event.complete
@@ -226,21 +229,19 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             for draws in (event.from_pending, event.from_lots, event.from_other):
                 _take(member, draws)
             _owe(member, event.currency, event.debt)
-            _count(member, f"granted:{event.currency}", -event.points, event.day)
-            _count(member, f"earned:{event.currency}", -event.counted, event.day)
-            for name, step in event.counts.items():
-                _count(member, name, step, event.day)
+            name = event.currency
+            _count(member, {f"granted:{name}": -event.points, f"earned:{name}": -event.counted}, event.day)
+            _count(member, event.counts, event.day)
             taken = _reversed(member, event.activity, event.day).taken
             taken[event.lot] = taken.get(event.lot, 0) + event.points
         case TierChanged():
-            standing = member.tiers.setdefault(event.set, TierStanding(path=[]))
-            standing.level = event.to
-            standing.since = event.at
-            standing.valid_until = event.valid_until
-            standing.path = [*standing.path, (event.at, event.to)]
+            before = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = TierStanding(
+                event.to, event.at, event.valid_until, [*before.path, (event.at, event.to)]
+            )
         case TierRenewed():
-            standing = member.tiers.setdefault(event.set, TierStanding(path=[]))
-            standing.valid_until = event.valid_until
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(standing, valid_until=event.valid_until)
         case MemberEnrolled():
             member.id = event.member
             member.status = "active"
@@ -304,11 +305,11 @@ def _take(member: Member, draws: tuple[Draw, ...]) -> None:
     taken = {draw.lot: draw.points for draw in draws}
     kept = []
     for lot in member.lots:
-        lot.remaining -= taken.pop(lot.id, 0)
+        left = lot.remaining - taken.pop(lot.id, 0)
         # Stops this member, not the program: a lot below zero means an event that could not have been decided.
-        assert lot.remaining >= 0, f"lot {lot.id} below zero"
-        if lot.remaining > 0:
-            kept.append(lot)
+        assert left >= 0, f"lot {lot.id} below zero"
+        if left:
+            kept.append(lot if left == lot.remaining else replace(lot, remaining=left))
     assert not taken, f"draws from lots that are not open: {sorted(taken)}"
     member.lots = kept
 
@@ -323,31 +324,44 @@ def _owe(member: Member, currency: str, points: int) -> None:
             del member.debt[currency]
 
 
-def _count(member: Member, name: str, step: int, day: int) -> None:
-    if step == 0:
+def _count(member: Member, counts: dict[str, int], day: int) -> None:
+    """Move counters on a local day by their steps."""
+    if not counts:
         return
-    total = member.totals.get(name)
-    if total is None:
-        total = member.totals[name] = Total()
-    total.ever += step
-    days = member.months.setdefault(month_of(day), Month({}, {})).counts.setdefault(name, {})
-    before = days.get(day, 0)
-    if before == 0:
-        total.days += 1
-    if before + step:
-        days[day] = before + step
-    else:
-        total.days -= 1
-        del days[day]
+    by_name, totals = _month(member, day).counts, member.totals
+    for name, step in counts.items():
+        if step == 0:
+            continue
+        days = by_name.get(name)
+        if days is None:
+            days = by_name[name] = {}
+        before = days.get(day, 0)
+        moved = 0 if before else 1
+        if before + step:
+            days[day] = before + step
+        else:
+            moved -= 1
+            del days[day]
+        total = totals.get(name)
+        totals[name] = Total(total.ever + step, total.days + moved) if total is not None else Total(step, moved)
 
 
 def _reversed(member: Member, activity: int, day: int) -> Reversed:
     """The note of what came back of an activity, kept with the month of its day; a fresh copy to write in."""
-    month = member.months.setdefault(month_of(day), Month({}, {}))
+    month = _month(member, day)
     old = month.reversed.get(activity)
     note = month.reversed[activity] = (
-        msgspec.structs.replace(old, taken=dict(old.taken), counts=dict(old.counts), scores=dict(old.scores))
-        if old
-        else Reversed()
+        replace(old, taken=dict(old.taken), counts=dict(old.counts), scores=dict(old.scores)) if old else Reversed()
     )
     return note
+
+
+def _month(member: Member, day: int) -> Month:
+    """The month of a local day, to write in."""
+    months, number = member.months, month_of(day)
+    rows = months.get(number)
+    if rows is None or (isinstance(months, Shared) and number not in months.own):
+        rows = months[number] = rows.copy() if rows is not None else Month({}, {})
+        if isinstance(months, Shared):
+            months.own.add(number)
+    return rows

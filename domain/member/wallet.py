@@ -10,7 +10,7 @@ from domain.member.events import Draw
 from domain.member.state import Lot, Member
 
 
-class Balance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Balance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One currency of one member, in smallest units. Debt stands apart: a balance of -10 is available 0, debt 10.
 
     `lifetime` is all that rules ever granted, less what returns took back.

@@ -19,6 +19,7 @@ from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
+from domain.rules.tiers import Tiers, compile_tiers
 from domain.rules.together import Found, together
 from domain.takes import Key
 
@@ -40,6 +41,8 @@ class CompiledRule(msgspec.Struct, frozen=True):
     when: Evaluator | None
     points: Evaluator | None
     amount: Evaluator | None
+    fixed: Exact | None
+    """A grant that is the same whatever happened."""
     rate: Exact
     by: Exact
     where: Evaluator | None
@@ -54,6 +57,8 @@ class Phase(msgspec.Struct, frozen=True):
 
     rules: tuple[CompiledRule, ...]
     found: Found
+    grouped: bool
+    """Whether some are in a group, which may choose among them."""
 
 
 class CompiledRulebook:
@@ -119,7 +124,12 @@ class CompiledRulebook:
         if found is None:
             groups = [tuple(rules) for _, rules in groupby(self.rules(kind), key=lambda rule: rule.rule.phase)]
             found = self._phases[kind] = tuple(
-                Phase(rules, together([self.trees.get(f"{rule.path}/when") for rule in rules])) for rules in groups
+                Phase(
+                    rules,
+                    together([self.trees.get(f"{rule.path}/when") for rule in rules]),
+                    any(rule.rule.group is not None for rule in rules),
+                )
+                for rules in groups
             )
         return found
 
@@ -160,6 +170,12 @@ class CompiledRulebook:
         return found
 
     @cached_property
+    def tiers(self) -> dict[str, Tiers]:
+        """The tier sets, in the order of their names."""
+        currencies = sorted(self.document.currencies)
+        return {name: compile_tiers(name, one, currencies) for name, one in sorted(self.document.tiers.items())}
+
+    @cached_property
     def edits(self) -> bool:
         """Whether it says something of what members have already: their levels, the ends of their lots."""
         existing = any(one.expires_applies_to == "existing" for one in self.document.currencies.values())
@@ -191,6 +207,7 @@ class CompiledRulebook:
             when=self.evaluator(f"{path}/when"),
             points=self.evaluator(f"{path}/award/points"),
             amount=self.evaluator(amount_path),
+            fixed=Exact(award.points) if award and isinstance(award.points, int) else None,
             rate=exact(award.rate) if award and award.rate else Exact(0),
             by=exact(rule.by) if rule.by else Exact(1),
             where=self.evaluator(f"{path}/lines/where"),

@@ -36,7 +36,7 @@ class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     stacking: str | None = None
 
 
-class Awarded(msgspec.Struct, frozen=True):
+class Awarded(msgspec.Struct, frozen=True, gc=False):
     """What one rule wanted and what it was granted, in smallest units.
 
     `counts` moves the cap counters, `takes` are what it took of budgets.
@@ -147,7 +147,7 @@ def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> t
     return tuple(found)
 
 
-class _Match(msgspec.Struct):
+class _Match(msgspec.Struct, gc=False):
     """A rule that matches: the lines it is about (None: the order), and what it would grant, by currency."""
 
     rule: CompiledRule
@@ -157,7 +157,7 @@ class _Match(msgspec.Struct):
     shares: dict[int, Exact] = {}
 
 
-class _Grant(msgspec.Struct):
+class _Grant(msgspec.Struct, gc=False):
     rule: CompiledRule
     currency: str
     wanted: int
@@ -222,7 +222,11 @@ class _Run:
                 if rule.rule.stop:
                     self.stopped = True
                     break
-        lost = self._choose(matches) if len(matches) > 1 else {}
+        lost = self._choose(matches) if phase.grouped and len(matches) > 1 else {}
+        if not lost:
+            for match in matches:
+                self._grant(match)
+            return
         # What a loser would have granted is asked before any multiplier has changed the base.
         missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
         for match in matches:
@@ -268,12 +272,14 @@ class _Run:
         """The exact grant, and by line the amounts it was counted from."""
         award = rule.rule.award
         assert award is not None
+        if rule.fixed is not None and lines is None and not self.splits:
+            return rule.fixed, {}
         weights: dict[int, int] = {}
         if self.splits or lines is not None:
             weights = {line.number: line.amount for line in (self.counted if lines is None else lines)}
+        if rule.fixed is not None:
+            return rule.fixed, weights
         evaluator = rule.amount if rule.points is None else rule.points
-        if isinstance(award.points, int):
-            return Exact(award.points), weights
         assert evaluator is not None
         if lines is None:
             amount: int = evaluator(self.context)
@@ -385,7 +391,7 @@ class _Run:
                 takes = takes_of(rule.budget, budget, granted) if granted else ()
                 for take in takes:
                     took[take.kind, take.key] = took.get((take.kind, take.key), 0) + take.amount
-            counts = _counts(grant.rule, granted) if granted > 0 else {}
+            counts = _counts(grant.rule, granted) if rule.cap and granted > 0 else {}
             for name, step in counts.items():
                 counted[name] = counted.get(name, 0) + step
             awards.append(Awarded(rule.id, grant.currency, grant.wanted, granted, limited_by, counts, takes))

@@ -5,6 +5,7 @@ end of the last local day, so the instant is the midnight after it; periods in h
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from domain.calendar import Offsets, parse_period, period_end, shift
 from domain.rules.rulebook import Availability, Expiry
@@ -43,8 +44,14 @@ def expires_at(
     period = parse_period(policy.after)
     if not period.is_calendar:
         return start + timedelta(days=period.days + 30 * period.months, seconds=period.seconds)
-    last = shift(offsets.local(zone, start), period).date()
-    return offsets.instant(zone, datetime.combine(round_up(last, policy.round_up), time()))
+    return offsets.instant(zone, _end(policy.after, policy.round_up, offsets.local(zone, start).date()))
+
+
+@lru_cache(maxsize=4096)
+def _end(after: str, unit: str, begins: date) -> datetime:
+    """The midnight that ends a calendar period; all that is earned on one day ends alike."""
+    last = shift(datetime.combine(begins, time()), parse_period(after)).date()
+    return datetime.combine(round_up(last, unit), time())
 
 
 def round_up(last: date, unit: str) -> date:

@@ -3,48 +3,59 @@
 import re
 from datetime import date, datetime, time, timedelta
 
+import msgspec
+
 from domain.calendar import UNITS, Offsets, parse_period, period_end, shift, window_start
 from domain.rules.rulebook import Level, TierSet
 
 _CALENDAR = {"calendar_year": "year"} | {unit: unit for unit in UNITS}
 
 
-def ladder(tiers: TierSet) -> list[Level]:
-    """The levels from the lowest up."""
-    return sorted(tiers.levels, key=lambda level: level.at)
+class Tiers(msgspec.Struct, frozen=True):
+    """A tier set made ready to run: the counter it looks at, and its levels from the lowest up."""
+
+    name: str
+    policy: TierSet
+    counter: str
+    ladder: tuple[Level, ...]
 
 
-def reached(tiers: TierSet, value: int) -> str | None:
+def compile_tiers(name: str, policy: TierSet, currencies: list[str]) -> Tiers:
+    return Tiers(name, policy, _counter(policy, currencies), tuple(sorted(policy.levels, key=lambda level: level.at)))
+
+
+def reached(tiers: Tiers, value: int) -> str | None:
     """The highest level whose threshold `value` meets; None below all."""
     best = None
-    for level in ladder(tiers):
+    for level in tiers.ladder:
         if value >= level.at:
             best = level.id
     return best
 
 
-def rank(tiers: TierSet, level: str | None) -> int:
+def rank(tiers: Tiers, level: str | None) -> int:
     """0 below all levels, 1 for the lowest. A level that the set no longer has counts as below all."""
-    for number, one in enumerate(ladder(tiers), 1):
-        if one.id == level:
-            return number
+    if level is not None:
+        for number, one in enumerate(tiers.ladder, 1):
+            if one.id == level:
+                return number
     return 0
 
 
-def after_review(tiers: TierSet, current: str | None, value: int) -> str | None:
+def after_review(tiers: Tiers, current: str | None, value: int) -> str | None:
     """The level after a review with `value`, under the set's downgrade policy."""
     target = reached(tiers, value)
     now, then = rank(tiers, current), rank(tiers, target)
-    if then >= now or tiers.downgrade == "recompute":
+    if then >= now or tiers.policy.downgrade == "recompute":
         return target
-    if tiers.downgrade == "none":
+    if tiers.policy.downgrade == "none":
         return current
-    if tiers.downgrade == "to_base":
+    if tiers.policy.downgrade == "to_base":
         return None
-    return ladder(tiers)[now - 2].id if now >= 2 else None
+    return tiers.ladder[now - 2].id if now >= 2 else None
 
 
-def counter_of(tiers: TierSet, currencies: list[str]) -> str:
+def _counter(tiers: TierSet, currencies: list[str]) -> str:
     """The counter a set looks at. Plain `points_earned` needs a rulebook with one currency (check says so)."""
     points = "granted" if tiers.count_pending else "earned"
     if tiers.measure == "points_earned":
@@ -54,19 +65,19 @@ def counter_of(tiers: TierSet, currencies: list[str]) -> str:
     return f"measure:{tiers.measure}"
 
 
-def window(tiers: TierSet, day: int) -> tuple[int | None, int]:
+def window(tiers: Tiers, day: int) -> tuple[int | None, int]:
     """The local days (first, last) that count for a look at `day`."""
-    return window_start(tiers.window, day), day
+    return window_start(tiers.policy.window, day), day
 
 
-def valid_until(tiers: TierSet, at: datetime, zone: str, offsets: Offsets) -> datetime | None:
+def valid_until(tiers: Tiers, at: datetime, zone: str, offsets: Offsets) -> datetime | None:
     """The exclusive end of a level reached or renewed at `at`: midnight after its last local day, or None."""
-    validity = tiers.validity or _default_validity(tiers)
+    validity = tiers.policy.validity or _default_validity(tiers.policy)
     if validity == "forever":
         return None
     local = offsets.local(zone, at)
     day = local.date().toordinal()
-    unit = _CALENDAR.get(tiers.window, "year")
+    unit = _CALENDAR.get(tiers.policy.window, "year")
     if validity == "end_of_period":
         last = period_end(unit, day)
     elif validity == "end_of_next_period":

@@ -1,17 +1,42 @@
-"""A stock recorder of the `eventsourcing` library reads what our store wrote: the table is laid out as it expects."""
+"""Stock readers of the `eventsourcing` library read what our store wrote: the table is laid out as they expect.
 
+They need one thing of ours, by the library's own setting MAPPER_TOPIC: how bytes become an entry.
+"""
+
+import asyncio
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from itertools import groupby
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
-from eventsourcing.persistence import Notification
+from eventsourcing.application import Application
+from eventsourcing.persistence import Mapper, Notification, StoredEvent, Tracking
+from eventsourcing.popo import POPOTrackingRecorder
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from eventsourcing.projection import Projection, ProjectionRunner
 
-from domain.log import TOPIC, decode
+from domain.log import TOPIC, Entry, decode, fold
+from domain.member.state import Member
 from infrastructure.database import connect
+from tests.application.engine import SHOP, opened, process
 from tests.audit.conftest import story, worlds, write
 from tests.build import by_time, program_entries, saves
+
+
+def place(database_url: str) -> dict[str, Any]:
+    """Where the database is, in the words of the library."""
+    url = urlsplit(database_url)
+    query = parse_qs(url.query)
+    return {
+        "dbname": url.path.removeprefix("/"),
+        "host": url.hostname or query.get("host", [""])[0],
+        "port": str(url.port or query.get("port", ["5432"])[0]),
+        "user": url.username or query.get("user", ["postgres"])[0],
+        "password": url.password or "",
+    }
 
 
 @pytest.fixture
@@ -21,15 +46,7 @@ def recorder(database_url: str) -> Iterator[PostgresApplicationRecorder]:
         database_url,
         by_time(saves(world, program_entries(world)), *(saves(world, story(world, n).entries) for n in (1, 2, 3))),
     )
-    url = urlsplit(database_url)
-    query = parse_qs(url.query)
-    datastore = PostgresDatastore(
-        dbname=url.path.removeprefix("/"),
-        host=url.hostname or query.get("host", [""])[0],
-        port=url.port or query.get("port", ["5432"])[0],
-        user=url.username or query.get("user", ["postgres"])[0],
-        password=url.password or "",
-    )
+    datastore = PostgresDatastore(**place(database_url))
     # Made by our migrations, not by the library: the equal of CREATE_TABLE=no.
     with datastore:
         yield PostgresApplicationRecorder(datastore, events_table_name="stored_events")
@@ -60,3 +77,102 @@ def test_it_selects_the_events_of_a_stream(recorder: PostgresApplicationRecorder
     (last,) = recorder.select_events(stream, desc=True, limit=1)
     assert last.originator_version == 8
     assert [event.originator_version for event in recorder.select_events(stream, gt=2, lte=4)] == [3, 4]
+
+
+# --- an application and a projection -------------------------------------------------------------
+
+
+class Entries(Mapper[UUID]):
+    """Reads entries. The library asks for it by its topic."""
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        return Read(stored_event)
+
+
+class Read:
+    """An entry with what the library wants to know of an event."""
+
+    def __init__(self, stored: StoredEvent) -> None:
+        self.originator_id = stored.originator_id
+        self.originator_version = stored.originator_version
+        self.entry: Entry = decode(bytes(stored.state))
+
+
+class Log(Application[UUID]):
+    """Its name says which table it reads: stored_events."""
+
+    name = "stored"
+
+
+class Positions(POPOTrackingRecorder):
+    """A view that notes what it was told, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, Read]] = []
+
+
+class Notes(Projection[Positions]):
+    """The projection that fills it."""
+
+    def process_event(self, domain_event: Any, tracking: Tracking) -> None:
+        self.view.seen.append((tracking.notification_id, domain_event))
+        self.view.insert_tracking(tracking)
+
+
+def environment(database_url: str) -> dict[str, str]:
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "NOTES_PERSISTENCE_MODULE": "eventsourcing.popo",
+        "MAPPER_TOPIC": f"{__name__}:Entries",
+        "CREATE_TABLE": "no",
+        **{f"POSTGRES_{name.upper()}": value for name, value in place(database_url).items()},
+    }
+
+
+def test_a_stock_application_of_the_library_reads_the_log_and_folds_members(database_url: str) -> None:
+    world = worlds()[0]
+    write(database_url, by_time(saves(world, program_entries(world)), saves(world, story(world, 1).entries)))
+
+    def folded(member: Member | None, events: Any) -> Member:
+        member = member or Member()
+        for event in events:
+            fold(member, event.entry)
+        return member
+
+    with Log(environment(database_url)) as application:
+        section = application.notification_log.select(start=1, limit=10)
+        assert [one.topic for one in section] == [TOPIC] * 10
+        member = application.repository.get(UUID(int=2**100 + 7), projector_func=folded)
+        assert (member.version, member.id) == (8, "main-1")
+
+
+def test_a_stock_projection_runner_misses_nothing_while_two_processes_write(database_url: str) -> None:
+    """Also of saves of many entries: each process saves a busy member's wishes together."""
+
+    async def write_much(upto: int) -> None:
+        async with AsyncExitStack() as stack:
+            one = await stack.enter_async_context(opened(database_url, SHOP, start=None, sandbox=False))
+            other = await stack.enter_async_context(process(database_url))
+            for number in range(4):
+                await one.enrol(f"m{number}")
+            await asyncio.gather(
+                *((one, other)[number % 2].buy(100, member=f"m{number % 4}") for number in range(upto))
+            )
+
+    with ProjectionRunner(
+        application_class=Log, projection_class=Notes, view_class=Positions, env=environment(database_url)
+    ) as runner:
+        asyncio.run(write_much(400))
+        with connect(database_url) as connection:
+            ours = connection.execute(
+                "SELECT notification_id, originator_id, originator_version FROM stored_events ORDER BY 1"
+            ).fetchall()
+        runner.wait(ours[-1][0], timeout=30)
+        seen = [
+            (position, read.originator_id, read.originator_version) for position, read in runner.projection.view.seen
+        ]
+    assert seen == ours
+    assert len(seen) == 400 + 4 + 2
+    # Runs of one member's entries: several rows in one save.
+    assert max(len(list(run)) for _, run in groupby(ours, key=lambda row: row[1])) > 10

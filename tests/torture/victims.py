@@ -5,11 +5,16 @@ They are forked from a process in which everything is imported, so that hundreds
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
 
+import msgspec
+import psycopg
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -17,13 +22,18 @@ from granian.server.embed import Server
 from api.http.app import create_app
 from api.wiring import Wired, wired
 from application import follow, replay, sweep
-from infrastructure import logging
+from application.ports import NewRow, Save
+from domain.log import TOPIC, encode
+from infrastructure import logging, positions
 from infrastructure.migrate import migrate
+from infrastructure.positions import PostgresPositions
 from infrastructure.settings import Settings
 from tests.application.engine import MASTER_KEY
+from tests.build import Stream, World, enrol, per, rulebook
 from tests.torture.points import Death, arm, mortal
 
 PATIENCE = 60
+LEADER = "guerdon leading process"
 NEVER = ("", 0)
 """The point at which those do not die who are only needed."""
 
@@ -85,8 +95,18 @@ def serve(dsn: str, death: Death, port: int) -> None:
 
 
 def tables(dsn: str, _death: Death, batch: int) -> None:
-    """A follower that keeps the tables for analysts, in batches of this size, and takes over at once."""
+    """A follower that keeps the tables for analysts, in such batches, takes over at once, and says who it is."""
+    lead = PostgresPositions._lead
+
+    async def named(self: PostgresPositions, connection: psycopg.AsyncConnection[Any], follower: str) -> bool:
+        if not await lead(self, connection, follower):
+            return False
+        await connection.execute(f"SET application_name = '{LEADER} {os.getpid()}'")
+        return True
+
+    PostgresPositions._lead = named  # type: ignore[method-assign]
     follow.PATIENCE = 0.02
+    positions.PATIENCE = 0.02  # type: ignore[attr-defined]
 
     async def work(parts: Wired) -> None:
         projector = follow.Projector(parts.boards, parts.tables)
@@ -115,6 +135,41 @@ def rebuilder(dsn: str, _death: Death) -> None:
 
 def migrator(dsn: str, _death: Death) -> None:
     migrate(dsn)
+
+
+RUN = 10
+"""Entries in one save of a writer."""
+
+
+def writer(dsn: str, _death: Death, directory: str, tasks: int) -> None:
+    """Save runs of entries without end, and note each in a file of its own once it is acknowledged: stream, version."""
+    stream = Stream(World(rulebook(per(100, 1))))
+    stream.do(enrol(), "2026-01-01")
+    (entry,) = stream.entries
+    state, digest = encode(entry), bytes(32)
+
+    def run_of(stream: UUID, first: int) -> Save:
+        rows = [
+            NewRow(
+                entry=msgspec.structs.replace(entry, version=version, claims=()), stream=stream, program="main",
+                kind="member", topic=TOPIC, state=state, digest=digest,
+            )
+            for version in range(first, first + RUN)
+        ]  # fmt: skip
+        return Save(program="main", rows=tuple(rows))
+
+    async def work(parts: Wired, notes: int) -> None:
+        while True:
+            stream = uuid4()
+            for first in (1, 1 + RUN):
+                await parts.store.append(run_of(stream, first))
+                os.write(notes, f"{stream} {first + RUN - 1}\n".encode())
+
+    async def all_of_them(parts: Wired) -> None:
+        notes = os.open(Path(directory) / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        await asyncio.gather(*(work(parts, notes) for _ in range(tasks)))
+
+    _within(dsn, all_of_them)
 
 
 def _within(dsn: str, work: Callable[[Wired], Awaitable[None]]) -> None:
