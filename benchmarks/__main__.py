@@ -1,4 +1,5 @@
-"""How fast it is here: `make bench`, or `make bench FIGURES="commands_inproc http_single"`; `--full` for the long ones.
+"""How fast it is here: `make bench`, or `make bench FIGURES="commands_inproc http_single"`; `--full` for the long ones,
+`--quick` to see that all of them run.
 
 Each figure appends a line to results.jsonl; the table is printed at the end, and `python -m benchmarks.page` writes it
 into docs/performance.md.
@@ -12,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import http, inprocess, logs
+from benchmarks import growth, http, inprocess, logs, others, reading
 from benchmarks.bench import Bench, opened, say
-from benchmarks.figures import BY_KEY, FIGURES, Measured, line_of
-from benchmarks.table import append, latest, printed
+from benchmarks.figures import BY_KEY, FIGURES, Line, Measured, line_of
+from benchmarks.table import append, printed
 
 MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "commands_inproc": inprocess.commands_inproc,
@@ -23,30 +24,38 @@ MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "http_batch": http.http_batch,
     "sequential_p50_ms": http.sequential_p50_ms,
     "hot_stream": http.hot_stream,
+    "read_p99_ms": reading.read_p99_ms,
     "projection_catchup": logs.projection_catchup,
     "replay": logs.replay,
     "redecide": logs.redecide,
     "two_workers": http.two_workers,
+    "growth_history": growth.growth_history,
+    "growth_log": growth.growth_log,
+    "memory_growth": growth.memory_growth,
+    "vs_eventsourcing": others.vs_eventsourcing,
     "load_generator": http.load_generator,
 }
 
 
 def main(arguments: list[str]) -> int:
     full = "--full" in arguments
-    wanted = [name for name in arguments if name != "--full"]
+    quick = "--quick" in arguments
+    wanted = [name for name in arguments if not name.startswith("--")]
     unknown = [name for name in wanted if name not in MEASURES]
     if unknown:
         print(f"There is no figure {', '.join(unknown)}. There are: {' '.join(MEASURES)}", file=sys.stderr)
         return 2
     wanted = wanted or [figure.key for figure in FIGURES if figure.key in MEASURES and (full or not figure.only_full)]
-    began = perf_counter()
-    with opened(full=full) as bench:
+    began, found = perf_counter(), list[Line]()
+    with opened(quick=quick, full=full) as bench:
         machine, commit = machine_of(bench.postgres), commit_of()
         print(f"{machine}; commit {commit}")
         for number, name in enumerate(wanted, start=1):
             say(f"[{number}/{len(wanted)}] {name}, after {perf_counter() - began:.0f} s")
-            append(line_of(name, BY_KEY[name].unit, MEASURES[name](bench), machine, commit))
-    print(printed([line for line in latest() if line.figure in wanted]))
+            found.append(line_of(name, BY_KEY[name].unit, MEASURES[name](bench), machine, commit))
+            if not quick:
+                append(found[-1])
+    print(printed(found))
     return 0
 
 

@@ -1,6 +1,8 @@
 """What is promised: each figure, how it is counted, its goal and its floor."""
 
+import math
 import statistics
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -33,7 +35,6 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     values: list[float]
     p16: list[float] = []
-    figure: str = ""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -68,6 +69,11 @@ def line_of(figure: str, unit: str, measured: Measured, machine: str, commit: st
     )
 
 
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
 def _rounded(value: float) -> float:
     """Four digits or so: more would be noise."""
     return round(value) if abs(value) >= 1_000 else round(value, 3)
@@ -89,7 +95,10 @@ FIGURES = (
         lower_is_better=True,
     ),
     Figure("growth_log", "throughput on 10 million activities to empty", "times", "value", 0.8, 0.6, only_full=True),
-    Figure("memory_growth", "server memory, ten times the activities", "times", "value", 1.1, 1.3, lower_is_better=True),
+    Figure(
+        "memory_growth", "server memory, 10 times the activities", "times", "value", 1.1, 1.3,
+        lower_is_better=True,
+    ),
     Figure("two_workers", "two workers to one, 64 connections", "times", "value", 1.3, 1.0),
     Figure("vs_eventsourcing", "saves, 64 in flight, to the library's own", "times", "value", 10, 5),
     Figure("vs_emmett", "the same, to Emmett on Node", "times", "value", 5, 3),

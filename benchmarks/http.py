@@ -7,17 +7,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from multiprocessing import get_context
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from benchmarks import workload
-from benchmarks.bench import ROUNDS, Bench, followed, say
+from benchmarks.bench import Bench, followed, say
 from benchmarks.figures import Measured
 from benchmarks.load import BATCH, Answers, Plan, drive
 from infrastructure.api_keys import ApiKeys
@@ -36,12 +37,18 @@ class Served(msgspec.Struct, frozen=True):
     dsn: str
     port: int
     key: str
+    members: int
     clients: Executor
     pid: int
 
     def drive(self, run: str, what: str, count: int = MOST, **more: float) -> Answers:
-        plan = Plan(port=self.port, key=self.key, run=run, what=what, count=count, seconds=SECONDS)
-        return self.clients.submit(drive, msgspec.structs.replace(plan, **more)).result()
+        return self.start(run, what, count, **more).result()
+
+    def start(self, run: str, what: str, count: int = MOST, **more: float) -> Future[Answers]:
+        plan = Plan(
+            port=self.port, key=self.key, members=self.members, run=run, what=what, count=count, seconds=SECONDS
+        )
+        return self.clients.submit(drive, msgspec.structs.replace(plan, **more))
 
 
 @contextmanager
@@ -57,7 +64,7 @@ def _nothing(_number: int) -> None:
 
 
 @contextmanager
-def served(dsn: str, workers: int = 1, processes: int = 1) -> Iterator[Served]:
+def served(bench: Bench, dsn: str, workers: int = 1, processes: int = 1) -> Iterator[Served]:
     """A server on the database, ended afterwards, and warm."""
     key = workload.run(_key(dsn))
     port = free_port()
@@ -74,9 +81,9 @@ def served(dsn: str, workers: int = 1, processes: int = 1) -> Iterator[Served]:
         cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
-        _wait_for(process, port)
+        _wait_for(port, lambda: process.poll() is None)
         with clients(processes) as pool:
-            server = Served(dsn, port, key, pool, process.pid)
+            server = Served(dsn, port, key, bench.members, pool, process.pid)
             # The first one loads the rules.
             for count in (workers, 1_000):
                 server.drive(f"warm-{count}", "single", count, connections=min(count, 64), seconds=5)
@@ -99,7 +106,7 @@ def free_port() -> int:
         return port
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_for(port: int, alive: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         connection = HTTPConnection("127.0.0.1", port, timeout=5)
@@ -111,7 +118,7 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
             pass
         finally:
             connection.close()
-        assert process.poll() is None, "the server ended"
+        assert alive(), "the server ended"
         assert time.monotonic() < until, "the server does not answer"
         time.sleep(0.1)
 
@@ -138,15 +145,15 @@ def _in_turns(bench: Bench, what: str, count: int = MOST, connections: int = 64,
         followed(dsn)
         return rate
 
-    with bench.database() as dsn, served(dsn) as server:
+    with bench.database() as dsn, served(bench, dsn) as server:
         followed(dsn)
         return bench.in_turns(dsn, ours)
 
 
 def sequential_p50_ms(bench: Bench) -> Measured:
-    with bench.database() as dsn, served(dsn) as server:
+    with bench.database() as dsn, served(bench, dsn) as server:
         values = []
-        for number in range(ROUNDS):
+        for number in range(bench.rounds):
             followed(dsn)
             latencies = server.drive(f"r{number}", "single", 400, connections=1, seconds=5).latencies
             values.append(statistics.median(latencies) * 1_000)
@@ -156,10 +163,15 @@ def sequential_p50_ms(bench: Bench) -> Measured:
 
 def two_workers(bench: Bench) -> Measured:
     # Both servers stand side by side on databases alike, and are measured in turns.
-    with bench.database() as dsn, served(dsn) as one, bench.database() as other, served(other, workers=2) as two:
+    with (
+        bench.database() as dsn,
+        served(bench, dsn) as one,
+        bench.database() as other,
+        served(bench, other, workers=2) as two,
+    ):
         values = []
         followed(dsn)
-        for number in range(ROUNDS):
+        for number in range(bench.rounds):
             followed(other)
             alone = one.drive(f"r{number}", "single").rate
             followed(dsn)
@@ -172,36 +184,44 @@ def two_workers(bench: Bench) -> Measured:
 # --- the clients alone -----------------------------------------------------------------------------
 
 
-def load_generator(_bench: Bench) -> Measured:
+def load_generator(bench: Bench) -> Measured:
+    """How many requests the clients send by themselves: a server near that would be held back by them."""
     port = free_port()
-    with clients(2) as pool:
-        pool.submit(_answer_all, port, 4.0 * ROUNDS)
-        values = []
-        for number in range(ROUNDS):
-            plan = Plan(port=port, key="k" * 47, run=f"r{number}", what="single", count=60_000)
-            values.append(pool.submit(drive, plan).result().rate)
-            say(f"{values[-1]:,.0f} requests/s")
-        return Measured(values=values)
+    trivial = get_context("spawn").Process(target=_answer_all, args=(port,), daemon=True)
+    trivial.start()
+    try:
+        _wait_for(port, trivial.is_alive)
+        with clients() as pool:
+            values = []
+            for number in range(bench.rounds):
+                plan = Plan(
+                    port=port, key="k" * 47, members=bench.members, run=f"r{number}", what="single", count=40_000
+                )
+                values.append(pool.submit(drive, plan).result().rate)
+                say(f"{values[-1]:,.0f} requests/s")
+            return Measured(values=values)
+    finally:
+        trivial.terminate()
+        trivial.join(PATIENCE)
 
 
-def _answer_all(port: int, seconds: float) -> None:
-    workload.run(_answering(port, seconds))
+def _answer_all(port: int) -> None:
+    workload.run(_answering(port))
 
 
-async def _answering(port: int, seconds: float) -> None:
+async def _answering(port: int) -> None:
     server = await asyncio.get_running_loop().create_server(_Trivial, "127.0.0.1", port)
     async with server:
-        await asyncio.sleep(seconds)
+        await server.serve_forever()
 
 
 class _Trivial(asyncio.Protocol):
     """Answers whatever comes with the same bytes, as long as an activity's answer."""
 
-    _ANSWER = b"HTTP/1.1 201 Created\r\ncontent-length: 900\r\n\r\n" + b"x" * 900
+    _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n" + b"x" * 900
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, _data: bytes) -> None:
         self._transport.write(self._ANSWER)

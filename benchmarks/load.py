@@ -8,6 +8,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterator
 from time import perf_counter
+from typing import cast
 
 import msgspec
 import uvloop
@@ -25,6 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     key: str
     run: str
+    members: int
     what: str  # a kind of request: single, batch, hot, read
     count: int
     connections: int = 64
@@ -45,26 +47,32 @@ class Answers(msgspec.Struct, frozen=True):
 
 
 BATCH = 1_000
+PATIENCE = 60
+"""Seconds beyond those of the plan after which a server that does not answer is given up."""
 
 
 def requests_of(plan: Plan) -> list[bytes]:
     """The requests of a plan, ready to be written."""
     match plan.what:
         case "single":
-            return [_post("/v1/activities", workload.purchase(plan.run, n), plan.key) for n in range(plan.count)]
-        case "hot":
-            # A member of the round's own: what one has is many lots after a round.
-            whose = f"hot-{plan.run}"
             return [
-                _post("/v1/activities", workload.purchase(plan.run, n, member=whose), plan.key)
+                _post("/v1/activities", workload.purchase(plan.run, n, plan.members), plan.key)
+                for n in range(plan.count)
+            ]
+        case "hot":
+            whose = workload.hot_member(int(plan.run.removeprefix("r")))
+            return [
+                _post("/v1/activities", workload.purchase(plan.run, n, plan.members, member=whose), plan.key)
                 for n in range(plan.count)
             ]
         case "batch":
             numbers = [range(n * BATCH, (n + 1) * BATCH) for n in range(plan.count)]
-            bodies = [b"[%s]" % b",".join(workload.purchase(plan.run, n) for n in some) for some in numbers]
+            bodies = [
+                b"[%s]" % b",".join(workload.purchase(plan.run, n, plan.members) for n in some) for some in numbers
+            ]
             return [_post("/v1/activities/batch", body, plan.key) for body in bodies]
         case "read":
-            return [_get(f"/v1/members/{workload.member_of(n * 7_919 % workload.MEMBERS)}", plan.key)
+            return [_get(f"/v1/members/{workload.member_of(n * 7_919 % plan.members)}", plan.key)
                     for n in range(plan.count)]  # fmt: skip
         case other:
             raise ValueError(other)
@@ -95,7 +103,8 @@ async def _drive(plan: Plan, requests: list[bytes]) -> Answers:
     loop = asyncio.get_running_loop()
     for _ in range(plan.connections):
         await loop.create_connection(lambda: Client(load.answered, load.failed), "127.0.0.1", plan.port)
-    return await load.run()
+    async with asyncio.timeout(plan.seconds + PATIENCE):
+        return await load.run()
 
 
 class Client(asyncio.Protocol):
@@ -110,8 +119,7 @@ class Client(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self._answered(self)
 
     def send(self, request: bytes, since: float) -> None:

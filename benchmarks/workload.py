@@ -24,8 +24,8 @@ from infrastructure.migrate import migrate
 from infrastructure.settings import Settings, from_environment
 
 PROGRAM = "bench"
-MEMBERS = 20_000
 MANY_LOTS = 50
+HOT = 5
 MASTER_KEY = "A" * 43 + "="
 IN_FLIGHT = 256
 RULEBOOK: dict[str, Any] = json.loads(Path(__file__).with_name("rulebook-20.json").read_text("utf-8"))
@@ -58,7 +58,12 @@ def member_of(number: int) -> str:
     return f"m{number}"
 
 
-def purchase(run: str, number: int, members: int = MEMBERS, *, member: str | None = None) -> bytes:
+def hot_member(number: int) -> str:
+    """A member whom everybody's purchases are of, for one round: after it, this one has thousands of lots."""
+    return f"hot{number}"
+
+
+def purchase(run: str, number: int, members: int, *, member: str | None = None) -> bytes:
     """The JSON of the purchase of that number; `run` keeps ids of different rounds apart."""
     # Neighbours in time are far apart in the tables, as with real members.
     whose = member or member_of(number * 7_919 % members)
@@ -99,7 +104,7 @@ async def side_by_side(count: int, work: Callable[[int], Awaitable[object]], in_
             lanes.create_task(lane())
 
 
-def prepare(dsn: str, members: int = MEMBERS, purchases: int = 0) -> None:
+def prepare(dsn: str, members: int, purchases: int = 0) -> None:
     """Fill an empty database by the use cases themselves: rules, members with their lots, perhaps purchases."""
     migrate(dsn)
     run(_prepare(dsn, members, purchases))
@@ -110,7 +115,9 @@ async def _prepare(dsn: str, count: int, purchases: int) -> None:
         program = rulebooks.ProgramBody(id=PROGRAM, money="EUR", time_zone="Europe/Berlin")
         await rulebooks.create_program(parts.handler, program, actor="bench")
         await _publish(parts, OPENING)
-        await side_by_side(count, lambda number: _enrol(parts, number))
+        await side_by_side(count, lambda number: _enrol(parts, member_of(number), lots_of(number)))
+        for number in range(HOT):
+            await _enrol(parts, hot_member(number), 5)
         await _publish(parts, RULEBOOK)
         raw = [purchase("before", number, count) for number in range(purchases)]
         await side_by_side(purchases, lambda number: record(parts, raw[number]))
@@ -122,6 +129,6 @@ async def _publish(parts: Wired, document: dict[str, Any]) -> None:
     await rulebooks.publish_document(parts.handler, PROGRAM, document, rulebooks.PublishBody(), actor="bench")
 
 
-async def _enrol(parts: Wired, number: int) -> None:
-    attributes = {"lots": lots_of(number), "staff": False}
-    await members.enrol(parts.handler, PROGRAM, EnrolBody(id=member_of(number), attributes=attributes), actor="bench")
+async def _enrol(parts: Wired, member: str, lots: int) -> None:
+    body = EnrolBody(id=member, attributes={"lots": lots, "staff": False})
+    await members.enrol(parts.handler, PROGRAM, body, actor="bench")
