@@ -1,7 +1,7 @@
 """How fast it is here: `make bench`, or `make bench FIGURES="commands_inproc http_single"`; `--full` for the long ones,
 `--quick` to see that all of them run.
 
-Each figure appends a line to results.jsonl; the table is printed at the end, and `python -m benchmarks.page` writes it
+Each figure appends lines to results.jsonl; the table is printed at the end, and `python -m benchmarks.page` writes it
 into docs/performance.md.
 """
 
@@ -15,7 +15,7 @@ from time import perf_counter
 
 from benchmarks import growth, http, inprocess, logs, others, reading
 from benchmarks.bench import Bench, opened, say
-from benchmarks.figures import BY_KEY, FIGURES, Line, Measured, line_of
+from benchmarks.figures import BY_KEY, FIGURES, Line, Measured, lines_of
 from benchmarks.table import append, printed
 
 MEASURES: dict[str, Callable[[Bench], Measured]] = {
@@ -52,9 +52,10 @@ def main(arguments: list[str]) -> int:
         print(f"{machine}; commit {commit}")
         for number, name in enumerate(wanted, start=1):
             say(f"[{number}/{len(wanted)}] {name}, after {perf_counter() - began:.0f} s")
-            found.append(line_of(name, BY_KEY[name].unit, MEASURES[name](bench), machine, commit))
+            lines = lines_of(BY_KEY[name], MEASURES[name](bench), machine, commit)
+            found.append(lines[0])
             if not quick:
-                append(found[-1])
+                append(lines)
     print(printed(found))
     return 0
 

@@ -31,10 +31,15 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rounds of one figure gave. `p16` are the rounds of P16 in between, where it is a ratio to that."""
+    """What the rounds of one figure gave. `p16` are the rounds of P16 in between, where it is a ratio to that.
+
+    `curve` holds the rounds behind it, by how much there was of what grows.
+    """
 
     values: list[float]
     p16: list[float] = []
+    curve: dict[int, list[float]] = {}
+    curve_unit: str = ""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -67,6 +72,15 @@ def line_of(figure: str, unit: str, measured: Measured, machine: str, commit: st
         machine=machine,
         commit=commit,
     )
+
+
+def lines_of(figure: Figure, measured: Measured, machine: str, commit: str) -> list[Line]:
+    """The figure's own line, and one for each point of its curve, named `figure@amount`."""
+    points = {f"{figure.key}@{amount}": Measured(values=values) for amount, values in measured.curve.items()}
+    return [
+        line_of(figure.key, figure.unit, measured, machine, commit),
+        *(line_of(name, measured.curve_unit, point, machine, commit) for name, point in points.items()),
+    ]
 
 
 def quantile(values: Sequence[float], share: float) -> float:

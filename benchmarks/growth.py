@@ -26,7 +26,8 @@ from infrastructure.migrate import migrate
 
 HISTORY = "history"
 YEARS = timedelta(days=3 * 365)
-LONG, SHORT = 10_000, 10
+LENGTHS = (10, 100, 1_000)
+LONG, SHORT = 10_000, LENGTHS[0]
 LAST_DAY = 50
 """Purchases of the last day, two lots each: what is open at the end. All before were spent."""
 EARNS = 20
@@ -35,14 +36,17 @@ EARNS = 20
 def growth_history(bench: Bench) -> Measured:
     """The cost of an earn by a member with a long history, to one with a short one. One client, in process."""
     long = LONG // bench.scale
-    values = []
+    lengths = (*(length for length in LENGTHS if length < long), long)
+    values, curve = [], defaultdict[int, list[float]](list)
     for _ in range(bench.rounds):
         # A fresh copy each: what is earned while it is measured would be a longer history.
-        with bench.database(HISTORY, lambda dsn: workload.run(_histories(dsn, (SHORT, long)))) as dsn:
-            cost = workload.run(_costs(dsn, (SHORT, long)))
+        with bench.database(HISTORY, lambda dsn: workload.run(_histories(dsn, lengths))) as dsn:
+            cost = workload.run(_costs(dsn, lengths))
         values.append(cost[long] / cost[SHORT])
+        for length, seconds in cost.items():
+            curve[length].append(seconds * 1_000)
         say(f"{cost[SHORT] * 1_000:.2f} ms after {SHORT}, {cost[long] * 1_000:.2f} ms after {long:,}")
-    return Measured(values=values)
+    return Measured(values=values, curve=curve, curve_unit="ms")
 
 
 async def _histories(dsn: str, lengths: Iterable[int]) -> None:
@@ -122,36 +126,46 @@ _COPIES = (
         FROM stored_events WHERE notification_id <= %(last)s AND kind = 'member'""",
     """INSERT INTO claims
        SELECT program, kind, key || '#' || %(n)s, md5(stream::text || %(n)s)::uuid, version, position, hash
-       FROM claims WHERE key NOT LIKE '%%#%%'""",
+       FROM claims WHERE position <= %(last)s AND key NOT LIKE '%%#%%'""",
     """INSERT INTO state_rows
-       SELECT md5(stream::text || %(n)s)::uuid, program, 'copy', version, position, recorded_at, digest, shape, NULL, hot
-       FROM state_rows WHERE kind = 'member'""",
+       SELECT md5(stream::text || %(n)s)::uuid, program, 'copy', version, position, recorded_at, digest, shape,
+              NULL, hot
+       FROM state_rows WHERE position <= %(last)s AND kind = 'member'""",
 )
 
 
 def growth_log(bench: Bench) -> Measured:
     """Throughput on a large log to that on a small one, in turns. The large one is made of copies, in SQL."""
     with logs.logged(bench) as small, logs.logged(bench) as large:
-        _multiply(large, LARGE // bench.scale)
-        values = []
+        values, curve, done = [], dict[int, list[float]](), 0
+        last, count = _extent(large)
+        for entries in (LARGE // bench.scale // part for part in (100, 10, 1)):
+            _copy(large, last, range(done, entries // count))
+            done = entries // count
+            curve[entries] = [workload.run(_rate(large, f"c{entries}", bench))]
+            say(f"{curve[entries][0]:,.0f} at {entries:,} entries")
         for number in range(bench.rounds):
             empty = workload.run(_rate(small, f"g{number}", bench))
             full = workload.run(_rate(large, f"g{number}", bench))
             values.append(full / empty)
             say(f"{empty:,.0f} on a small log, {full:,.0f} on a large one")
-        return Measured(values=values)
+        return Measured(values=values, curve=curve, curve_unit="activities/s")
 
 
-def _multiply(dsn: str, entries: int) -> None:
+def _extent(dsn: str) -> tuple[int, int]:
+    """The last position of the log, and how many entries it has."""
     with connect(dsn) as connection:
         row = connection.execute("SELECT max(notification_id), count(*) FROM stored_events").fetchone()
-        assert row is not None
-        last, count = row
-        for number in range(1, entries // count + 1):
+    assert row is not None
+    return row
+
+
+def _copy(dsn: str, last: int, numbers: range) -> None:
+    """Copy the members up to the position `last`, with what is kept beside the log, once for each number."""
+    with connect(dsn) as connection:
+        for number in numbers:
             for statement in _COPIES:
                 connection.execute(statement, {"n": str(number), "last": last})
-            if number % 25 == 0:
-                say(f"{number * count:,} entries")
         connection.execute("VACUUM ANALYZE")
 
 
@@ -167,7 +181,8 @@ async def _rate(dsn: str, run: str, bench: Bench) -> float:
 
 def memory_growth(bench: Bench) -> Measured:
     """Memory of a server and its followers at many activities, to that at fewer: all members were met by then."""
-    few, many = (100_000, 1_000_000) if bench.full else (bench.members, 3 * bench.members)
+    many = 1_000_000 // bench.scale if bench.full else 3 * bench.members
+    few = many // 10 if bench.full else bench.members
     with bench.database() as dsn, served(bench, dsn) as server:
         _send(server, "few", few)
         followed(dsn)
@@ -176,7 +191,7 @@ def memory_growth(bench: Bench) -> Measured:
         followed(dsn)
         after = resident(server.pid)
         say(f"{before:,} kB after {few:,} activities, {after:,} kB after {many:,}")
-        return Measured(values=[after / before])
+        return Measured(values=[after / before], curve={few: [before / 1_024], many: [after / 1_024]}, curve_unit="MB")
 
 
 def _send(server: Served, run: str, count: int) -> None:

@@ -13,9 +13,9 @@ HEAD = ("figure", "unit", "min", "median", "max", "ratio", "goal", "floor", "")
 _line = msgspec.json.Decoder(Line)
 
 
-def append(line: Line, file: Path = RESULTS) -> None:
+def append(lines: Sequence[Line], file: Path = RESULTS) -> None:
     with file.open("ab") as results:
-        results.write(msgspec.json.encode(line) + b"\n")
+        results.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
 
 
 def read(file: Path = RESULTS) -> list[Line]:
@@ -23,9 +23,9 @@ def read(file: Path = RESULTS) -> list[Line]:
     return [_line.decode(line) for line in file.read_bytes().splitlines()] if file.exists() else []
 
 
-def latest(lines: Sequence[Line] | None = None) -> list[Line]:
+def latest(lines: Sequence[Line]) -> list[Line]:
     """The last line of each figure, in the order of the figures."""
-    found = {line.figure: line for line in (read() if lines is None else lines)}
+    found = {line.figure: line for line in lines}
     return [found[figure.key] for figure in FIGURES if figure.key in found]
 
 
