@@ -159,7 +159,8 @@ class Member(msgspec.Struct, gc=False):
     def copy(self) -> "Member":
         """A book with the same in it to decide on. From then on either is written in without the other's changing."""
         # Three years have many months, and a decision writes in one or two.
-        self.months = Shared(self.months)
+        if not isinstance(self.months, Shared) or self.months.own:
+            self.months = Shared(self.months)
         return replace(
             self,
             lots=self.lots.copy(),
