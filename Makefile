@@ -64,7 +64,10 @@ simulate: $(READY) ## Deterministic simulation: make simulate SEED=7
 	@$(BIN)/python -m tests.simulation $(SEED)
 
 .PHONY: torture
+torture: SEED ?= $(shell echo $$RANDOM)
 torture: $(READY) ## Kill everything under load, and count: make torture SECONDS=120 SEED=7
+	@echo "SEED=$(SEED)"
+	@TORTURE_SEED=$(SEED) $(BIN)/python -m pytest -q -n 2 tests/torture --ignore tests/torture/test_evening.py
 	@$(BIN)/python -m tests.torture $(or $(SECONDS),120) $(SEED)
 
 .PHONY: lock

@@ -6,7 +6,7 @@ has made true since the last entry is shown too, without being written.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 import msgspec
@@ -41,7 +41,6 @@ from domain.member.events import (
 )
 from domain.member.movements import OWN_SOURCE, Movement, movements
 from domain.member.prizes import prize_cause
-from domain.member.reading import level_at
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
 from domain.member.wallet import Balance
@@ -117,9 +116,10 @@ async def view_as_of(
         partial = _counted(found, as_of)
         then = shown(partial, found.circumstances, as_of)
         lifetimes = {name: held["lifetime"] for name, held in then["balances"].items()}
-        view |= {"balances": _balances(found, as_of, view["balances"], lifetimes), "counters": then["counters"]}
-        view["tiers"] = {
-            name: then["tiers"][name] | {"level": level_at(found.member, name, as_of)} for name in then["tiers"]
+        view |= {
+            "balances": _balances(found, as_of, view["balances"], lifetimes),
+            "tiers": then["tiers"],
+            "counters": then["counters"],
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
@@ -147,26 +147,34 @@ def _balances(found: Past, as_of: datetime, names: Json, lifetimes: dict[str, in
 
 
 def _counted(found: Past, as_of: datetime) -> Member:
-    """A book that holds only the counters of what happened by `as_of`."""
+    """A book that holds only the counters and levels of what happened by `as_of`."""
     partial = Member(id=found.member.id, status=found.member.status)
-    for entry in found.entries:
+    for entry in _all(found):
         for event in entry.events:
-            counts = (
-                (isinstance(event, ActivityRecorded) and event.occurred_at <= as_of)
-                or (isinstance(event, ActivityReversed | PointsClawedBack) and entry.at <= as_of)
-                or (isinstance(event, PointsEarned) and entry.at <= as_of)
-            )
-            if counts:
-                _count_only(partial, event, entry)  # type: ignore[arg-type]
+            if _counts(event, entry, as_of):
+                _count_only(partial, event, entry, as_of)
     return partial
 
 
-def _count_only(partial: Member, event: MemberEventUnion, entry: Entry) -> None:
-    if isinstance(event, PointsEarned):
+def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEventUnion]:
+    match event:
+        case ActivityRecorded():
+            return event.occurred_at <= as_of
+        case TierChanged() | TierRenewed() | LotActivated():
+            return event.at <= as_of
+        case PointsEarned() | PointsClawedBack() | ActivityReversed():
+            return entry.at <= as_of
+        case _:
+            return False
+
+
+def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: datetime) -> None:
+    if isinstance(event, PointsEarned | LotActivated):
         event = msgspec.structs.replace(event, repaid=0)
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
-    evolve(partial, event, entry.stamp)
+    # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
+    evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
 
 
 def _all(found: Past) -> Iterator[Entry]:

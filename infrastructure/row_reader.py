@@ -5,7 +5,7 @@ what is there, however it was put there: a value that PostgreSQL holds but Pytho
 no entry has.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +17,8 @@ from psycopg.adapt import Buffer
 from psycopg.types.datetime import TimestamptzBinaryLoader
 
 from application.audit import Claimed, Connect, Head, RowReader
+from application.folding import Connect as Fold
+from application.folding import States
 from domain.log import Row
 from infrastructure.database import connect
 
@@ -28,6 +30,10 @@ _IN_RANGE = "BETWEEN %(first)s AND %(last)s"
 # A stream belongs to a program when any of its rows, or its state row, says so: a changed column must not hide it.
 _OF_PROGRAM = """(SELECT originator_id FROM stored_events WHERE program = %(program)s
                   UNION SELECT stream FROM state_rows WHERE program = %(program)s)"""
+_STATES = """COPY (SELECT originator_id, state FROM stored_events
+                   WHERE kind = 'member' AND originator_id BETWEEN %(first)s AND %(last)s
+                       AND (%(program)s::text IS NULL OR program = %(program)s)
+                   ORDER BY originator_id, originator_version) TO STDOUT (FORMAT binary)"""
 _PAGE = 2000
 
 
@@ -52,6 +58,13 @@ class PostgresRowReader:
             " ORDER BY originator_id, originator_version",
             Row, program=program, first=first, last=last,
         )  # fmt: skip
+
+    def states(self, program: str | None, first: UUID, last: UUID) -> Generator[tuple[UUID, bytes]]:
+        """Members' entries by stream and version; copied out, which is the quickest way there is."""
+        params = {"program": program, "first": first, "last": last}
+        with self._connection.cursor() as cursor, cursor.copy(_STATES, params) as copy:
+            copy.set_types(["uuid", "bytea"])
+            yield from copy.rows()
 
     def heads(self, program: str | None, first: UUID, last: UUID) -> Iterator[Head]:
         return self._pages(
@@ -99,6 +112,19 @@ def open_reader(dsn: str) -> Iterator[RowReader]:
         connection.adapters.register_loader("timestamptz", _AnyTimestamp)
         connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield PostgresRowReader(connection)
+
+
+@contextmanager
+def open_states(dsn: str) -> Iterator[States]:
+    """The same for a fold."""
+    with open_reader(dsn) as reader:
+        assert isinstance(reader, PostgresRowReader)
+        yield reader
+
+
+def states(dsn: str) -> Fold:
+    """How the tasks of a fold open their views."""
+    return partial(open_states, dsn)
 
 
 def readers(dsn: str) -> Connect:

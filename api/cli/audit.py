@@ -48,6 +48,40 @@ def verify(*, program: str | None, to_json: bool) -> None:
 
 
 @audit.command()
+@click.option("--program", help="Only this program; otherwise all.")
+@click.option("--processes", type=click.IntRange(1, 256), help="How many work at once; as many as there are cores.")
+@_JSON
+def fold(*, program: str | None, processes: int | None, to_json: bool) -> None:
+    """Fold every member from the log; one digest, the same however many processes worked on it."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+    from os import cpu_count
+    from time import perf_counter
+
+    from api.cli.session import database
+    from application.folding import fold_all
+    from infrastructure.row_reader import states
+
+    workers = processes or cpu_count() or 1
+    with (
+        database() as settings,
+        # Spawned, not forked: they share no connection.
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        _progress("folding") as progress,
+    ):
+        began = perf_counter()
+        found = fold_all(
+            states(settings.database_url or ""), program, executor=pool, workers=workers, progress=progress
+        )
+        seconds = perf_counter() - began
+    if to_json:
+        as_json({"entries": found.entries, "members": found.members, "digest": found.hex})
+    else:
+        click.echo(f"{found.entries} entries of {found.members} members, {found.entries / seconds:,.0f}/s")
+        click.echo(f"digest {found.hex}")
+
+
+@audit.command()
 @click.argument("member")
 @_PROGRAM
 @click.option("--as-of", help="The state at this instant of the world (RFC 3339).")

@@ -20,6 +20,8 @@ PROGRAM = "journey"
 MONEY = "USD"
 _ACTOR = "demo"
 _TICK = 0.2
+_FEW = 100
+"""So few are done before anybody has looked."""
 
 # In the repository the rulebook stands with the other examples; a wheel has it beside this module.
 _HERE = Path(__file__).parent
@@ -174,11 +176,11 @@ async def _every_tick(show: Callable[[], None]) -> None:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, told how many are done; and a line for what it came to, if it was anything."""
+    """A bar on a terminal, told how many are done; and a line for what it came to, if there was anything to watch."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    if total <= 0:
+    if total < _FEW:
         yield lambda _done: None
         return
     console = Console(stderr=True)

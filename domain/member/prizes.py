@@ -5,11 +5,11 @@ from domain.member.commands import PayPrize
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import PointsEarned
+from domain.member.lives import life
 from domain.member.scores import program_zone
 from domain.member.spending import lifetime_total
 from domain.member.standing import raise_tiers
 from domain.numbers import MAX_AMOUNT
-from domain.rules.expiry import expires_at
 
 
 def pay_prize(draft: Draft, command: PayPrize) -> None:
@@ -24,18 +24,10 @@ def pay_prize(draft: Draft, command: PayPrize) -> None:
     zone = program_zone(draft, book)
     day = draft.local_day(book, zone, command.closed_at)
     require(draft.member, day)
-    expires = expires_at(
-        book.document.currencies[command.currency].expires,
-        occurred_at=command.closed_at,
-        recorded_at=draft.now,
-        available=command.closed_at,
-        zone=zone,
-        offsets=draft.circumstances.offsets,
-    )
+    lot = life(draft, "at_once", book.document.currencies[command.currency].expires, command.closed_at, zone)
     if lifetime_total(draft, command.currency) + command.points > MAX_AMOUNT:
         raise AmountOutOfRange("the balance would exceed 2^53 - 1")
     owed = draft.member.debt.get(command.currency, 0)
-    alive = command.closed_at <= draft.now and (expires is None or draft.now < expires)
     draft.record(
         PointsEarned(
             lot=draft.new_lot(),
@@ -43,10 +35,11 @@ def pay_prize(draft: Draft, command: PayPrize) -> None:
             rule=f"leaderboard:{command.leaderboard}",
             wanted=command.points,
             points=command.points,
-            available_at=command.closed_at,
-            expires_at=expires,
-            repaid=min(owed, command.points) if alive else 0,
+            available_at=lot.available,
+            expires_at=lot.expires,
+            repaid=min(owed, command.points) if lot.spendable(draft.now) else 0,
             day=day,
+            idle=lot.idle,
         )
     )
     raise_tiers(draft, book, command.closed_at, day, zone, "reached")

@@ -87,6 +87,20 @@ def test_a_closed_board_is_frozen_and_its_prizes_are_paid(database_url: str) -> 
     run(story)
 
 
+def test_a_prize_is_told_with_the_decimals_of_its_currency(database_url: str) -> None:
+    async def story() -> None:
+        document = league(prizes={1: 123_405})
+        document["currencies"]["points"]["scale"] = 2
+        async with playing(database_url, document, "ann") as game:
+            await game.post("ann", 9)
+            await game.close()
+            (won,) = (await history.history(game.handler, PROGRAM, "ann", kind="earned"))["items"]
+            assert won["text"].startswith("1234.05 points won by rank 1 on season/ever")
+            assert won["points"] == 123_405
+
+    run(story)
+
+
 def test_closing_again_answers_the_same_and_pays_nothing(database_url: str) -> None:
     async def story() -> None:
         document = league(prizes=PRIZES)

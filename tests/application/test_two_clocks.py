@@ -167,3 +167,36 @@ def test_lifetime_as_of_now_is_lifetime_now(database_url: str) -> None:
             assert now["available"] == then["available"] == 40
 
     run(story)
+
+
+def test_where_nothing_was_late_as_of_a_moment_is_as_known_at_that_moment(database_url: str) -> None:
+    """Levels with their since and next, counters, lifetime: also of points that had to wait, 20 for 14 days each."""
+
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await engine.enrol()
+            for day in range(0, 40, 8):
+                await engine.at(START + days(day))
+                await engine.buy(6_000)
+            await engine.at(START + days(60))
+            for day in (1, 9, 15, 17, 25, 33, 47, 59):
+                then = await engine.read(as_of=START + days(day))
+                known = await engine.read(known_at=START + days(day))
+                for part in ("tiers", "balances", "counters"):
+                    assert then[part] == known[part], (day, part)
+            assert (await engine.read())["tiers"]["status"]["level"] == "gold"
+
+    run(story)
+
+
+def test_points_of_a_late_purchase_count_towards_a_level_from_when_they_are_available(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await engine.enrol()
+            await engine.at(START + days(30))
+            await engine.buy(6_000, at=START)
+            for day, progress in ((7, 60), (20, 80)):
+                then = await engine.read(as_of=START + days(day))
+                assert then["tiers"]["status"]["progress"] == progress, day
+
+    run(story)

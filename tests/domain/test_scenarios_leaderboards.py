@@ -4,11 +4,25 @@ from typing import Any
 
 import pytest
 
-from domain.member.commands import RecordActivity
+from domain.member.commands import PayPrize, RecordActivity
 from domain.member.events import RuleFailed, ScoreCounted
 from domain.member.state import Member
 from tests.build import Json, Stream, World, instant, per, points, rulebook
-from tests.spec import Outcome, Step, Told, bought, do, earned, enrolled, failed, given, returned
+from tests.domain.test_scenarios_lines import CART, gave_back, line
+from tests.spec import (
+    Outcome,
+    Step,
+    Told,
+    bought,
+    clawed_back,
+    do,
+    earned,
+    enrolled,
+    failed,
+    given,
+    rescheduled,
+    returned,
+)
 
 POSTED: Json = {
     "score.posted": {
@@ -231,3 +245,76 @@ def test_the_note_of_what_was_taken_survives_the_state_row() -> None:
     assert isinstance(stream.member, Member)
     returned(None, id="r3").act(stream)
     assert total(stream) == (0, 0)
+
+
+# --- beside lines, groups and budgets ----------------------------------------------------------------
+
+
+def test_a_line_that_comes_back_takes_its_points_and_its_money_off_the_boards() -> None:
+    rule = per(100, 4, lines={"where": "line.labels.colour != 'red'"})
+    document = rulebook(rule, leaderboards={"earners": {}, "spenders": {"score": "spend"}})
+    start = given(document, enrolled())
+    start.when(bought(152_00, lines=CART)).then(
+        earned(560), counted(560, leaderboard="earners"), counted(152_00, leaderboard="spenders")
+    )
+    start.when(gave_back(line("2", 100_00))).then(
+        clawed_back(400), counted(-400, leaderboard="earners"), counted(-100_00, leaderboard="spenders")
+    )
+    start.when(gave_back(line("2", 100_00), id="r2")).then()
+    start.when(returned(None, id="r3")).then(
+        clawed_back(160), counted(-160, leaderboard="earners"), counted(-52_00, leaderboard="spenders")
+    )
+    assert total(start.stream) == (0, 0)
+
+
+def test_only_the_rule_that_its_group_let_through_counts() -> None:
+    document = league(per(100, 1, group="one"), points(30, rule="flat", group="one")) | {"groups": {"one": "best"}}
+    start = given(document, enrolled())
+    start.when(bought(50_00)).then(earned(50), earned(0, "flat", wanted=30), counted(50))
+    start.when(returned(None)).then(clawed_back(50), counted(-50))
+
+
+def test_what_a_budget_did_not_grant_counts_nowhere() -> None:
+    budget = {"currency": "points", "points": 50, "partial": True}
+    start = given(league(per(100, 1, budget="summer")) | {"budgets": {"summer": budget}}, enrolled())
+    start.when(bought(105_00, "p1")).then(earned(50, wanted=105), counted(50))
+    start.when(bought(105_00, "p2")).then(earned(0, wanted=105))
+    start.when(returned(60_00)).then(clawed_back(5), counted(-5))
+    start.when(returned(None, id="r2")).then(clawed_back(45), counted(-45))
+    assert total(start.stream) == (0, 0)
+
+
+# --- prizes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expires", "end"),
+    [
+        ("never", None),
+        ({"after": "P30D"}, "2026-03-04T00:00"),
+        ({"after": "P30D", "from": "recorded"}, "2026-03-05T00:00"),
+        ({"inactive_for": "P30D"}, "2026-03-04T00:00"),
+    ],
+)
+def test_a_prize_ends_as_other_points_of_its_currency_do(expires: Any, end: str | None) -> None:
+    document = league(per(100, 1), period="month")
+    document["currencies"]["points"] = {"expires": expires}
+    start = given(document, enrolled(), bought(10_00, at="2026-01-20"))
+    start.when(prize("2026-02-01", paid="2026-02-02")).then(
+        earned(100, "leaderboard:season", expires_at=instant(end) if end else None)
+    )
+
+
+def test_an_activity_moves_the_end_of_a_prize_that_ends_by_inactivity() -> None:
+    document = league(per(100, 1), period="month")
+    document["currencies"]["points"] = {"expires": {"inactive_for": "P30D"}}
+    start = given(document, enrolled(), prize("2026-02-01", paid="2026-02-02"))
+    start.when(bought(50, at="2026-02-20")).then(rescheduled("2026-03-23T00:00", lots=("2.1",)))
+
+
+def prize(closed: str, paid: str) -> Step:
+    command = PayPrize(
+        leaderboard="season", board="", period="2026-01", closed_at=instant(closed), rulebook=1, rank=1,
+        currency="points", points=100,
+    )  # fmt: skip
+    return do(command, paid)

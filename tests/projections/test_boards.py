@@ -16,7 +16,7 @@ from infrastructure.database import connect
 from infrastructure.migrate import migrate
 from infrastructure.tables import ANALYST, columns
 from projections import ANALYTICS
-from tests.build import Stream, World, adjust, enrol, folded, instant, points, purchase, refund, rulebook
+from tests.build import Stream, World, adjust, enrol, folded, instant, per, points, purchase, refund, rulebook
 from tests.projections.boards import House, house, interleaved, lives, world, write
 
 Rows = list[tuple[Any, ...]]
@@ -195,6 +195,28 @@ def test_rules_have_their_sums_by_day_over_all_members(database_url: str) -> Non
         # Three of the second five were left under the cap of eight a day.
         ("2026-01-02", "bonus", 1, "points", 4, 2, 20, 16, 5, 0),
     ]
+
+
+def test_an_award_that_its_group_or_its_budget_cut_is_limited(database_url: str) -> None:
+    document = rulebook(
+        per(100, 1, group="one"),
+        points(30, rule="flat", group="one"),
+        points(20, rule="gift", phase="add", budget="summer"),
+        groups={"one": "best"},
+        budgets={"summer": {"currency": "points", "points": 25, "partial": True}},
+    )
+    stream = Stream(World(document))
+    stream.do(enrol(member="ann"), "2026-01-01")
+    for number in (1, 2):
+        stream.do(purchase(50_00, f"p{number}", at="2026-01-02"), f"2026-01-0{1 + number}")
+    stream.do(refund(stream, "p1", None, at="2026-01-09"), "2026-01-09")
+    found = _ask(
+        database_url,
+        [stream],
+        "SELECT rule, awards, limited, wanted, granted, clawed_back FROM analytics.rule_performance_daily"
+        " ORDER BY rule",
+    )
+    assert found == [("base", 2, 0, 100, 100, 50), ("flat", 2, 2, 60, 0, 0), ("gift", 2, 1, 40, 25, 20)]
 
 
 def test_what_cannot_be_evaluated_is_a_failure_of_its_day(database_url: str) -> None:

@@ -1,5 +1,6 @@
 """Laws that hold for any member, whatever it did, under any rulebook of a small family."""
 
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -9,18 +10,28 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
 from domain.member.commands import ChangeMember, MemberCommand, RecordActivity
-from domain.member.events import LotExpired, PointsAdjusted, PointsClawedBack, PointsEarned, PointsRedeemed
+from domain.member.events import (
+    LotExpired,
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsRedeemed,
+    ScoreCounted,
+)
 from domain.member.settle import next_due, settled
 from domain.member.state import Member
 from domain.member.wallet import balance, currencies
+from projections.leaderboard_entries import LEADERBOARD_ENTRIES
 from tests.build import (
     Json,
     Stream,
     World,
     adjust,
+    chained,
     enrol,
     folded,
     instant,
@@ -82,6 +93,16 @@ MORE = [
     points("history.count('purchase', 'P90D') + history.days('purchase', 'month')", rule="loyal", phase="add"),
     points("member.balances.points.available > 100 ? 5 : 0", rule="rich", phase="add"),
 ]
+BOARDS = {
+    "earners": {"score": "points_earned:points", "period": "month"},
+    "spenders": {"score": "spend", "ties": "count_back", "count_back": ["1 + activity.amount_minor % 3"]},
+    "sizes": {
+        "score": "activity.amount_minor / 10",
+        "when": "activity.amount_minor >= 500",
+        "by": "activity.amount_minor >= 2500 ? 'large' : 'small'",
+        "period": "week",
+    },
+}
 
 
 @st.composite
@@ -118,6 +139,7 @@ def rulebooks(draw: st.DrawFn) -> Json:
         zone_policy=draw(st.sampled_from(["program", "member", "utc"])),
         groups={"one": draw(st.sampled_from(["all", "best", "first", "newest", "exclusive"]))},
         budgets={"all": {"currency": "points", "points": 10**9, "uses": 10**6}},
+        leaderboards=BOARDS,
     )
 
 
@@ -239,7 +261,12 @@ def essence(member: Member) -> Json:
         del lot["id"], lot["entry"]
     for month in whole["months"].values():
         month["reversed"] = sorted(
-            (note["returned_minor"], sorted(note["taken"].values()), sorted(note["counts"].items()))
+            (
+                note["returned_minor"],
+                sorted(note["taken"].values()),
+                sorted(note["counts"].items()),
+                sorted(note["scores"].items()),
+            )
             for note in month["reversed"].values()
         )
         month["counts"] = {name: days for name, days in month["counts"].items() if days}
@@ -340,6 +367,24 @@ def test_lots_and_debt_add_up_to_what_the_events_say_and_nothing_is_negative(doc
             assert total.days == len(days)
 
 
+@PLENTY
+@given(rulebooks(), DEEDS)
+def test_standings_add_up_to_what_counted_and_returns_never_take_more(document: Json, deeds: list[Deed]) -> None:
+    stream = Stream(World(document))
+    live(stream, deeds)
+    rows, said, of_activity = Rows({}), Counter[Key](), Counter[tuple[str, int]]()
+    for row, entry in zip(chained(stream.entries), stream.entries, strict=True):
+        for event in entry.events:
+            if isinstance(event, ScoreCounted):
+                said[stream.id, event.leaderboard, event.board, event.period] += event.score
+                of_activity[event.leaderboard, event.activity or entry.version] += event.score
+        LEADERBOARD_ENTRIES.apply(rows, placed(row))
+        # Nothing here scores less than nothing, so no return, in whatever parts, leaves less than that.
+        assert {key: standing.score for key, standing in rows.items()} == said
+        assert min((0, *said.values(), *of_activity.values())) == 0
+        assert all(count >= 0 for standing in rows.values() for count in standing.tiebreak)
+
+
 def moved(event: object) -> int:
     match event:
         case PointsEarned() | PointsAdjusted():
@@ -370,6 +415,10 @@ def test_earning_and_returning_all_of_it_leaves_nothing(document: Json, amounts:
             assert set(msgspec.structs.astuple(held)) == {0}
         assert all(total.ever == 0 for name, total in stream.member.totals.items() if not name.startswith("type:"))
     assert not any(stream.world.taken.values())
+    rows = Rows({})
+    for row in chained(stream.entries):
+        LEADERBOARD_ENTRIES.apply(rows, placed(row))
+    assert [standing for standing in rows.values() if standing.score or standing.tiebreak] == []
     lawful(stream)
 
 

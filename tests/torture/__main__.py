@@ -1,15 +1,12 @@
-"""`make torture SECONDS=... SEED=...`: evenings of kills for so long, and one line at the end."""
+"""An evening of kills, for so many seconds, from such a seed; one line at its end. The last part of `make torture`."""
 
-import random
 import sys
 
 from tests.torture.evening import evening, for_seconds
 
 
 def main() -> int:
-    seconds = float(sys.argv[1])
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(10**6)
-    _say(f"SEED={seed}")
+    seconds, seed = float(sys.argv[1]), int(sys.argv[2])
     report = evening(seed, for_seconds(seconds))
     _say("killed: " + ", ".join(f"{what} {count}" for what, count in sorted(report.kills.items())))
     _say("answered: " + ", ".join(f"{status} {count:,}" for status, count in sorted(report.answered.items())))

@@ -184,10 +184,14 @@ class Server:
     def kill_follower(self, chance: random.Random) -> bool:
         return self._kill_one("follow", chance)
 
-    def terminate(self) -> None:
-        """Ask it to end: it answers what it has taken."""
-        if self._process is not None:
-            self._process.terminate()
+    async def restarted(self) -> None:
+        """Ask it to end, which it does when it has answered what it has taken, and wait until the next one answers."""
+        assert self._process is not None
+        starts = self.starts
+        self._process.terminate()
+        while self.starts == starts:  # noqa: ASYNC110
+            await asyncio.sleep(PAUSE)
+        await self.ready()
 
     def resident(self) -> int:
         """The memory of its largest worker, in bytes."""

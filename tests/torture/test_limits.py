@@ -13,6 +13,7 @@ from tests.torture import victims
 from tests.torture.clients import Answer, Crowd, Wish, activity
 from tests.torture.evening import prepared
 from tests.torture.machines import free_port
+from tests.torture.seeds import seed
 from tests.torture.verdict import Ledger, judge
 
 pytestmark = pytest.mark.slow
@@ -42,7 +43,7 @@ def test_a_thousand_claims_on_five_hundred_give_five_hundred_three_times_and_a_b
     database_url: str,
 ) -> None:
     async def story() -> None:
-        key, ledger, chance = await prepared(database_url, MEMBERS, DOCUMENT), Ledger(), random.Random(7)
+        key, ledger, chance = await prepared(database_url, MEMBERS, DOCUMENT), Ledger(), random.Random(seed(7))
         ports = [free_port(), free_port()]
         servers = [victims.start(victims.serve, database_url, port) for port in ports]
         crowd = Crowd(ports, key, ledger, chance)

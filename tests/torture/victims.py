@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -20,11 +22,14 @@ from granian.server.embed import Server
 from api.http.app import create_app
 from api.wiring import Wired, wired
 from application import follow, replay, sweep
+from application.ports import NewRow, Save
+from domain.log import TOPIC, encode
 from infrastructure import logging, positions
 from infrastructure.migrate import migrate
 from infrastructure.positions import PostgresPositions
 from infrastructure.settings import Settings
 from tests.application.engine import MASTER_KEY
+from tests.build import Stream, World, enrol, per, rulebook
 from tests.torture.points import Death, arm, mortal
 
 PATIENCE = 60
@@ -130,6 +135,41 @@ def rebuilder(dsn: str, _death: Death) -> None:
 
 def migrator(dsn: str, _death: Death) -> None:
     migrate(dsn)
+
+
+RUN = 10
+"""Entries in one save of a writer."""
+
+
+def writer(dsn: str, _death: Death, directory: str, tasks: int) -> None:
+    """Save runs of entries without end, and note each in a file of its own once it is acknowledged: stream, version."""
+    stream = Stream(World(rulebook(per(100, 1))))
+    stream.do(enrol(), "2026-01-01")
+    (entry,) = stream.entries
+    state, digest = encode(entry), bytes(32)
+
+    def run_of(stream: UUID, first: int) -> Save:
+        rows = [
+            NewRow(
+                entry=msgspec.structs.replace(entry, version=version, claims=()), stream=stream, program="main",
+                kind="member", topic=TOPIC, state=state, digest=digest,
+            )
+            for version in range(first, first + RUN)
+        ]  # fmt: skip
+        return Save(program="main", rows=tuple(rows))
+
+    async def work(parts: Wired, notes: int) -> None:
+        while True:
+            stream = uuid4()
+            for first in (1, 1 + RUN):
+                await parts.store.append(run_of(stream, first))
+                os.write(notes, f"{stream} {first + RUN - 1}\n".encode())
+
+    async def all_of_them(parts: Wired) -> None:
+        notes = os.open(Path(directory) / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        await asyncio.gather(*(work(parts, notes) for _ in range(tasks)))
+
+    _within(dsn, all_of_them)
 
 
 def _within(dsn: str, work: Callable[[Wired], Awaitable[None]]) -> None:
