@@ -56,8 +56,12 @@ acceptance: $(DEMO) ## Acceptance run over a folder of scenarios: make acceptanc
 	@$(BIN)/python -m tests.acceptance --journey $(DATA)
 
 .PHONY: bench
-bench: $(READY) ## Benchmarks against the embedded PostgreSQL
-	@$(BIN)/python -m benchmarks
+bench: $(READY) ## Benchmarks, in minutes: make bench FIGURES="commands_inproc http_single" for some of them
+	@$(BIN)/python -m benchmarks $(FIGURES)
+
+.PHONY: bench-full
+bench-full: $(READY) ## All benchmarks, in hours: with a log of ten million entries
+	@$(BIN)/python -m benchmarks --full $(FIGURES)
 
 .PHONY: simulate
 simulate: $(READY) ## Deterministic simulation: make simulate SEED=7

@@ -1,0 +1,89 @@
+"""What reads the log: followers, folds, and decisions made again. By two processes where the work can be shared."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from time import perf_counter
+
+from api.wiring import wired
+from application.audit import verify
+from application.folding import fold_all
+from application.follow import Boards, Projector, Runner
+from benchmarks import workload
+from benchmarks.bench import Bench
+from benchmarks.figures import Measured
+from benchmarks.http import clients
+from infrastructure.row_reader import readers, states
+from infrastructure.tables import PostgresTables
+from projections.awards import AWARDS
+from projections.balances import BALANCES
+from projections.movements import MOVEMENTS
+
+MEMBERS = 2_000
+ACTIVITIES = 40_000
+PROCESSES = 2
+
+
+@contextmanager
+def logged(bench: Bench) -> Iterator[str]:
+    """A database whose log is mostly activities: twenty to a member."""
+    with bench.database("log", lambda dsn: workload.prepare(dsn, members(bench), _activities(bench))) as dsn:
+        yield dsn
+
+
+def members(bench: Bench) -> int:
+    return MEMBERS // bench.scale
+
+
+def _activities(bench: Bench) -> int:
+    return ACTIVITIES // bench.scale
+
+
+def projection_catchup(bench: Bench) -> Measured:
+    with logged(bench) as dsn:
+        return Measured(
+            values=[_activities(bench) / workload.run(_catch_up(dsn, number)) for number in range(bench.rounds)]
+        )
+
+
+async def _catch_up(dsn: str, number: int) -> float:
+    """Fill the three tables from the first entry; the seconds it takes."""
+    boards = Boards(name=f"bench_{number}", projections=(BALANCES, MOVEMENTS, AWARDS))
+    async with wired(workload.settings_of(dsn)) as parts:
+        tables = PostgresTables(boards, parts.pool)
+        await tables.ensure()
+        runner = Runner(Projector(boards, tables), parts.store, parts.positions)
+        started = perf_counter()
+        await runner.catch_up()
+        return perf_counter() - started
+
+
+def replay(bench: Bench) -> Measured:
+    """The whole of `audit fold`, digests included."""
+    with logged(bench) as dsn, clients(PROCESSES) as pool:
+        activities = _activities(bench)
+        entries = activities + members(bench) + workload.HOT
+        return Measured(values=[activities / _replay(dsn, pool, entries) for _ in range(bench.rounds + 1)][1:])
+
+
+def _replay(dsn: str, pool: Executor, expected: int) -> float:
+    """The seconds it takes to fold every member."""
+    started = perf_counter()
+    folded = fold_all(states(dsn), workload.PROGRAM, executor=pool, workers=PROCESSES)
+    seconds = perf_counter() - started
+    # Each member was enrolled by an entry too, which is not counted as an activity.
+    assert folded.entries == expected, f"{folded.entries} of {expected} entries were read"
+    return seconds
+
+
+def redecide(bench: Bench) -> Measured:
+    """The whole of `audit verify`: digests, claims and heads as well."""
+    with logged(bench) as dsn, clients(PROCESSES) as pool:
+        return Measured(values=[_activities(bench) / _verify(dsn, pool) for _ in range(bench.rounds + 1)][1:])
+
+
+def _verify(dsn: str, pool: Executor) -> float:
+    started = perf_counter()
+    tally = verify(readers(dsn), workload.PROGRAM, executor=pool)
+    assert tally["first"] is None, tally["first"]
+    return perf_counter() - started
