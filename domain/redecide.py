@@ -18,7 +18,14 @@ from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
 from domain.member.draft import Circumstances, Fate, Original
-from domain.member.events import ActivityRecorded, PointsEarned, ScoreCounted
+from domain.member.events import (
+    ActivityRecorded,
+    LotActivated,
+    LotExpired,
+    PointsClawedBack,
+    PointsEarned,
+    ScoreCounted,
+)
 from domain.member.returns import after_event
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
@@ -91,10 +98,11 @@ def _fates(awards: tuple[PointsEarned, ...], recorded_at: datetime, since: list[
     found = {}
     for award in awards:
         at_once = award.available_at is not None and award.available_at <= recorded_at
-        fate = Fate(counted=award.points if at_once else 0)
-        for event in (event for entry in since for event in entry.events):
-            fate = after_event(fate, award.lot, event)
-        found[award.lot] = fate
+        found[award.lot] = Fate(counted=award.points if at_once else 0)
+    for entry in since:
+        for event in entry.events:
+            if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
+                found[event.lot] = after_event(found[event.lot], event.lot, event)
     return found
 
 
