@@ -15,7 +15,7 @@ from time import perf_counter
 
 from benchmarks import growth, http, inprocess, logs, others, reading
 from benchmarks.bench import Bench, opened, say
-from benchmarks.figures import BY_KEY, FIGURES, Line, Measured, lines_of
+from benchmarks.figures import BY_KEY, FIGURES, Figure, Line, Measured, lines_of
 from benchmarks.table import append, printed
 
 MEASURES: dict[str, Callable[[Bench], Measured]] = {
@@ -33,6 +33,8 @@ MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "growth_log": growth.growth_log,
     "memory_growth": growth.memory_growth,
     "vs_eventsourcing": others.vs_eventsourcing,
+    "vs_emmett": others.vs_emmett,
+    "vs_message_db": others.vs_message_db,
     "load_generator": http.load_generator,
 }
 
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"There is no figure {', '.join(unknown)}. There are: {' '.join(MEASURES)}", file=sys.stderr)
         return 2
-    wanted = wanted or [figure.key for figure in FIGURES if figure.key in MEASURES and (full or not figure.only_full)]
+    wanted = wanted or [figure.key for figure in FIGURES if here(figure, full=full)]
     began, found = perf_counter(), list[Line]()
     with opened(quick=quick, full=full) as bench:
         machine, commit = machine_of(bench.postgres), commit_of()
@@ -58,6 +60,11 @@ def main(arguments: list[str]) -> int:
                 append(lines)
     print(printed(found))
     return 0
+
+
+def here(figure: Figure, *, full: bool) -> bool:
+    """Whether a figure is measured when none is asked for."""
+    return (full or not figure.only_full) and (not figure.needs_node or others.node())
 
 
 def machine_of(postgres: str) -> str:

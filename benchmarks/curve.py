@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from benchmarks.table import number
 
 WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 70, 40, 50, 50
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 50, 50
+INSET = 40
+"""How far the first and the last point are inside, so that their labels touch nothing."""
 
 # Read on white and on black: the page that shows the picture says which.
 _STYLE = (
@@ -23,7 +25,8 @@ def svg(title: str, below: str, points: Sequence[tuple[int, float]]) -> str:
     top = step * math.ceil(max(value for _, value in points) / step)
 
     def x(amount: float) -> float:
-        return round(LEFT + (math.log10(amount) - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
+        share = (math.log10(amount) - low) / (high - low)
+        return round(LEFT + INSET + share * (WIDTH - LEFT - RIGHT - 2 * INSET), 1)
 
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM), 1)

@@ -167,6 +167,8 @@ def _copy(dsn: str, last: int, numbers: range) -> None:
             for statement in _COPIES:
                 connection.execute(statement, {"n": str(number), "last": last})
         connection.execute("VACUUM ANALYZE")
+        # What was copied is written now, and not while something is measured.
+        connection.execute("CHECKPOINT")
 
 
 async def _rate(dsn: str, run: str, bench: Bench) -> float:

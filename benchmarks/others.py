@@ -4,9 +4,14 @@ A save of theirs is one event of about 300 bytes on a new stream. A save of ours
 claim and a state row.
 """
 
+import json
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 from uuid import UUID, uuid4
 
@@ -103,3 +108,39 @@ def _theirs(application: Application[UUID], count: int) -> float:
         started = perf_counter()
         list(threads.map(lambda _: application.save(_Purchase(_PADDING)), range(count)))
         return count / (perf_counter() - started)
+
+
+# --- stores for Node -------------------------------------------------------------------------------
+
+PACKAGES = ("pg@8", "@event-driven-io/emmett@0.42", "@event-driven-io/emmett-postgresql@0.42", "@eventide/message-db@1")
+SCRIPT = Path(__file__).with_name("others.mjs")
+
+
+def node() -> bool:
+    """Whether Node is here, with what installs its packages."""
+    return bool(shutil.which("node") and shutil.which("npm"))
+
+
+def vs_emmett(bench: Bench) -> Measured:
+    return _by_node(bench, "emmett")
+
+
+def vs_message_db(bench: Bench) -> Measured:
+    return _by_node(bench, "message_db")
+
+
+def _by_node(bench: Bench, which: str) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="guerdon-bench-node-") as folder, bench.database() as dsn:
+        shutil.copy(SCRIPT, folder)
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, *PACKAGES]
+        subprocess.run(install, check=True, cwd=folder)
+        found = conninfo_to_dict(dsn)
+        place = {"host": found["host"], "port": int(str(found["port"])), "user": found["user"]}
+        place["database"] = found["dbname"]
+
+        def theirs(count: int) -> float:
+            command = ["node", SCRIPT.name, which, json.dumps(place), str(count)]
+            done = subprocess.run(command, check=True, cwd=folder, stdout=subprocess.PIPE, text=True)
+            return float(done.stdout)
+
+        return _in_turns(bench, dsn, theirs)
