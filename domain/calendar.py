@@ -22,6 +22,10 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+_DAY = timedelta(days=1)
+_NO_OFFSET = timedelta(0)
+_LOCAL_EPOCH = EPOCH.replace(tzinfo=None)
+
 
 class Offsets:
     """UTC offsets, with a memory of what was asked."""
@@ -32,33 +36,37 @@ class Offsets:
 
     def at(self, zone: str, instant: datetime) -> timedelta:
         if zone == "UTC":
-            return timedelta(0)
+            return _NO_OFFSET
         seconds = int((instant - EPOCH).total_seconds())
         known = self.used.setdefault(zone, {})
         offset = known.get(seconds)
         if offset is None:
             offset = known[seconds] = self._lookup(zone, seconds)
-        return timedelta(seconds=offset)
+        return _length(offset)
 
     def local(self, zone: str, instant: datetime) -> datetime:
         """Wall-clock time in the zone, as a datetime without zone."""
-        if zone == "UTC":
-            return instant.replace(tzinfo=None)
-        return (instant + self.at(zone, instant)).replace(tzinfo=None)
+        # By way of a duration: `replace(tzinfo=None)` takes ten times as long, and every decision looks several times.
+        return _LOCAL_EPOCH + (instant - EPOCH + self.at(zone, instant))
 
     def instant(self, zone: str, local: datetime) -> datetime:
         """The instant at which the zone's clocks first show `local`, or jump over it."""
+        as_utc = EPOCH + (local - _LOCAL_EPOCH)
         if zone == "UTC":
-            return local.replace(tzinfo=UTC)
-        as_utc = local.replace(tzinfo=UTC)
+            return as_utc
         # Offsets of the day before and the day after: in between the clocks may be set, whichever way.
-        before = self.at(zone, as_utc - timedelta(days=1))
+        before = self.at(zone, as_utc - _DAY)
         first = as_utc - before
         if self.at(zone, first) == before:
             return first
-        after = self.at(zone, as_utc + timedelta(days=1))
+        after = self.at(zone, as_utc + _DAY)
         second = as_utc - after
         return second if self.at(zone, second) == after else first
+
+
+@lru_cache(maxsize=256)
+def _length(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)
 
 
 def recorded_offsets(used: dict[str, dict[int, int]]) -> Offsets:

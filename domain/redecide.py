@@ -5,6 +5,7 @@ what-if. It reads the stream and the rulebooks it pins, nothing else, so streams
 by any number of processes.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Literal
@@ -17,11 +18,20 @@ from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
 from domain.member.draft import Circumstances, Fate, Original
-from domain.member.events import ActivityRecorded, PointsEarned, ScoreCounted
+from domain.member.events import (
+    ActivityRecorded,
+    LotActivated,
+    LotExpired,
+    PointsClawedBack,
+    PointsEarned,
+    ScoreCounted,
+)
 from domain.member.returns import after_event
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
+
+_MARK = 32
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -33,18 +43,31 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class StreamHistory:
-    """The entries of one member's stream, for decisions that look back at one of them."""
+    """The entries of one member's stream, for decisions that look back at one of them. The list may grow meanwhile."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self._entries = entries
+        self._marks = [Member()]
+        """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
     def original(self, version: int) -> Original:
-        before = Member()
-        for number, entry in enumerate(self._entries):
-            if entry.version == version:
-                return _original(entry, before, self._entries[number:])
-            fold(before, entry)
-        raise LookupError(f"entry {version} is not in this stream")
+        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
+        if number == len(self._entries) or self._entries[number].version != version:
+            raise LookupError(f"entry {version} is not in this stream")
+        return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def _before(self, number: int) -> Member:
+        mark, rest = divmod(number, _MARK)
+        while len(self._marks) <= mark:
+            self._marks.append(self._after(len(self._marks) - 1, _MARK))
+        return self._after(mark, rest)
+
+    def _after(self, mark: int, count: int) -> Member:
+        """The member `count` entries after a mark, to write in."""
+        member = self._marks[mark].copy()
+        for entry in self._entries[mark * _MARK : mark * _MARK + count]:
+            fold(member, entry)
+        return member
 
 
 def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
@@ -75,10 +98,11 @@ def _fates(awards: tuple[PointsEarned, ...], recorded_at: datetime, since: list[
     found = {}
     for award in awards:
         at_once = award.available_at is not None and award.available_at <= recorded_at
-        fate = Fate(counted=award.points if at_once else 0)
-        for event in (event for entry in since for event in entry.events):
-            fate = after_event(fate, award.lot, event)
-        found[award.lot] = fate
+        found[award.lot] = Fate(counted=award.points if at_once else 0)
+    for entry in since:
+        for event in entry.events:
+            if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
+                found[event.lot] = after_event(found[event.lot], event.lot, event)
     return found
 
 
@@ -109,21 +133,22 @@ def redecide(
     """
     member = Member()
     so_far: list[Entry] = []
+    history = StreamHistory(so_far)
     for entry in entries:
-        yield _compare(member, entry, timeline, so_far)
+        yield _compare(member, entry, timeline, history)
         fold(member, entry)
         so_far.append(entry)
         if watch is not None:
             watch(member, entry)
 
 
-def _compare(member: Member, entry: Entry, timeline: Timeline, so_far: list[Entry]) -> Difference:
+def _compare(member: Member, entry: Entry, timeline: Timeline, history: StreamHistory) -> Difference:
     if entry.pins.engine != ENGINE:
         return Difference(entry.version, "older_engine", f"engine {entry.pins.engine}")
     for number, digest in entry.pins.rulebooks.items():
         if number > len(timeline.published) or timeline.published[number - 1].digest != digest:
             return Difference(entry.version, "different", f"rulebook {number} is not the one that was pinned")
-    circumstances = circumstances_of(entry, timeline, StreamHistory(so_far))
+    circumstances = circumstances_of(entry, timeline, history)
     command = entry.input if entry.input is not None else Settle()
     try:
         decision = decide(command, member, circumstances)  # type: ignore[arg-type]

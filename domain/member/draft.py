@@ -81,8 +81,8 @@ class Draft:
         """The version that the entry being written will have."""
         self.at = at
         self.rulebook = 0
-        self.edited: set[int] = set()
-        """Versions whose edits stand in this draft already."""
+        self.edited = False
+        """Whether what new versions of the rules say of what the member has stands in this draft already."""
         self._lots = 0
 
     def new_lot(self) -> str:

@@ -24,7 +24,9 @@ _ACTIVATION, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4
 
 def settle(draft: Draft) -> None:
     """Record on the draft all that fell due up to `draft.now`."""
-    edits, now = _edits(draft), draft.now
+    now = draft.now
+    edits = _edits(draft) if not draft.edited else []
+    draft.edited = True
     while True:
         if not edits:
             soonest = next_due(draft.member)
@@ -36,7 +38,6 @@ def settle(draft: Draft) -> None:
         instant, kind, subject = min(due, key=_order)
         if isinstance(subject, Published):
             edits = [one for one in edits if one[2] is not subject]
-            draft.edited.add(subject.number)
             edit(draft, subject.number, instant)
         elif isinstance(subject, str):
             _review(draft, subject, instant)
@@ -97,8 +98,8 @@ def _edits(draft: Draft) -> list[_Due]:
     return [
         (max(version.effective_from, last), _EDIT, version)
         for version in timeline.published
-        if (version.number > member.timeline or version.effective_from > last)
-        and version.number not in draft.edited
+        if version.effective_from <= draft.now
+        and (version.number > member.timeline or version.effective_from > last)
         and timeline.edits(version.number)
     ]
 

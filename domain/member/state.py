@@ -159,7 +159,8 @@ class Member(msgspec.Struct, gc=False):
     def copy(self) -> "Member":
         """A book with the same in it to decide on. From then on either is written in without the other's changing."""
         # Three years have many months, and a decision writes in one or two.
-        self.months = Shared(self.months)
+        if not isinstance(self.months, Shared) or self.months.own:
+            self.months = Shared(self.months)
         return replace(
             self,
             lots=self.lots.copy(),
@@ -302,16 +303,21 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
 def _take(member: Member, draws: tuple[Draw, ...]) -> None:
     if not draws:
         return
-    taken = {draw.lot: draw.points for draw in draws}
-    kept = []
-    for lot in member.lots:
-        left = lot.remaining - taken.pop(lot.id, 0)
-        # Stops this member, not the program: a lot below zero means an event that could not have been decided.
-        assert left >= 0, f"lot {lot.id} below zero"
-        if left:
-            kept.append(lot if left == lot.remaining else replace(lot, remaining=left))
+    taken, empty = {draw.lot: draw.points for draw in draws}, []
+    for place, lot in enumerate(member.lots):
+        if lot.id in taken:
+            left = lot.remaining - taken.pop(lot.id)
+            # Stops this member, not the program: a lot below zero means an event that could not have been decided.
+            assert left >= 0, f"lot {lot.id} below zero"
+            if left:
+                member.lots[place] = replace(lot, remaining=left)
+            else:
+                empty.append(place)
+            if not taken:
+                break
     assert not taken, f"draws from lots that are not open: {sorted(taken)}"
-    member.lots = kept
+    for place in reversed(empty):
+        del member.lots[place]
 
 
 def _owe(member: Member, currency: str, points: int) -> None:

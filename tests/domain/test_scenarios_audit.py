@@ -1,7 +1,14 @@
 """Worked cases M, on the domain: what was decided stays decided, and can be explained."""
 
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from domain.member.commands import RecordActivity
+from domain.redecide import StreamHistory
 from domain.rules.earning import LimitedBy, traced
-from tests.build import Stream, World, enrol, folded, points, purchase, rulebook
+from tests.build import Stream, World, enrol, folded, instant, points, purchase, refund, rulebook
 from tests.spec import bought, earned, enrolled, given, lawful, published
 
 
@@ -46,3 +53,24 @@ def test_m10_an_award_names_its_rule_the_values_it_saw_the_cap_that_bit_and_its_
     entry = stream.do(command, "2026-01-02")
     assert entry.pins.rulebooks == {1: evaluated.book.digest}
     assert [event.lot for event in entry.events if hasattr(event, "lot")] == ["2.1"]
+
+
+def test_any_entry_of_a_long_stream_is_looked_back_at_in_any_order() -> None:
+    stream = Stream(World(rulebook(points(10))))
+    stream.do(enrol(), "2026-01-01")
+    for number in range(70):
+        at = instant("2026-01-02") + timedelta(hours=number)
+        stream.do(purchase(1_00, f"p{number}", at), at)
+        if number % 7 == 6:
+            stream.do(refund(stream, f"p{number // 2}", 50, at, f"r{number}"), at)
+    lawful(stream)
+    so_far = stream.entries[:1]
+    history = StreamHistory(so_far)
+    for entry in stream.entries[1:]:
+        with pytest.raises(LookupError):
+            history.original(entry.version)
+        so_far.append(entry)
+    bought_in = [entry.version for entry in stream.entries[1:] if isinstance(entry.input, RecordActivity)]
+    for version in (*bought_in, *reversed(bought_in), *bought_in[::9]):
+        then = folded(stream.entries[: version - 1])
+        assert msgspec.to_builtins(history.original(version).before) == msgspec.to_builtins(then)
