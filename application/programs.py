@@ -3,9 +3,11 @@
 Rulebooks come from the bytes in the log, never from a side table: what rules is what was published.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -70,18 +72,27 @@ class Programs:
         self._crypto = crypto
         self._watch = watch or Unwatched()
         self._known: dict[str, KnownProgram] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, program: str, timeline: int | None = None) -> KnownProgram:
         """The program, at least as new as `timeline` published versions (None: as new as the log).
 
         Raises UnknownProgram.
         """
-        known = self._known.get(program)
-        hit = known is not None and timeline is not None and len(known.program.published) >= timeline
-        self._watch.looked_up("program", hit=hit)
-        if known is not None and hit:
+        known = self._there(program, timeline)
+        self._watch.looked_up("program", hit=known is not None)
+        if known is not None:
             return known
-        return await self.refresh(program)
+        turn = self._turns.setdefault(program, asyncio.Lock())
+        async with turn:
+            # Of many who find nothing one reads: its programs are what the others asked for, too.
+            return self._there(program, timeline) or await self.refresh(program)
+
+    def _there(self, program: str, timeline: int | None) -> KnownProgram | None:
+        known = self._known.get(program)
+        if known is None or timeline is None or len(known.program.published) < timeline:
+            return None
+        return known
 
     async def refresh(self, program: str) -> KnownProgram:
         known = self._known.get(program)

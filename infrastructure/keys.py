@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import UnknownProgram
+from infrastructure.positions import database_errors
 from infrastructure.vault import Vault
 
 PROGRAMS_REMEMBERED = 1_024
@@ -22,10 +23,10 @@ class TableOfKeys:
 
     async def member_key(self, stream: UUID) -> bytes | None:
         """The member's own key; None once it was destroyed, from that very commit on."""
-        async with self._pool.connection() as connection:
-            found = await (
-                await connection.execute("SELECT key FROM member_keys WHERE stream = %s", (stream,))
-            ).fetchone()
+        with database_errors():
+            async with self._pool.connection() as connection:
+                look = await connection.execute("SELECT key FROM member_keys WHERE stream = %s", (stream,))
+                found = await look.fetchone()
         return self._vault.unwrap(found[0]) if found else None
 
     async def program_key(self, program: str) -> bytes:
@@ -34,8 +35,10 @@ class TableOfKeys:
         if known is not None:
             self._programs.move_to_end(program)
             return known
-        async with self._pool.connection() as connection:
-            found = await (await connection.execute("SELECT key FROM programs WHERE id = %s", (program,))).fetchone()
+        with database_errors():
+            async with self._pool.connection() as connection:
+                look = await connection.execute("SELECT key FROM programs WHERE id = %s", (program,))
+                found = await look.fetchone()
         if found is None:
             raise UnknownProgram(f"there is no program {program!r}")
         key = self._programs[program] = self._vault.unwrap(found[0])
