@@ -104,18 +104,24 @@ class View(msgspec.Struct, frozen=True):
     query: str
 
 
+def _no_keys(_: Placed) -> tuple[Key, ...]:
+    return ()
+
+
 class Projection(msgspec.Struct, frozen=True):
     """A question: its table, and the fold that answers it.
 
     `apply` writes one entry of a stream of `kind` into the rows; it sees the entries of a stream in order, those
     of different streams in any. `reads` names the rows it has to see for that.
+    `sum`, of rows that entries of many streams count in, makes one of two that were made apart.
     `version` is raised when the meaning of `apply` or the table changes: all rows are then made again.
     """
 
     table: Table
     version: int
     apply: Callable[[Rows, Placed], None]
-    reads: Callable[[Placed], Iterable[Key]] = lambda _: ()
+    reads: Callable[[Placed], Iterable[Key]] = _no_keys
+    sum: Callable[[Any, Any], Any] | None = None
     kind: str = "member"
 
 
@@ -330,9 +336,7 @@ class Runner:
                     await transaction.park(behind, "waits behind an earlier entry of its stream")
                     rows = [row for row in rows if row.stream not in parked]
                 if rows:
-                    # A batch is a wave of small objects without cycles, through which the collector would
-                    # search again and again: that takes longer than decoding.
-                    with _uncollected():
+                    with uncollected():
                         await self.follower.take([placed(row) for row in rows], transaction)
         self._position = last
 
@@ -402,7 +406,12 @@ async def wait_for(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles.
+
+    A batch is a wave of small objects without cycles, through which it would search again and again: that takes
+    longer than decoding.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -14,7 +15,9 @@ from psycopg.sql import SQL, Composed, Identifier
 from psycopg.sql import Literal as Quoted
 from psycopg_pool import AsyncConnectionPool
 
+from application.fill import Connect
 from application.follow import Boards, Key, OtherVersion, Standing, Table, Transaction, View
+from infrastructure.filler import open_filler
 from infrastructure.positions import database_errors
 
 ANALYST = "guerdon_analyst"
@@ -131,14 +134,23 @@ class PostgresTables:
                 if not await _exists(connection, self._boards.name):
                     await self._create(connection, self._boards.name)
 
-    async def create(self, schema: str) -> None:
-        """Make the schema anew, empty, its follower at the beginning. What was there is gone."""
+    async def create(self, schema: str) -> Connect:
+        """Make the schema anew, empty, its follower at the beginning. What was there is gone.
+
+        Answers how tasks may fill it, until its follower moves.
+        """
         with database_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 await _alone(connection, self._boards.name)
-                await self._create(connection, schema)
+                made_at = await self._create(connection, schema)
+        types = {name: [column.type for column in declared] for name, declared in self._columns.items()}
+        assert isinstance(self._pool.conninfo, str)
+        return partial(open_filler, self._pool.conninfo, schema, made_at, types)
 
-    async def _create(self, connection: psycopg.AsyncConnection[Any], schema: str) -> None:
+    async def _create(self, connection: psycopg.AsyncConnection[Any], schema: str) -> datetime:
+        # First of all: who still fills tables that are about to go holds a lock on this row.
+        await connection.execute("DELETE FROM positions WHERE follower = %s", (schema,))
+        await connection.execute("DELETE FROM parked WHERE follower = %s", (schema,))
         name = Identifier(schema)
         await connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
         await connection.execute(SQL("CREATE SCHEMA {}").format(name))
@@ -158,12 +170,14 @@ class PostgresTables:
             reader = Identifier(ANALYST)
             await connection.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(name, reader))
             await connection.execute(SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(name, reader))
-        await connection.execute("DELETE FROM parked WHERE follower = %s", (schema,))
-        await connection.execute("DELETE FROM positions WHERE follower = %s", (schema,))
-        await connection.execute(
-            "INSERT INTO positions (follower, position, version, updated_at) VALUES (%s, 0, %s, now())",
+        made = await connection.execute(
+            "INSERT INTO positions (follower, position, version, updated_at) VALUES (%s, 0, %s, now())"
+            " RETURNING updated_at",
             (schema, self._boards.version),
         )
+        ((made_at,),) = await made.fetchall()
+        assert isinstance(made_at, datetime)
+        return made_at
 
     async def swap(self, schema: str) -> Standing | None:
         """Put `schema` in the place of the live one; readers see the one or the other, never neither.

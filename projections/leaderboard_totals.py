@@ -31,6 +31,10 @@ def apply(rows: Rows, at: Placed) -> None:
             rows[key] = msgspec.structs.replace(row, results=row.results + 1, score=total(row.score, event.score))
 
 
+def add(one: Total, other: Total) -> Total:
+    return msgspec.structs.replace(one, results=one.results + other.results, score=total(one.score, other.score))
+
+
 def _key(at: Placed, event: ScoreCounted) -> Key:
     return (at.program, event.leaderboard, event.board, event.period)
 
@@ -46,4 +50,5 @@ LEADERBOARD_TOTALS = Projection(
     version=1,
     reads=reads,
     apply=apply,
+    sum=add,
 )

@@ -37,6 +37,14 @@ def apply(rows: Rows, at: Placed) -> None:
         rows[key] = msgspec.structs.replace(row, **moved)
 
 
+def add(one: RulePerformance, other: RulePerformance) -> RulePerformance:
+    moved = {name: total(getattr(one, name), getattr(other, name)) for name in _SUMS}
+    return msgspec.structs.replace(one, **moved)
+
+
+_SUMS = ("awards", "limited", "wanted", "granted", "clawed_back", "failures")
+
+
 def _nothing(program: Any, day: Any, rule: Any, rulebook: Any, currency: Any) -> RulePerformance:
     return RulePerformance(program, day, rule, rulebook, currency, 0, 0, 0, 0, 0, 0)
 
@@ -73,4 +81,5 @@ RULE_PERFORMANCE_DAILY = Projection(
     version=1,
     reads=reads,
     apply=apply,
+    sum=add,
 )
