@@ -78,7 +78,9 @@ torture: $(READY) ## Kill everything under load, and count: make torture SECONDS
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(UV_LOCK) --output-file requirements/runtime.txt pyproject.toml
 	@$(UV_LOCK) --extra otel --constraints requirements/runtime.txt --output-file requirements/otel.txt pyproject.toml
-	@$(UV_LOCK) --extra dev --constraints requirements/otel.txt --output-file requirements/dev.txt pyproject.toml
+	@$(UV_LOCK) --extra cluster --constraints requirements/otel.txt --output-file requirements/cluster.txt pyproject.toml
+	@$(UV_LOCK) --extra dev --constraints requirements/otel.txt --constraints requirements/cluster.txt \
+		--output-file requirements/dev.txt pyproject.toml
 	@$(UV_LOCK) --extra demo --constraints requirements/dev.txt --output-file requirements/demo.txt pyproject.toml
 
 .PHONY: clean

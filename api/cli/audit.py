@@ -12,10 +12,18 @@ from click.exceptions import Exit
 from api.cli.output import as_json, instant
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from api.wiring import Wired
 
 _PROGRAM = click.option("--program", default="main", show_default=True, help="The program.")
 _JSON = click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
+_PROCESSES = click.option(
+    "--processes", type=click.IntRange(1, 256), help="How many work at once; as many as there are cores."
+)
+_CLUSTER = click.option(
+    "--cluster", metavar="ADDRESS", help="Let a Dask cluster work instead: its scheduler, tcp://host:8786 or tls://."
+)
 
 
 @click.group()
@@ -25,15 +33,17 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
+@_PROCESSES
+@_CLUSTER
 @_JSON
-def verify(*, program: str | None, to_json: bool) -> None:
+def verify(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Check every stored byte and decide every entry again. Exit code 1 when something differs."""
     from api.cli.session import database
     from application.audit import verify as check_all
     from infrastructure.row_reader import readers
 
-    with database() as settings, _progress("verifying") as progress:
-        found = check_all(readers(settings.database_url or ""), program, progress=progress)
+    with _workers(processes, cluster) as (executor, _), database() as settings, _progress("verifying") as progress:
+        found = check_all(readers(settings.database_url or ""), program, executor=executor, progress=progress)
     if to_json:
         as_json(found)
     else:
@@ -49,29 +59,25 @@ def verify(*, program: str | None, to_json: bool) -> None:
 
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
-@click.option("--processes", type=click.IntRange(1, 256), help="How many work at once; as many as there are cores.")
+@_PROCESSES
+@_CLUSTER
 @_JSON
-def fold(*, program: str | None, processes: int | None, to_json: bool) -> None:
+def fold(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Fold every member from the log; one digest, the same however many processes worked on it."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-    from os import cpu_count
     from time import perf_counter
 
     from api.cli.session import database
     from application.folding import fold_all
     from infrastructure.row_reader import states
 
-    workers = processes or cpu_count() or 1
     with (
+        _workers(processes, cluster) as (executor, workers),
         database() as settings,
-        # Spawned, not forked: they share no connection.
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
         _progress("folding") as progress,
     ):
         began = perf_counter()
         found = fold_all(
-            states(settings.database_url or ""), program, executor=pool, workers=workers, progress=progress
+            states(settings.database_url or ""), program, executor=executor, workers=workers, progress=progress
         )
         seconds = perf_counter() - began
     if to_json:
@@ -141,8 +147,10 @@ def explain(*, activity: str, program: str, to_json: bool) -> None:
 
 @click.command()
 @click.option("--digest", is_flag=True, help="Print a digest of each table, equal for equal rows anywhere.")
+@_PROCESSES
+@_CLUSTER
 @_JSON
-def replay(*, digest: bool, to_json: bool) -> None:
+def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Rebuild the tables for analysts from the first entry, while the old ones go on being read."""
     from api.cli.session import session
     from application.replay import replay as rebuild
@@ -156,10 +164,12 @@ def replay(*, digest: bool, to_json: bool) -> None:
                 tables=wired.tables,
                 progress=progress,
                 afresh=True,
+                executor=executor,
             )
         return {"position": position} | ({"digests": await wired.tables.digests()} if digest else {})
 
-    answer = session(work)
+    with _workers(processes, cluster) as (executor, _):
+        answer = session(work)
     if to_json:
         as_json(answer)
         return
@@ -206,6 +216,27 @@ def _noted(rule: dict[str, Any]) -> str:
 def _shown(value: object) -> str:
     """A value as it is written in a rule: true, "", 105."""
     return msgspec.json.encode(value).decode()
+
+
+@contextmanager
+def _workers(processes: int | None, cluster: str | None) -> "Iterator[tuple[Executor, int]]":
+    """Who does the tasks, and how many at once: the cluster, where its address is given, or processes here."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+    from os import cpu_count
+
+    from infrastructure.cluster import cluster as of_cluster
+
+    if cluster is not None:
+        if processes is not None:
+            raise click.UsageError("--processes are of this machine: a cluster has its own")
+        with of_cluster(cluster) as found:
+            yield found
+        return
+    workers = processes or cpu_count() or 1
+    # Spawned, not forked: they share no connection.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield pool, workers
 
 
 @contextmanager

@@ -62,6 +62,7 @@ def _reason(error: Exception) -> str | None:
 
     from application.ports import Unavailable
     from domain.errors import Refused
+    from infrastructure.cluster import NoCluster
     from infrastructure.database import NoDatabase
     from infrastructure.journey import NotInstalled
     from infrastructure.settings import WrongSetting
@@ -77,7 +78,7 @@ def _reason(error: Exception) -> str | None:
             return f"the database cannot be used: {str(error).strip().splitlines()[0]}"
         case psycopg.errors.UndefinedTable():
             return "the database has no tables yet: run `guerdon migrate`"
-        case WrongSetting() | NoDatabase() | NotInstalled() | Unavailable():
+        case WrongSetting() | NoDatabase() | NotInstalled() | NoCluster() | Unavailable():
             return str(error)
         case OSError() if error.filename is not None:
             return f"{error.filename}: {error.strerror}"

@@ -106,6 +106,7 @@ def test_the_difference_of_two_files_is_told_in_words(tmp_path: Path) -> None:
         (["ingest", str(COFFEE)], 2, "--source"),
         (["keys", "create", "--scopes", "root"], 2, "no such scope: root"),
         (["audit", "explain", "order-1001"], 2, "SOURCE/ID"),
+        (["audit", "fold", "--cluster", "tcp://there:8786", "--processes", "2"], 2, "a cluster has its own"),
         (["rules", "check", str(ROOT / "Makefile")], 1, "is not JSON"),
     ],
 )
