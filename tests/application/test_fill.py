@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from multiprocessing import get_context
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from domain.log import Row
 from projections import ANALYTICS
 from projections.leaderboard_totals import Total
 from projections.leaderboard_totals import add as add_totals
+from projections.members import Member
 from projections.rule_performance_daily import RulePerformance
 from projections.rule_performance_daily import add as add_performance
 from tests.projections.boards import House, house, interleaved, lives, write
@@ -139,6 +141,30 @@ def test_a_task_of_tables_that_are_gone_or_followed_writes_nothing(database_url:
                 fill_range(connect, found.boards, head, 0, 1)
 
     asyncio.run(run())
+
+
+def test_tables_are_not_made_anew_while_a_task_fills_them(database_url: str) -> None:
+    table = ANALYTICS.projections[0].table
+
+    async def run() -> None:
+        async with house(database_url) as found:
+            connect = await found.tables.create("analytics_next")
+            with connect() as filler:
+                making = asyncio.create_task(found.tables.create("analytics_next"))
+                async with asyncio.timeout(10):
+                    while not await found.rows(_WAITS_FOR_A_LOCK):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                filler.add(table, [_MEMBER])
+                assert not making.done()
+            await making
+            assert await found.rows(f"SELECT count(*) FROM analytics_next.{table.name}") == [(0,)]
+
+    asyncio.run(run())
+
+
+_WAITS_FOR_A_LOCK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_MEMBER = Member("main", UUID(int=1), "ann", "active", _NOON, None, None, 1, 1, _NOON)
 
 
 def test_sums_that_were_made_apart_add_up() -> None:
