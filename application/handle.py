@@ -3,7 +3,7 @@
 `Handler.handle` takes a `Wish` (a command for one member, and the keys it must not repeat) to a stored entry.
 Wishes for one member that arrive while it is being saved are decided one after the other and saved together, as one
 run of versions: a busy member costs no more than many quiet ones.
-It knows nothing of HTTP. What a request looked like before it became a command is `requests.py`'s.
+It knows nothing of HTTP. What a request looked like before it became a wish is `repeats.py`'s.
 """
 
 import asyncio
@@ -327,10 +327,10 @@ class Handler:
             asked = [one for one in waiting[:MAX_RUN] if not one.answer.done()]
             del waiting[:MAX_RUN]
             try:
-                if loaded is None or loaded.clock is not None:
+                known = await self.programs.get(program, 0)
+                # A sandbox's clock may have been set meanwhile.
+                if loaded is None or known.program.sandbox:
                     loaded, known = await self.load(program, stream)
-                else:
-                    known = await self.programs.get(program, 0)
                 loaded, later = await self._run(asked, loaded, known)
                 waiting[:0] = later
             except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer

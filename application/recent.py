@@ -13,9 +13,9 @@ import msgspec
 from domain.member.state import Member
 
 SIZE = 20_000
-"""How many members are remembered, at most; some 6 kB each."""
+"""How many members are remembered, at most; some kilobytes each, more with many lots."""
 IDLE = 60.0
-"""Seconds after which a member that is not asked for begins to be forgotten."""
+"""Seconds after which, with the next save, a member that is not asked for begins to be forgotten."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
