@@ -292,6 +292,11 @@ class ClockAnswer(msgspec.Struct, kw_only=True):
     position: int | None = None
 
 
+class Place(msgspec.Struct, kw_only=True):
+    line: int
+    column: int
+
+
 class Finding(msgspec.Struct, kw_only=True):
     severity: Literal["error", "warning"]
     code: str
@@ -300,12 +305,17 @@ class Finding(msgspec.Struct, kw_only=True):
     line: int | None
     column: int | None
     message: str
+    place: Place | None
 
 
 class Draft(msgspec.Struct, kw_only=True):
+    """`worst_case` says what each rule grants at most, `unread` names measures that nothing reads."""
+
     draft: str
     digest: str | None
     findings: list[Finding]
+    worst_case: list[Json] | None
+    unread: list[str] | None
 
 
 class Published(msgspec.Struct, kw_only=True):
