@@ -34,6 +34,7 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`currencies.<id>.returns`": ("Returns", rulebook.Returns),
     "`activities.<type>`": ("ActivityType", rulebook.ActivityType),
     "`rules[]`": ("Rule", rulebook.Rule),
+    "`rules[].calendar`": ("PromotionCalendar", rulebook.PromotionCalendar),
     "`rules[].lines`": ("Lines", rulebook.Lines),
     "`rules[].award`": ("Award", rulebook.Award),
     "`rules[].award.per`": ("Per", rulebook.Per),

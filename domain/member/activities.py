@@ -103,6 +103,7 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
     zone = draft.zone(book, command.time_zone)
     day = draft.local_day(book, zone, command.occurred_at)
     late = book.document.late
+    program_zone = book.document.time_zone or draft.circumstances.zone
     reading = Reading(
         member=member,
         data=command.data,
@@ -113,9 +114,11 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
         offsets=draft.circumstances.offsets,
         program=draft.circumstances.program,
         tier_at=command.occurred_at if late.tier_time == "occurred" else draft.now,
+        program_zone=program_zone,
+        store_zone=command.time_zone or program_zone,
     )
     measures, failed = measure(book, command.type, reading)
-    earned = earn(book, command.type, command.occurred_at, reading, reading.used, draft.circumstances.taken)
+    earned = earn(book, command.type, command.occurred_at, reading, draft.circumstances.taken)
     scored, unscored = scores_of(draft, book, command, reading, earned)
     return Evaluated(book, command.type, zone, day, reading, measures, failed + unscored, earned, scored)
 

@@ -29,6 +29,8 @@ class Reading:
         offsets: Offsets,
         program: str,
         tier_at: datetime,
+        program_zone: str = "UTC",
+        store_zone: str = "UTC",
     ) -> None:
         self.activity = data
         self._member = member
@@ -36,6 +38,8 @@ class Reading:
         self._now = now
         self._day = day
         self._zone = zone
+        self._program_zone = program_zone
+        self._store_zone = store_zone
         self._offsets = offsets
         self._tier_at = tier_at
         self.program = {"id": program}
@@ -86,6 +90,10 @@ class Reading:
     def used(self, counter: str, period: str) -> int:
         """How much of a cap's counter is used in the period that contains the activity's day."""
         return counters.in_window(self._member, counter, period, self._day)
+
+    def wall(self, *, of_store: bool) -> datetime:
+        """Wall-clock time of the activity, in its own zone or in the program's."""
+        return self._offsets.local(self._store_zone if of_store else self._program_zone, self._at)
 
 
 class _Tiers(dict[str, Any]):

@@ -15,6 +15,7 @@ import msgspec
 from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_boards import check_boards, check_boards_against
+from domain.rules.check_promotions import check_calendar
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references, under
 from domain.rules.lines import SHAPE
@@ -316,9 +317,9 @@ class _Checking:
         if rule.on not in self.book.activities and rule.on != ENROLLED:
             self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
             return
-        for name in ("calendar", "variant"):
-            if getattr(rule, name):
-                self._unsupported(f"{at}/{name}", rule.id)
+        if rule.variant:
+            self._unsupported(f"{at}/variant", rule.id)
+        check_calendar(self, at, rule)
         if rule.group is not None and rule.group not in self.book.groups:
             self.error("unknown-group", f"{at}/group", f"{rule.group!r} is not under `groups`", rule.id)
         if rule.lines is not None and rule.lines.where is not None:

@@ -17,6 +17,7 @@ from domain.calendar import BEGINNING, FOREVER
 from domain.numbers import Exact, exact
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
+from domain.rules.recurrence import Hours, hours_of
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
 from domain.rules.tiers import Tiers, compile_tiers
@@ -50,6 +51,8 @@ class CompiledRule(msgspec.Struct, frozen=True):
     """Whether the amount reads `line`: it is then evaluated for each line and added up."""
     reads_amounts: bool
     """Whether what it grants depends on the payload other than in proportion: a return then re-evaluates."""
+    hours: Hours | None = None
+    """The local days and hours in which it applies; None is always."""
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -213,6 +216,7 @@ class CompiledRulebook:
             where=self.evaluator(f"{path}/lines/where"),
             by_line=self._reads(f"{path}/award/points", "line") or self._reads(amount_path, "line"),
             reads_amounts=reads or stepwise,
+            hours=hours_of(rule.calendar, rule.starts) if rule.calendar is not None else None,
         )
 
     def _reads(self, path: str, root: str) -> bool:

@@ -85,7 +85,10 @@ class _Linting:
             rule,
             datetime.fromisoformat(rule.starts) if rule.starts else BEGINNING,
             datetime.fromisoformat(rule.ends) if rule.ends else FOREVER,
-            certain=rule.lines is None and always(self.trees.get(f"/rules/{number}/when")) and not _may_fail(rule),
+            certain=rule.lines is None
+            and rule.calendar is None
+            and always(self.trees.get(f"/rules/{number}/when"))
+            and not _may_fail(rule),
         )
 
     # --- single expressions --------------------------------------------------------------------
@@ -152,7 +155,6 @@ class _Linting:
     def _beaten_by_first(self, first: _Ordered, second: _Ordered) -> None:
         if not first.throughout(second):
             return
-        together = first.rule.group is not None and first.rule.group == second.rule.group
         together = first.rule.group is not None and first.rule.group == second.rule.group
         match self._choice(first):
             case "exclusive":

@@ -139,6 +139,18 @@ class Lines(Section, frozen=True, kw_only=True):
     paid_with_points: bool = False
 
 
+class PromotionCalendar(Section, frozen=True, kw_only=True):
+    """The local days (`rrule`) and hours (`from`, included, to `to`, not) in which a rule applies.
+
+    Wall-clock time: a clock that is set moves the hours with it. Hours that end before they begin run past midnight.
+    """
+
+    rrule: str | None = None
+    from_: str = msgspec.field(default="00:00", name="from")
+    to: str = "24:00"
+    zone: Literal["store", "program"] = "program"
+
+
 class Rule(Section, frozen=True, kw_only=True):
     """One rule: on an activity type, when a condition holds, award or multiply."""
 
@@ -151,7 +163,7 @@ class Rule(Section, frozen=True, kw_only=True):
     stop: bool = False
     starts: str | None = None
     ends: str | None = None
-    calendar: dict[str, Json] | None = None
+    calendar: PromotionCalendar | None = None
     award: Award | None = None
     by: str | None = None
     lines: Lines | None = None

@@ -63,7 +63,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "returns.absorb": ("/currencies/points/returns", {"absorb": ["balance"]}),
     "role: assigns": ("/activities/login", {"role": "assigns", "offer": "'x'"}),
     "role: views": ("/activities/login", {"role": "views", "offer": "'x'"}),
-    "calendar": (f"{_RULE}/calendar", {"rrule": "FREQ=WEEKLY"}),
     "variant": (f"{_RULE}/variant", {"experiment": "x", "arm": "a"}),
     "cap.per": (f"{_RULE}/cap", [{"points": 1, "per": "program"}]),
     "window: anniversary": ("/tiers/status/window", "anniversary"),

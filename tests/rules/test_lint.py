@@ -111,6 +111,7 @@ FIRST_SHADOWED = ("shadowed", "/rules/0", None, None)
         (rule("a", stop=True, when="1 < 2"), times("b", "2"), {}, [SHADOWED]),
         (rule("a", stop=True, when="activity.amount_minor > 5"), rule("b"), {}, []),
         (rule("a", stop=True, priority=200), rule("b"), {}, []),
+        (rule("a", stop=True, calendar={"rrule": "FREQ=WEEKLY;BYDAY=TU"}), rule("b"), {}, []),
         (rule("a", stop=True, ends="2027-01-01T00:00:00Z"), rule("b"), {}, []),
         (
             rule("a", stop=True, ends="2027-01-01T00:00:00Z"),
