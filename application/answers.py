@@ -15,11 +15,14 @@ from domain.log import After, Entry
 from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.events import (
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsRedeemed,
     ScoreCounted,
+    StreakMoved,
     TierChanged,
 )
 from domain.member.wallet import Balance
@@ -202,7 +205,7 @@ def awards(entry: Entry) -> list[Json]:
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed, results counted on leaderboards."""
+    """What else happened: tiers moved, points spent by a feed, results counted, streaks and badges."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
@@ -210,6 +213,13 @@ def effects(entry: Entry) -> list[Json]:
         elif isinstance(event, ScoreCounted):
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})
+        elif isinstance(event, StreakMoved):
+            run = {"current": event.current, "longest": event.longest, "previous": event.previous}
+            found.append({"kind": "streak_moved", "streak": event.streak, **run, "reason": event.reason})
+        elif isinstance(event, BadgeGranted):
+            found.append({"kind": "badge_granted", "badge": event.badge, "period": event.period})
+        elif isinstance(event, BadgeRevoked):
+            found.append({"kind": "badge_revoked", "badge": event.badge, "period": event.period})
         elif isinstance(event, PointsRedeemed) and isinstance(entry.input, RecordActivity):
             found.append(
                 {

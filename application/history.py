@@ -23,6 +23,8 @@ from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -36,6 +38,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     RuleFailed,
+    StreakMoved,
     TierChanged,
     TierRenewed,
 )
@@ -43,6 +46,7 @@ from domain.member.movements import OWN_SOURCE, Movement, movements
 from domain.member.prizes import prize_cause
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
+from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
 Json = dict[str, Any]
@@ -120,6 +124,8 @@ async def view_as_of(
             "balances": _balances(found, as_of, view["balances"], lifetimes),
             "tiers": then["tiers"],
             "counters": then["counters"],
+            "streaks": then["streaks"],
+            "badges": then["badges"],
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
@@ -153,6 +159,10 @@ def _counted(found: Past, as_of: datetime) -> Member:
         for event in entry.events:
             if _counts(event, entry, as_of):
                 _count_only(partial, event, entry, as_of)
+    book = found.circumstances.timeline.at(as_of)
+    for name, standing in found.member.streaks.items():
+        if book is not None and name in book.document.streaks:
+            partial.streaks[name] = standing_of(partial, book.streak(name), standing.at, standing.zone)
     return partial
 
 
@@ -162,7 +172,9 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | LotActivated():
             return event.at <= as_of
-        case PointsEarned() | PointsClawedBack() | ActivityReversed():
+        case BadgeGranted():
+            return event.at <= as_of
+        case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
             return entry.at <= as_of
         case _:
             return False
@@ -354,6 +366,15 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_changed", event.at, None, None, None, text
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case StreakMoved():
+            text = f"{event.streak}: {event.current} in a row ({event.reason}), {event.longest} at most"
+            return "streak", entry.at, None, None, f"streak:{event.streak}", text
+        case BadgeGranted():
+            what = event.badge if event.period == "ever" else f"{event.badge} of {event.period}"
+            return "badge_granted", event.at, None, None, f"badge:{event.badge}", f"Badge {what}"
+        case BadgeRevoked():
+            what = event.badge if event.period == "ever" else f"{event.badge} of {event.period}"
+            return "badge_revoked", entry.at, None, None, f"badge:{event.badge}", f"Badge {what} was taken away"
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

@@ -44,6 +44,9 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`tiers.<set>.levels[]`": ("Level", rulebook.Level),
     "`leaderboards.<id>`": ("Leaderboard", rulebook.Leaderboard),
     "`leaderboards.<id>.prizes[]`": ("Prize", rulebook.Prize),
+    "`streaks.<id>`": ("Streak", rulebook.Streak),
+    "`streaks.<id>.awards[]`": ("StreakAward", rulebook.StreakAward),
+    "`badges.<id>`": ("Badge", rulebook.Badge),
     "`late`": ("Late", rulebook.Late),
 }
 

@@ -3,7 +3,7 @@
 Answers may gain fields; none is renamed or removed. Amounts are smallest units or minor units, times RFC 3339.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -39,6 +39,24 @@ class TierStanding(msgspec.Struct, kw_only=True):
     keep: Json | None = None
 
 
+class StreakStanding(msgspec.Struct, kw_only=True):
+    """Periods in a row as of now; `last` is the first day of the last period that counted."""
+
+    current: int
+    longest: int
+    previous: int
+    since: date | None
+    last: date | None
+
+
+class BadgeStanding(msgspec.Struct, kw_only=True):
+    """How often it is held; when and for which period it was granted last."""
+
+    count: int
+    granted_at: datetime
+    period: str
+
+
 class Member(msgspec.Struct, kw_only=True):
     id: str
     status: str
@@ -48,6 +66,8 @@ class Member(msgspec.Struct, kw_only=True):
     balances: dict[str, Balance]
     tiers: dict[str, TierStanding]
     counters: dict[str, dict[str, int]]
+    streaks: dict[str, StreakStanding] = {}
+    badges: dict[str, BadgeStanding] = {}
     email: str | None = None
     external_ids: list[str] = []
     consents: dict[str, bool] = {}
@@ -96,6 +116,8 @@ class Explanation(msgspec.Struct, kw_only=True):
 
     rules: list[Json]
     read: Json
+    streaks: list[Json] = []
+    badges: list[Json] = []
 
 
 class Simulated(Activity, kw_only=True):

@@ -24,6 +24,8 @@ from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     Draw,
     LotActivated,
     LotExpired,
@@ -38,6 +40,7 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     ScoreCounted,
+    StreakMoved,
     TierChanged,
     TierRenewed,
 )
@@ -111,6 +114,9 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | MemberErased()
                 | RuleFailed()
                 | ScoreCounted()
+                | StreakMoved()
+                | BadgeGranted()
+                | BadgeRevoked()
                 | TierChanged()
                 | TierRenewed()
                 | LotsRescheduled()

@@ -15,6 +15,8 @@ from domain.calendar import month_of
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     Draw,
     Idle,
     LineReturned,
@@ -32,9 +34,11 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     ScoreCounted,
+    StreakMoved,
     TierChanged,
     TierRenewed,
 )
+from domain.member.games import BadgeStanding, StreakStanding
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
@@ -151,6 +155,8 @@ class Member(msgspec.Struct, gc=False):
     months: dict[int, Month] = {}
     since: int = 0
     tiers: dict[str, TierStanding] = {}
+    streaks: dict[str, StreakStanding] = {}
+    badges: dict[str, BadgeStanding] = {}
 
     @property
     def exists(self) -> bool:
@@ -171,6 +177,8 @@ class Member(msgspec.Struct, gc=False):
             last=self.last.copy(),
             months=Shared(self.months),
             tiers=self.tiers.copy(),
+            streaks=self.streaks.copy(),
+            badges=self.badges.copy(),
         )
 
 
@@ -270,6 +278,20 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
+        case StreakMoved():
+            member.streaks[event.streak] = StreakStanding(
+                event.current, event.longest, event.previous, event.first, event.last, event.at, event.zone
+            )
+            _count(member, event.counts, event.day)
+        case BadgeGranted():
+            count = member.badges.get(event.badge, BadgeStanding()).count + 1
+            member.badges[event.badge] = BadgeStanding(count, event.at, event.period)
+            _count(member, event.counts, event.day)
+        case BadgeRevoked():
+            badge = member.badges.pop(event.badge, BadgeStanding())
+            if badge.count > 1:
+                member.badges[event.badge] = replace(badge, count=badge.count - 1)
+            _count(member, event.counts, event.day)
         case RuleFailed():
             pass
         case _:

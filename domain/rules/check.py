@@ -14,8 +14,10 @@ import msgspec
 
 from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
+from domain.rules.check_badges import check_badges, check_badges_against
 from domain.rules.check_boards import check_boards, check_boards_against
 from domain.rules.check_promotions import check_calendar
+from domain.rules.check_streaks import check_streaks, check_streaks_against
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references, under
 from domain.rules.lines import SHAPE
@@ -36,6 +38,7 @@ from domain.rules.rulebook import (
     read,
 )
 from domain.rules.schema import compile_schema, line_schema, readable
+from domain.rules.streaks import streak_names
 
 MAX_DOCUMENT = 1_000_000
 """Bytes of a document in its canonical form."""
@@ -192,6 +195,7 @@ class _Checking:
                 currencies=self.book.currencies,
                 measures=self.measures,
                 types={*self.book.activities, ENROLLED},
+                streaks=streak_names(self.book),
                 line=line_schema(activity, SHAPE, declared.personal) if of_lines else None,
             )
         return found
@@ -223,12 +227,13 @@ class _Checking:
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
         check_boards(self)
+        check_streaks(self)
+        check_badges(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "offers", "streaks", "badges",
-            "referrals",
+            "stacking", "segments", "experiments", "offers", "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")
@@ -474,6 +479,8 @@ class _Checking:
             elif old_measures.get((kind, name), source) != source:
                 self.error("measure-changed", at, "what has been counted would not add up: give it a new name")
         check_boards_against(self, before)
+        check_streaks_against(self, before)
+        check_badges_against(self, before)
 
     # --- small things --------------------------------------------------------------------------
 

@@ -246,6 +246,39 @@ class Leaderboard(Section, frozen=True, kw_only=True):
     prizes: list[Prize] = []
 
 
+class StreakAward(Section, frozen=True, kw_only=True):
+    """What a streak grants when it is `at` so many periods long, or for `every` so many."""
+
+    at: int | None = None
+    every: int | None = None
+    points: int
+    currency: str | None = None
+
+
+class Streak(Section, frozen=True, kw_only=True):
+    """Calendar periods in a row in which an activity came. At most `grace` of them in between may be missed."""
+
+    on: str
+    when: Expression | None = None
+    period: Literal["day", "week", "month"] = "day"
+    grace: int = 0
+    awards: list[StreakAward] = []
+
+
+class Badge(Section, frozen=True, kw_only=True):
+    """Granted once, or once a period: when a condition holds, or a measure reaches a mark over a window."""
+
+    on: str | None = None
+    when: Expression | None = None
+    measure: str | None = None
+    at: int | None = None
+    window: str = "ever"
+    per: Literal["day", "week", "month", "quarter", "half", "year", "ever"] = "ever"
+    points: int | None = None
+    currency: str | None = None
+    reversal: Literal["keep", "revoke"] = "keep"
+
+
 class Members(Section, frozen=True, kw_only=True):
     attributes: dict[str, Json] = {}
 
@@ -280,8 +313,8 @@ class Rulebook(Section, frozen=True, kw_only=True):
     experiments: dict[str, Json] = {}
     tiers: dict[str, TierSet] = {}
     offers: dict[str, Json] = {}
-    streaks: dict[str, Json] = {}
-    badges: dict[str, Json] = {}
+    streaks: dict[str, Streak] = {}
+    badges: dict[str, Badge] = {}
     referrals: dict[str, Json] = {}
     leaderboards: dict[str, Leaderboard] = {}
 
