@@ -17,6 +17,7 @@ from application.handle import Handler
 from application.jobs import Worker
 from application.ports import Watch
 from application.programs import Programs
+from application.recent import Recent
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
@@ -105,6 +106,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
             programs=programs,
             new_id=uuid4,
             watch=watch,
+            recent=Recent(settings.remembered_members),
         ),
         drafts=PostgresDrafts(pool),
         positions=positions,

@@ -171,7 +171,7 @@ class Handler:
         programs: Programs,
         new_id: Callable[[], UUID],
         watch: Watch | None = None,
-        recent: Recent | None = None,
+        recent: Recent,
     ) -> None:
         self.store = store
         self.keys = keys
@@ -182,7 +182,7 @@ class Handler:
         self.programs = programs
         self.new_id = new_id
         self._watch = watch or Unwatched()
-        self._recent = recent or Recent()
+        self._recent = recent
         self._turns = Turns()
         self._waiting: dict[UUID, list[_Asked]] = {}
         """By member that is being saved: who wants something of it meanwhile."""

@@ -12,8 +12,6 @@ import msgspec
 
 from domain.member.state import Member
 
-SIZE = 50_000
-"""How many members are remembered, at most; some seven kilobytes each with five open lots, more with more."""
 IDLE = 60.0
 """Seconds after which, with the next save, a member that is not asked for begins to be forgotten."""
 
@@ -34,9 +32,12 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Recent:
-    """A bounded memory in two halves: what is asked for moves to the young one, the old one is forgotten as a whole."""
+    """A bounded memory in two halves: what is asked for moves to the young one, the old one is forgotten as a whole.
 
-    def __init__(self, size: int = SIZE) -> None:
+    `size` is the most members that are remembered: some seven kilobytes each with five open lots, more with more.
+    """
+
+    def __init__(self, size: int) -> None:
         self._half = max(1, size // 2)
         self._young: dict[tuple[str, str], Loaded] = {}
         self._old: dict[tuple[str, str], Loaded] = {}

@@ -1,14 +1,15 @@
-"""Taking turns on the event loop, so that a crowd of decisions lets others get a word in.
+"""Taking turns on the event loop, so that a crowd of decisions does not hold it from the first to the last.
 
-A commit wakes everybody who waited for it at once, and each decides again without giving the loop away: a read that
-arrives then would wait for all of them.
+A commit wakes everybody who waited for it at once. If all decided before anybody else had the loop, the writer would
+wait for the last of them with nothing to write, and then they for the writer. In turns, the first are written while the
+next decide, and whoever else wants the loop gets it in between.
 """
 
 import asyncio
 from collections import deque
 
 AT_ONCE = 8
-"""Decisions in one turn of the loop: two or three milliseconds. The next are decided while these are written."""
+"""Decisions in one turn of the loop: two or three milliseconds."""
 
 
 class Turns:

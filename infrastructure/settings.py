@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     workers: int
     drain_seconds: int  # that requests under way have to end, once the server is told to stop
+    remembered_members: int = 50_000  # by each worker, some 7 kB each
     traces: bool = False  # whether OpenTelemetry's own variables ask for them
 
     def __repr__(self) -> str:
@@ -54,6 +55,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         log_level=_log_level(environ),
         workers=_whole_number(environ, "GUERDON_WORKERS", default=1, low=1, high=1_024),
         drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
+        remembered_members=_whole_number(environ, "GUERDON_REMEMBERED_MEMBERS", default=50_000, low=2, high=10_000_000),
         traces=_traces(environ),
     )
 

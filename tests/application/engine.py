@@ -16,6 +16,7 @@ from application.members import EnrolBody
 from application.payloads import ActivityBody
 from application.points import ActivityName, AdjustBody, RedeemBody, ReturnBody
 from application.programs import Programs
+from application.recent import Recent
 from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
 from infrastructure.event_store import PostgresEventStore
@@ -148,6 +149,7 @@ async def process(database_url: str) -> AsyncIterator[Engine]:
             zones=SystemZones(),
             programs=Programs(store, keys, vault),
             new_id=uuid4,
+            recent=Recent(1_000),
         )
         try:
             yield Engine(handler, clock)

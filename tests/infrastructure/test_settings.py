@@ -42,10 +42,12 @@ def test_variables_are_read() -> None:
         "PORT": "9000",
         "GUERDON_LOG_LEVEL": "debug",
         "GUERDON_WORKERS": "4",
+        "GUERDON_REMEMBERED_MEMBERS": "1000",
         "GUERDON_DRAIN_SECONDS": "60",
     })  # fmt: skip
     assert settings.database_url == "postgresql://somewhere/guerdon"
     assert settings.master_key == bytes(range(32))
+    assert settings.remembered_members == 1_000
     assert (settings.host, settings.port, settings.log_level, settings.workers, settings.drain_seconds) == (
         "0.0.0.0",
         9000,
@@ -67,6 +69,7 @@ def test_variables_are_read() -> None:
         ({"GUERDON_MASTER_KEY": KEY, "PORT": "http"}, "PORT is 'http'; set it to a whole number"),
         ({"GUERDON_MASTER_KEY": KEY, "PORT": "65536"}, "PORT is '65536'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_WORKERS": "0"}, "GUERDON_WORKERS is '0'"),
+        ({"GUERDON_MASTER_KEY": KEY, "GUERDON_REMEMBERED_MEMBERS": "1"}, "GUERDON_REMEMBERED_MEMBERS is '1'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_DRAIN_SECONDS": "0"}, "GUERDON_DRAIN_SECONDS is '0'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_LOG_LEVEL": "loud"}, "GUERDON_LOG_LEVEL is 'LOUD'"),
     ],
