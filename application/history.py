@@ -133,6 +133,7 @@ async def view_as_of(
             "counters": then["counters"],
             "streaks": then["streaks"],
             "badges": then["badges"],
+            "referrals": view["referrals"] | {"brought": then["referrals"]["brought"]},
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
@@ -182,6 +183,8 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
         case BadgeGranted():
             return event.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
+            return entry.at <= as_of
+        case ReferralRewarded() | ReferralTakenBack():
             return entry.at <= as_of
         case _:
             return False

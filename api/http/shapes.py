@@ -119,6 +119,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     read: Json
     streaks: list[Json] = []
     badges: list[Json] = []
+    referral: Json | None = None
 
 
 class Simulated(Activity, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from application import history, referrals
+from application import activities, history, referrals
 from application.audit import verify
 from application.follow import Projector, Runner
 from application.handle import Handler
@@ -176,6 +176,30 @@ def test_h5_the_friends_first_purchase_sent_again_does_not_pay_twice(database_ur
                 await engine.buy(1000, member="fred", name="p1", at=at)
             assert await pending(engine, "olga") == (7, 200)
             assert await referrals.keep_all(engine.handler, PROGRAM) == 0
+
+    run(story)
+
+
+def test_an_explanation_says_why_it_counted_for_the_friend_or_did_not(database_url: str) -> None:
+    async def why(engine: Engine, name: str) -> Json:
+        found = await activities.find(engine.handler, PROGRAM, "shop", name)
+        told: Json = (await activities.explain(engine.handler, PROGRAM, found["ref"]))["referral"]
+        return told
+
+    async def story() -> None:
+        async with opened(database_url, FRIENDS) as engine:
+            await come(engine)
+            await engine.at(START + days(1))
+            await engine.buy(1000, member="fred", name="p0", at=START - days(1))
+            await engine.buy(1000, member="fred", name="p1")
+            await engine.buy(1000, member="fred", name="p2")
+            assert (await why(engine, "p0"))["note"] == "it happened before the code was used"
+            first = await why(engine, "p1")
+            assert (first["counted"], first["referrals"], first["note"]) == (True, ["friends"], None)
+            assert [(one["points"], one["hold"]) for one in first["owner_rewards"]] == [(200, "P14D")]
+            assert (await why(engine, "p2"))["note"] == "counted already: friends, joined"
+            olga = (await engine.read("olga", as_of=START + days(0.5)))["referrals"]["brought"]
+            assert olga == {"joined": 1}
 
     run(story)
 
