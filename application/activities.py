@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from application import answers, games
+from application import answers, games, referrals
 from application.answers import Answered, answered, parse_ref
 from application.handle import Handler, Stored
 from application.members import EnrolBody, LookupBody, enrol, lookup
@@ -94,6 +94,8 @@ async def record(
         found = await carry_out(handler, ask, wish, loaded, known)
     except _Reverses as type_of_return:
         return await reverse(handler, ask, type_of_return.book, body)
+    if found.promises:
+        await referrals.keep(handler, program, found)
     newest = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.activity(found, loaded.member.id, newest))
 

@@ -17,10 +17,13 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    MemberReferred,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsRedeemed,
+    ReferralConverted,
+    ReferralReversed,
     ScoreCounted,
     StreakMoved,
     TierChanged,
@@ -205,7 +208,7 @@ def awards(entry: Entry) -> list[Json]:
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed, results counted, streaks and badges."""
+    """What else happened: tiers moved, points spent by a feed, results counted, streaks, badges, referrals."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
@@ -220,6 +223,12 @@ def effects(entry: Entry) -> list[Json]:
             found.append({"kind": "badge_granted", "badge": event.badge, "period": event.period})
         elif isinstance(event, BadgeRevoked):
             found.append({"kind": "badge_revoked", "badge": event.badge, "period": event.period})
+        elif isinstance(event, MemberReferred):
+            found.append({"kind": "referred", "referrals": list(event.referrals)})
+        elif isinstance(event, ReferralConverted):
+            found.append({"kind": "referral_converted", "referrals": list(event.referrals)})
+        elif isinstance(event, ReferralReversed):
+            found.append({"kind": "referral_reversed", "referrals": list(event.referrals)})
         elif isinstance(event, PointsRedeemed) and isinstance(entry.input, RecordActivity):
             found.append(
                 {

@@ -1,4 +1,4 @@
-"""Badges a member was granted, and why an activity moved streaks and brought badges, or did not."""
+"""Badges a member was granted, and why an activity moved streaks, brought badges, counted for a friend, or did not."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,8 +11,10 @@ from application.handle import Handler
 from application.history import past
 from domain.log import Entry
 from domain.member.activities import Evaluated
+from domain.member.commands import RecordActivity
 from domain.member.counters import in_days
-from domain.member.events import BadgeGranted, BadgeRevoked, StreakMoved
+from domain.member.events import BadgeGranted, BadgeRevoked, ReferralConverted, StreakMoved
+from domain.member.games import Referred
 from domain.member.state import Member, evolve
 from domain.rules.expression import Tree, clauses
 
@@ -47,13 +49,15 @@ async def badges(handler: Handler, program: str, member: str, *, limit: int = 10
 
 
 def explained(evaluated: Evaluated, entry: Entry, before: Member) -> Json:
-    """What an activity did to each streak and badge that looks at its type; nothing where none does."""
+    """What an activity did to each streak and badge of its type, and by a referral; nothing where none looks at it."""
     book, kind = evaluated.book, evaluated.kind
     found: Json = {}
     if book.streaks(kind):
         found["streaks"] = list(_streaks(evaluated, entry))
     if book.badges(kind):
         found["badges"] = list(_badges(evaluated, entry, before))
+    if before.referred is not None:
+        found["referral"] = _referral(before.referred, kind, entry)
     return found
 
 
@@ -104,6 +108,24 @@ def _badges(evaluated: Evaluated, entry: Entry, before: Member) -> Iterator[Json
             "at": declared.at,
             "note": None if mine is not None else "held already" if already else "not reached",
         }
+
+
+def _referral(referred: Referred, kind: str, entry: Entry) -> Json:
+    """Whether the activity of a friend counted for whoever brought the friend, and why not."""
+    converted = next((event for event in entry.events if isinstance(event, ReferralConverted)), None)
+    note = None
+    if converted is None and isinstance(entry.input, RecordActivity) and entry.input.occurred_at < referred.at:
+        note = "it happened before the code was used"
+    elif converted is None:
+        counted = [name for name in referred.referrals if referred.conversions.get(name)]
+        note = f"counted already: {', '.join(counted)}" if counted else f"none of them is for {kind}"
+    return {
+        "referrals": list(converted.referrals) if converted is not None else [],
+        "counted": converted is not None,
+        "rulebook": referred.rulebook,
+        "owner_rewards": [msgspec.to_builtins(one) for one in converted.rewards] if converted is not None else [],
+        "note": note,
+    }
 
 
 def _held(member: Member, counter: str, days: tuple[int | None, int]) -> bool:

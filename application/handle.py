@@ -72,6 +72,11 @@ class Stored(msgspec.Struct, frozen=True):
     replayed: bool = False
     decision: Decision | None = None
 
+    @property
+    def promises(self) -> tuple[str, ...]:
+        """Kinds of promises that this request has made to other streams."""
+        return self.decision.promises if self.decision is not None and not self.replayed else ()
+
 
 class AlreadyThere(Exception):
     """A claim of the wish is taken: whoever asked must tell a repeat from a clash."""

@@ -18,7 +18,7 @@ from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize
+from domain.member.commands import PayPrize, PayReferral, ReverseReferral
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
@@ -32,11 +32,17 @@ from domain.member.events import (
     MemberEnrolled,
     MemberErased,
     MemberEventUnion,
+    MemberReferred,
     MemberStatusChanged,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsRedeemed,
+    ReferralCodeIssued,
+    ReferralConverted,
+    ReferralReversed,
+    ReferralRewarded,
+    ReferralTakenBack,
     RuleFailed,
     StreakMoved,
     TierChanged,
@@ -44,6 +50,7 @@ from domain.member.events import (
 )
 from domain.member.movements import OWN_SOURCE, Movement, movements
 from domain.member.prizes import prize_cause
+from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
 from domain.member.streaks import standing_of
@@ -126,6 +133,7 @@ async def view_as_of(
             "counters": then["counters"],
             "streaks": then["streaks"],
             "badges": then["badges"],
+            "referrals": view["referrals"] | {"brought": then["referrals"]["brought"]},
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
@@ -175,6 +183,8 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
         case BadgeGranted():
             return event.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
+            return entry.at <= as_of
+        case ReferralRewarded() | ReferralTakenBack():
             return entry.at <= as_of
         case _:
             return False
@@ -263,6 +273,8 @@ def _cause(entry: Entry) -> str | None:
         return activity_ref(entry.stream_id, entry.version)
     if isinstance(entry.input, PayPrize):
         return prize_cause(entry.input)
+    if isinstance(entry.input, PayReferral | ReverseReferral):
+        return referral_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
@@ -375,6 +387,23 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case BadgeRevoked():
             what = event.badge if event.period == "ever" else f"{event.badge} of {event.period}"
             return "badge_revoked", entry.at, None, None, f"badge:{event.badge}", f"Badge {what} was taken away"
+        case ReferralCodeIssued():
+            return "referral_code", entry.at, None, None, None, "A code to bring friends with was issued"
+        case MemberReferred():
+            return "referred", event.at, None, None, None, f"Came with a code, for {' and '.join(event.referrals)}"
+        case ReferralConverted():
+            text = f"Counted for {' and '.join(event.referrals)}"
+            return "referral_converted", event.at, None, None, None, text
+        case ReferralReversed():
+            text = f"Counts for {' and '.join(event.referrals)} no more"
+            return "referral_reversed", entry.at, None, None, None, text
+        case ReferralRewarded():
+            passed = ", passed over" if event.passed_over else ""
+            text = f"A friend counted for {' and '.join(event.referrals)}{passed}"
+            return "referral_rewarded", entry.at, None, None, None, text
+        case ReferralTakenBack():
+            text = f"What a friend had brought for {' and '.join(event.referrals)} was returned"
+            return "referral_taken_back", entry.at, None, None, None, text
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

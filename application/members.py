@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from application import answers
+from application import answers, referrals
 from application.answers import Answered, answered
 from application.handle import AlreadyThere, Handler
 from application.history import view_as_of
@@ -21,9 +21,9 @@ from application.recent import Loaded
 from application.repeats import Ask, Fingerprints, carry_out, repeat
 from application.rows import Wish
 from application.views import member_view
-from domain.errors import BadId, BadTime, InvalidPayload, KeyReused, MemberErasedAlready, UnknownMember
+from domain.errors import BadId, BadTime, InvalidPayload, KeyReused, MemberErasedAlready, Refused, UnknownMember
 from domain.log import Claim, stream_name
-from domain.member.commands import ChangeMember, EnrolMember, EraseMember, SetMemberStatus
+from domain.member.commands import ChangeMember, EnrolMember, EraseMember, Introduction, SetMemberStatus
 
 Json = dict[str, Any]
 ExternalIds = list[str] | dict[str, str]
@@ -93,10 +93,7 @@ async def enrol(
         sane_time("/enrolled_at", body.enrolled_at)
     known = await handler.programs.get(program, await handler.store.timeline(program))
     _valid(handler, known, body.attributes, body.time_zone)
-    if body.referral_code is not None:
-        raise InvalidPayload(
-            "this program has no referrals", errors=[("/referral_code", "no referrals in the rulebook")]
-        )
+    came_with = await _introduction(handler, program, body)
     stream = handler.new_id()
     wrapped = handler.crypto.new_key()
     member_key = handler.crypto.unwrap(wrapped)
@@ -118,6 +115,7 @@ async def enrol(
             time_zone=body.time_zone,
             consents=body.consents,
             sealed=_seal(handler, member_key, program, stream, personal),
+            introduction=came_with,
         ),
         actor=actor,
         correlation=correlation,
@@ -127,8 +125,23 @@ async def enrol(
         stored = await handler.create(wish, wrapped, stream)
     except AlreadyThere as there:
         stored = await repeat(handler, ask, there)
+    if stored.promises:
+        await referrals.keep(handler, program, stored)
     book = await handler.programs.newest_at(program, stored.entry.pins.timeline)
     return answered(stored, answers.enrolment(stored, body.id, book))
+
+
+async def _introduction(handler: Handler, program: str, body: EnrolBody) -> Introduction | None:
+    """Whose code a new member comes with. Raises UnknownCode, NotEligible."""
+    if body.referral_code is None:
+        return None
+    try:
+        return await referrals.introduction(handler, program, body.referral_code)
+    except Refused:
+        # A repeat is answered as it was, whatever has become of the code.
+        if await handler.store.claim(program, "member", body.id) is None:
+            raise
+        return None
 
 
 async def change(

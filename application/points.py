@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from application import answers
+from application import answers, referrals
 from application.answers import Answered, answered
 from application.handle import Handler
 from application.payloads import MAX_ID, command_of, sane_time
@@ -289,6 +289,8 @@ async def _return(handler: Handler, ask: Ask, command: ReturnActivity, reversing
             command = msgspec.structs.replace(command, data=data, sealed=sealed)
     wish = Wish(program=ask.program, command=command, actor=ask.actor)
     found = await carry_out(handler, ask, wish, loaded, known)
+    if found.promises:
+        await referrals.keep(handler, ask.program, found)
     book = await handler.programs.newest_at(ask.program, found.entry.pins.timeline)
     return answered(found, answers.returned(found, loaded.member.id, book))
 

@@ -185,6 +185,9 @@ class EventStore(Protocol):
     async def taken(self, program: str, keys: Collection[Key]) -> dict[Key, int]:
         """How much of each shared quantity, by (kind, key), is taken now; 0 of what nobody took of yet."""
 
+    async def promised(self, program: str, kind: str, kept: str) -> list[tuple[UUID, int]]:
+        """Entries that claim a key as `kind` which nobody claims as `kept`, in the order of the log."""
+
     async def members(self, program: str, after: UUID | None, limit: int) -> Sequence[UUID]:
         """The member streams of a program in order of their ids."""
 

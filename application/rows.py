@@ -15,6 +15,11 @@ from domain.member.settle import next_due
 from domain.member.shape import SHAPE, horizon_of, pack
 
 
+def promise(stream: UUID, version: int) -> str:
+    """The key of a promise: the entry that makes it."""
+    return f"{stream.hex}/{version}"
+
+
 class Wish(msgspec.Struct, kw_only=True, frozen=True):
     """A command for one member, with everything that the entry says around it.
 
@@ -36,6 +41,7 @@ def row_of(
 ) -> tuple[NewRow, Loaded]:
     """The entry of a decision as the log gets it, without a state; and the member as that entry leaves it."""
     recorded_at = circumstances.recorded_at
+    promises = tuple(Claim(kind, promise(loaded.stream, decision.member.version)) for kind in decision.promises)
     entry = Entry(
         stream=stream_name(wish.program, "member", loaded.stream),
         version=decision.member.version,
@@ -58,7 +64,7 @@ def row_of(
         events=decision.events,
         settled=decision.settled,
         after=after(decision.member, recorded_at),
-        claims=wish.claims,
+        claims=(*wish.claims, *promises) if promises else wish.claims,
         takes=decision.takes,
         releases=wish.releases,
     )

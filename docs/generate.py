@@ -47,6 +47,8 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`streaks.<id>`": ("Streak", rulebook.Streak),
     "`streaks.<id>.awards[]`": ("StreakAward", rulebook.StreakAward),
     "`badges.<id>`": ("Badge", rulebook.Badge),
+    "`referrals.<id>`": ("Referral", rulebook.Referral),
+    "`referrals.<id>.owner`, `.friend`": ("ReferralReward", rulebook.ReferralReward),
     "`late`": ("Late", rulebook.Late),
 }
 

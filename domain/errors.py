@@ -150,5 +150,17 @@ class ClockBackwards(Refused):
     code = "clock-backwards"
 
 
+class UnknownCode(Refused):
+    code = "unknown-code"
+
+
+class CodeOutsideWindow(Refused):
+    code = "code-outside-window"
+
+
+class SelfReferral(Refused):
+    code = "self-referral"
+
+
 class LimitReached(Refused):
     code = "limit-reached"

@@ -27,6 +27,7 @@ from domain.member.events import (
     LotExpired,
     PointsClawedBack,
     PointsEarned,
+    ReferralConverted,
     ScoreCounted,
 )
 from domain.member.state import Member, evolve
@@ -117,6 +118,7 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         awards=awards,
         counts=recorded.counts,
         scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted)),
+        converted=next((event for event in entry.events if isinstance(event, ReferralConverted)), None),
         before=before,
         fates=_fates(awards, entry.recorded_at, since),
         taken=taken_of(entry),

@@ -467,6 +467,13 @@ class PostgresEventStore:
         )
         return dict.fromkeys(keys, 0) | {(kind, key): used for kind, key, used in found}
 
+    async def promised(self, program: str, kind: str, kept: str) -> list[tuple[UUID, int]]:
+        return await self._all(
+            "SELECT c.stream, c.version FROM claims c WHERE c.program = %s AND c.kind = %s AND NOT EXISTS ("
+            " SELECT FROM claims k WHERE k.program = c.program AND k.kind = %s AND k.key = c.key) ORDER BY c.position",
+            (program, kind, kept),
+        )
+
     async def members(self, program: str, after: UUID | None, limit: int) -> Sequence[UUID]:
         found = await self._all(
             "SELECT stream FROM state_rows WHERE program = %s AND kind = 'member' AND stream > %s"

@@ -35,6 +35,7 @@ _TYPES: dict[object, tuple[str, str]] = {
     datetime: ("timestamptz", ""),
     date: ("date", ""),
     list[int]: ("bigint[]", ""),
+    list[str]: ("text[]", ' COLLATE "C"'),
 }
 
 

@@ -19,6 +19,8 @@ from projections.lots import LOTS
 from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
 from projections.redemptions import REDEMPTIONS
+from projections.referral_rewards import REFERRAL_REWARDS
+from projections.referrals import REFERRALS
 from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
 from projections.streaks import STREAKS
 from projections.tier_history import TIER_HISTORY
@@ -41,6 +43,8 @@ ANALYTICS = Boards(
         LEADERBOARD_SNAPSHOTS,
         STREAKS,
         BADGES,
+        REFERRALS,
+        REFERRAL_REWARDS,
     ),
     views=(BALANCES_NOW,),
 )

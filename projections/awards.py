@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from application.follow import Placed, Projection, Rows, Table
-from domain.member.commands import PayPrize
+from domain.member.commands import PayPrize, PayReferral
 from domain.member.events import ActivityRecorded, PointsEarned
 from domain.rules.earning import LimitedBy
 from projections.columns import Currency, Day, Position, Program, RecordedAt, Rulebook, Stream, Version
@@ -25,7 +25,10 @@ class Award(msgspec.Struct, frozen=True, gc=False):
     repaid: Annotated[int, "How many of them repaid debt at once."]
     limited_by: Annotated[str | None, "What cut the grant: cap, budget, group or stacking, and its name."]
     lot: Annotated[str | None, "The lot that was opened. Null: nothing was left to grant."]
-    type: Annotated[str, "Type of the activity that was rewarded; prize, where a leaderboard paid it."]
+    type: Annotated[
+        str,
+        "Type of the activity that was rewarded; prize, where a leaderboard paid it; referral, where a friend did it.",
+    ]
     occurred_at: Annotated[datetime, "When the activity happened in the world."]
     recorded_at: RecordedAt
     day: Day
@@ -34,7 +37,8 @@ class Award(msgspec.Struct, frozen=True, gc=False):
 
 def apply(rows: Rows, at: Placed) -> None:
     entry = at.entry
-    number, kind, occurred_at = 0, "prize" if isinstance(entry.input, PayPrize) else "", entry.at
+    number, occurred_at = 0, entry.at
+    kind = "prize" if isinstance(entry.input, PayPrize) else "referral" if isinstance(entry.input, PayReferral) else ""
     for event in entry.events:
         if isinstance(event, PointsEarned):
             number += 1

@@ -202,6 +202,9 @@ def _told(answer: dict[str, Any]) -> Iterator[str]:
         yield f"  badge {badge['badge']}: {badge['note'] or 'granted'}{reached}"
         for clause in badge["clauses"]:
             yield f"      {clause['text']}  is  {_shown(clause['value'])}"
+    referral = answer.get("referral")
+    if referral is not None:
+        yield f"  referral: {referral['note'] or 'counted for ' + ', '.join(referral['referrals'])}"
     for name, value in answer["read"].items():
         yield f"  {name} was {_shown(value)}"
 

@@ -109,11 +109,13 @@ async def _sweep_one(wired: "Wired", program: str) -> None:
     import structlog
 
     from application.leaderboards import close_due
+    from application.referrals import keep_all
     from application.sweep import settle_due
 
     try:
         now = await wired.clock.now(program)
         await settle_due(wired.handler, program, now)
+        await keep_all(wired.handler, program)
         await close_due(wired.handler, wired.scores, wired.positions, wired.boards.name, program, now)
     except Exception as error:  # noqa: BLE001 - one program must not keep time from the others
         structlog.get_logger(__name__).error("program_not_swept", program=program, error=type(error).__name__)

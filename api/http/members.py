@@ -6,8 +6,9 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, instant, number, once, page, parts, path_id, route, text, written
-from application import games, history, members
+from application import games, history, members, referrals
 from application.members import ChangeBody, EnrolBody, LookupBody, StatusBody
+from application.referrals import UseBody
 
 _AT = {
     "as_of": "As of this instant of the world; `known_at` when left out",
@@ -24,7 +25,15 @@ _GONE = ("unknown-member", "member-erased")
         body=EnrolBody,
         answer=shapes.Enrolled,
         status=201,
-        codes=("member-exists", "identity-taken", "invalid-payload"),
+        codes=(
+            "member-exists",
+            "identity-taken",
+            "invalid-payload",
+            "unknown-code",
+            "code-outside-window",
+            "limit-reached",
+            "not-eligible",
+        ),
     ),
 )
 async def enrol(request: Req) -> ASGIResponse:
@@ -221,6 +230,67 @@ async def read_expiring(request: Req) -> ASGIResponse:
 async def read_badges(request: Req) -> ASGIResponse:
     """Oldest first; `state` is held or revoked."""
     found = await games.badges(
+        parts(request).handler,
+        caller(request).program,
+        path_id(request, "member"),
+        limit=page(request),
+        cursor=number(request, "cursor", 0),
+    )
+    return answer(found)
+
+
+# --- referrals -----------------------------------------------------------------------------------
+
+
+@post(
+    "/v1/members/{member:str}/referral-codes",
+    **route(
+        "client",
+        "Give a member a code to bring friends with",
+        answer=shapes.ReferralCode,
+        status=201,
+        codes=(*_GONE, "not-eligible", "member-suspended"),
+    ),
+)
+async def issue_code(request: Req) -> ASGIResponse:
+    """A member has one code, for all referrals of the rulebook: asked again, the answer is the same, with 200."""
+    who, member = caller(request), path_id(request, "member")
+    with once(request) as key:
+        done = await referrals.issue(
+            parts(request).handler, who.program, member, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+@post(
+    "/v1/members/{member:str}/referral",
+    **route(
+        "client",
+        "Note whose code a member came with",
+        body=UseBody,
+        answer=shapes.Referred,
+        status=201,
+        codes=(*_GONE, "unknown-code", "self-referral", "code-outside-window", "limit-reached", "not-eligible"),
+    ),
+)
+async def use_code(request: Req) -> ASGIResponse:
+    """For members who are there already; who enrols gives it as `referral_code`. A member comes with one code only."""
+    who, member = caller(request), path_id(request, "member")
+    with once(request) as key:
+        body = await read_json(request, UseBody)
+        done = await referrals.use(
+            parts(request).handler, who.program, member, body, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+@get(
+    "/v1/members/{member:str}/referrals",
+    **route("client", "What a member's code has brought", answer=shapes.Referrals, codes=_GONE),
+)
+async def read_referrals(request: Req) -> ASGIResponse:
+    """Oldest first, without naming a friend; `state` is rewarded, taken_back or passed_over."""
+    found = await referrals.referrals(
         parts(request).handler,
         caller(request).program,
         path_id(request, "member"),

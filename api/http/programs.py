@@ -16,6 +16,7 @@ from application.answers import Answered
 from application.leaderboards import PATIENCE, close_due
 from application.ports import Unavailable
 from application.programs import program_stream
+from application.referrals import keep_all
 from application.rulebooks import ProgramBody, create_program
 from application.sweep import settle_due
 from domain.errors import KeyReused, ProgramExists, UnknownProgram
@@ -195,6 +196,7 @@ async def set_clock(request: Req) -> ASGIResponse:
         body = await read_json(request, ClockBody)
         now = await wired.clock.set(program, body.now.astimezone(UTC))
         settled = await settle_due(wired.handler, program, now)
+        await keep_all(wired.handler, program)
         await _close_due(wired, program, now)
         position = await wired.positions.head()
     return answer({"now": now, "settled": settled, "position": position})

@@ -68,6 +68,7 @@ class Member(msgspec.Struct, kw_only=True):
     counters: dict[str, dict[str, int]]
     streaks: dict[str, StreakStanding] = {}
     badges: dict[str, BadgeStanding] = {}
+    referrals: Json = {}
     email: str | None = None
     external_ids: list[str] = []
     consents: dict[str, bool] = {}
@@ -118,6 +119,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     read: Json
     streaks: list[Json] = []
     badges: list[Json] = []
+    referral: Json | None = None
 
 
 class Simulated(Activity, kw_only=True):
@@ -143,6 +145,28 @@ class Enrolled(msgspec.Struct, kw_only=True):
     awards: list[Award]
     effects: list[Json]
     position: int
+
+
+class ReferralCode(msgspec.Struct, kw_only=True):
+    code: str
+    member: str
+    issued_at: datetime
+    position: int
+
+
+class Referred(msgspec.Struct, kw_only=True):
+    member: str
+    effects: list[Json]
+    position: int
+
+
+class Referrals(msgspec.Struct, kw_only=True):
+    """`referred` says whether the member came with a code; `items` are what the own code has brought."""
+
+    code: str | None
+    referred: Json | None
+    items: list[Json]
+    next_cursor: str | None
 
 
 class MemberWritten(msgspec.Struct, kw_only=True):

@@ -22,6 +22,7 @@ from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
 from domain.member.lives import Life, keep_alive, life
 from domain.member.reading import Reading
+from domain.member.referrals import convert
 from domain.member.scores import count_scores, scores_of
 from domain.member.spending import lifetime_total, spend_elsewhere
 from domain.member.standing import raise_tiers
@@ -85,6 +86,8 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     _open_lots(draft, command.occurred_at, evaluated)
     if evaluated.ticked:
         tick_streaks(draft, book, command.type, evaluated.ticked, command.occurred_at, evaluated.day, evaluated.zone)
+    if draft.member.referred is not None:
+        convert(draft, command, evaluated.day, evaluated.zone)
     count_scores(draft, evaluated.scored, evaluated.day)
     raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
     badges = book.badges(command.type)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from domain.numbers import MAX_AMOUNT
+from domain.rules.referrals import Reward
 
 
 class Command(
@@ -24,6 +25,14 @@ class Command(
     """Base of all member commands."""
 
 
+class Introduction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose code somebody came with, as it stands in the stream `owner`."""
+
+    owner: str
+    code: str
+    issued_at: datetime
+
+
 class EnrolMember(Command, frozen=True, kw_only=True, tag="EnrolMember"):
     """Make a member. `member` is the client's id; `enrolled_at` is when it happened in the world."""
 
@@ -34,6 +43,7 @@ class EnrolMember(Command, frozen=True, kw_only=True, tag="EnrolMember"):
     consents: dict[str, bool] = {}
     data: dict[str, Any] = {}
     sealed: bytes = b""
+    introduction: Introduction | None = None
 
 
 class ChangeMember(Command, frozen=True, kw_only=True, tag="ChangeMember"):
@@ -139,6 +149,40 @@ class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
         _positive(self.points)
 
 
+class IssueReferralCode(Command, frozen=True, kw_only=True, tag="IssueReferralCode"):
+    """Give the member a code to bring friends with, unless there is one."""
+
+    code: str
+
+
+class ReferMember(Command, frozen=True, kw_only=True, tag="ReferMember"):
+    """Note that the member came with somebody's code."""
+
+    introduction: Introduction
+
+
+class PayReferral(Command, frozen=True, kw_only=True, tag="PayReferral"):
+    """Grant what the stream `friend` brought with its entry `conversion`, on the terms of that entry."""
+
+    friend: str
+    conversion: int
+    referrals: tuple[str, ...]
+    rulebook: int
+    occurred_at: datetime
+    rewards: tuple[Reward, ...] = ()
+
+
+class ReverseReferral(Command, frozen=True, kw_only=True, tag="ReverseReferral"):
+    """Take back what the entry `paid` of this stream granted: it was returned at `occurred_at`."""
+
+    friend: str
+    conversion: int
+    referrals: tuple[str, ...]
+    rulebook: int
+    occurred_at: datetime
+    paid: int
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -159,5 +203,9 @@ MemberCommand = (
     | RedeemPoints
     | AdjustPoints
     | PayPrize
+    | IssueReferralCode
+    | ReferMember
+    | PayReferral
+    | ReverseReferral
     | Settle
 )

@@ -17,11 +17,15 @@ from domain.member.commands import (
     ChangeMember,
     EnrolMember,
     EraseMember,
+    IssueReferralCode,
     MemberCommand,
     PayPrize,
+    PayReferral,
     RecordActivity,
     RedeemPoints,
+    ReferMember,
     ReturnActivity,
+    ReverseReferral,
     SetMemberStatus,
     Settle,
 )
@@ -34,6 +38,8 @@ from domain.member.events import (
     MemberStatusChanged,
 )
 from domain.member.prizes import pay_prize
+from domain.member.referral_payments import pay_referral, reverse_referral
+from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
@@ -41,12 +47,16 @@ from domain.member.state import Member
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
 
+_FOR_ANYBODY = (Settle, AdjustPoints, PayReferral, ReverseReferral)
+"""Commands that an erased member's stream takes as well."""
+
 
 class Decision(msgspec.Struct, frozen=True):
     """What a command led to.
 
     `at` is the decision instant, `rulebook` the version it was decided under (0: none), `settled` how many of the
     events time alone made. `member` is the member after all of them, `takes` what the save takes of shared quantities.
+    `promises` are kinds of promises to other streams, which the entry makes by claims of its own.
     """
 
     events: tuple[MemberEventUnion, ...]
@@ -56,6 +66,7 @@ class Decision(msgspec.Struct, frozen=True):
     member: Member
     evaluated: Evaluated | None = None
     takes: tuple[Take, ...] = ()
+    promises: tuple[str, ...] = ()
 
 
 def decide(command: MemberCommand, member: Member, circumstances: Circumstances) -> Decision:
@@ -79,6 +90,14 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             adjust_points(draft, command)
         case PayPrize():
             pay_prize(draft, command)
+        case IssueReferralCode():
+            issue_code(draft, command.code)
+        case ReferMember():
+            introduce(draft, command.introduction, draft.now)
+        case PayReferral():
+            pay_referral(draft, command)
+        case ReverseReferral():
+            reverse_referral(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():
@@ -105,7 +124,14 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
     draft.member.recorded_at = draft.now
     draft.member.timeline = circumstances.timeline.number
     return Decision(
-        tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated, together(draft.takes)
+        tuple(draft.events),
+        draft.at,
+        draft.rulebook,
+        by_time,
+        draft.member,
+        evaluated,
+        together(draft.takes),
+        tuple(draft.promises),
     )
 
 
@@ -118,6 +144,8 @@ def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:
             return command.enrolled_at
         case PayPrize():
             return command.closed_at
+        case PayReferral() | ReverseReferral():
+            return command.occurred_at
         case _:
             return recorded_at
 
@@ -135,7 +163,7 @@ def _known(command: MemberCommand, member: Member) -> None:
             raise MemberExists(f"{member.id!r} is a member already")
     elif not member.exists:
         raise UnknownMember("no such member")
-    elif member.status == "erased" and not isinstance(command, Settle | AdjustPoints):
+    elif member.status == "erased" and not isinstance(command, _FOR_ANYBODY):
         raise MemberErasedAlready("the member was erased")
 
 
@@ -151,6 +179,8 @@ def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:
             sealed=command.sealed,
         )
     )
+    if command.introduction is not None:
+        introduce(draft, command.introduction, command.enrolled_at)
     activity = RecordActivity(
         source="guerdon",
         id=command.member,

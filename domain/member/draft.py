@@ -8,7 +8,14 @@ import msgspec
 
 from domain.calendar import Offsets
 from domain.member.commands import RecordActivity
-from domain.member.events import BadgeGranted, MemberEventUnion, PointsClawedBack, PointsEarned, ScoreCounted
+from domain.member.events import (
+    BadgeGranted,
+    MemberEventUnion,
+    PointsClawedBack,
+    PointsEarned,
+    ReferralConverted,
+    ScoreCounted,
+)
 from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
@@ -61,6 +68,7 @@ class Original(msgspec.Struct, frozen=True):
     awards: tuple[PointsEarned, ...]
     counts: dict[str, int]
     scores: tuple[ScoreCounted, ...]
+    converted: ReferralConverted | None
     before: Member
     fates: dict[str, Fate]
     taken: Taken
@@ -107,6 +115,8 @@ class Draft:
         self.circumstances = circumstances
         self.events: list[MemberEventUnion] = []
         self.takes: list[Take] = []
+        self.promises: list[str] = []
+        """What other streams are to be told, by kind of promise."""
         self.now = circumstances.recorded_at
         self.version = member.version + 1
         """The version that the entry being written will have."""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from domain.rules.earning import LimitedBy
+from domain.rules.referrals import Reward
 
 
 class MemberEvent(
@@ -162,6 +163,57 @@ class BadgeRevoked(MemberEvent, frozen=True, kw_only=True, tag="BadgeRevoked"):
     period: str
     day: int
     counts: dict[str, int] = {}
+
+
+class ReferralCodeIssued(MemberEvent, frozen=True, kw_only=True, tag="ReferralCodeIssued"):
+    """The member has a code to bring friends with."""
+
+    code: str
+
+
+class MemberReferred(MemberEvent, frozen=True, kw_only=True, tag="MemberReferred"):
+    """The member came with the code of the stream `owner`. It counts for `referrals` on the terms of `rulebook`."""
+
+    owner: str
+    code: str
+    referrals: tuple[str, ...]
+    rulebook: int
+    at: datetime
+
+
+class ReferralConverted(MemberEvent, frozen=True, kw_only=True, tag="ReferralConverted"):
+    """What a referred member did counted for `referrals`; `rewards` are to be granted to the stream `owner`."""
+
+    owner: str
+    referrals: tuple[str, ...]
+    rulebook: int
+    at: datetime
+    rewards: tuple[Reward, ...] = ()
+
+
+class ReferralReversed(MemberEvent, frozen=True, kw_only=True, tag="ReferralReversed"):
+    """What entry `conversion` had counted was returned: the stream `owner` is to give back what it had for it."""
+
+    conversion: int
+    owner: str
+    referrals: tuple[str, ...]
+
+
+class ReferralRewarded(MemberEvent, frozen=True, kw_only=True, tag="ReferralRewarded"):
+    """The stream `friend` brought something with its entry `conversion`; `passed_over`: the member has left."""
+
+    friend: str
+    conversion: int
+    referrals: tuple[str, ...]
+    passed_over: bool = False
+
+
+class ReferralTakenBack(MemberEvent, frozen=True, kw_only=True, tag="ReferralTakenBack"):
+    """What the stream `friend` had brought with its entry `conversion` was taken back."""
+
+    friend: str
+    conversion: int
+    referrals: tuple[str, ...]
 
 
 class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
@@ -317,6 +369,12 @@ MemberEventUnion = (
     | StreakMoved
     | BadgeGranted
     | BadgeRevoked
+    | ReferralCodeIssued
+    | MemberReferred
+    | ReferralConverted
+    | ReferralReversed
+    | ReferralRewarded
+    | ReferralTakenBack
     | RuleFailed
     | LotActivated
     | LotExpired

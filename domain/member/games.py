@@ -1,4 +1,4 @@
-"""What a member's streaks and badges stand at: parts of the account book."""
+"""What a member's streaks, badges and referrals stand at: parts of the account book."""
 
 from datetime import datetime
 
@@ -23,3 +23,18 @@ class BadgeStanding(msgspec.Struct, frozen=True, gc=False):
     count: int = 0
     at: datetime | None = None
     period: str = ""
+
+
+class Referred(msgspec.Struct, frozen=True, gc=False):
+    """Whose code the member came with, for what it counts on which terms, and how often it has counted."""
+
+    owner: str
+    referrals: tuple[str, ...]
+    rulebook: int
+    at: datetime
+    conversions: dict[str, int] = {}
+
+    def counted(self, referrals: tuple[str, ...], step: int) -> "Referred":
+        """The same after so many more or fewer conversions of each."""
+        moved = {name: self.conversions.get(name, 0) + step for name in referrals}
+        return msgspec.structs.replace(self, conversions=self.conversions | moved)

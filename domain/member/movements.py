@@ -20,7 +20,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from domain.log import Entry
-from domain.member.commands import PayPrize
+from domain.member.commands import PayPrize, PayReferral, ReverseReferral
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
@@ -33,11 +33,17 @@ from domain.member.events import (
     MemberChanged,
     MemberEnrolled,
     MemberErased,
+    MemberReferred,
     MemberStatusChanged,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsRedeemed,
+    ReferralCodeIssued,
+    ReferralConverted,
+    ReferralReversed,
+    ReferralRewarded,
+    ReferralTakenBack,
     RuleFailed,
     ScoreCounted,
     StreakMoved,
@@ -45,6 +51,7 @@ from domain.member.events import (
     TierRenewed,
 )
 from domain.member.prizes import prize_cause
+from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
@@ -78,6 +85,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
     sheet = _Sheet(entry)
     if isinstance(entry.input, PayPrize):
         sheet.cause = prize_cause(entry.input)
+    elif isinstance(entry.input, PayReferral | ReverseReferral):
+        sheet.cause = referral_cause(entry.input)
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
@@ -117,6 +126,12 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | StreakMoved()
                 | BadgeGranted()
                 | BadgeRevoked()
+                | ReferralCodeIssued()
+                | MemberReferred()
+                | ReferralConverted()
+                | ReferralReversed()
+                | ReferralRewarded()
+                | ReferralTakenBack()
                 | TierChanged()
                 | TierRenewed()
                 | LotsRescheduled()

@@ -16,6 +16,7 @@ from domain.member.counters import require
 from domain.member.draft import Draft, Given, HistoryNeeded, Original
 from domain.member.events import ActivityReversed, LineReturned, PointsClawedBack, PointsEarned
 from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
+from domain.member.referrals import take_back_referral
 from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
 from domain.member.state import Reversed
@@ -83,8 +84,10 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
     take_back_streaks(draft, book, original, counts)
     take_back_badges(draft, book, original, complete=complete)
+    if complete and not so_far.complete:
+        take_back_referral(draft, original)
     zone = draft.zone(book, original.command.time_zone)
-    lower_tiers(draft, book, command.occurred_at, original.day, zone, _moved(draft))
+    lower_tiers(draft, book, command.occurred_at, original.day, zone, moved(draft))
 
 
 def amount_of(command: RecordActivity) -> int | None:
@@ -245,15 +248,15 @@ def _proportional(book: CompiledRulebook, original: Original, award: PointsEarne
     return not rule.reads_amounts
 
 
-def _moved(draft: Draft) -> frozenset[str]:
+def moved(draft: Draft) -> frozenset[str]:
     """The counters that this return has lowered."""
-    moved: set[str] = set()
+    found: set[str] = set()
     for event in draft.events:
         if isinstance(event, ActivityReversed):
-            moved |= event.counts.keys()
+            found |= event.counts.keys()
         elif isinstance(event, PointsClawedBack):
-            moved |= {f"granted:{event.currency}", f"earned:{event.currency}"}
-    return frozenset(moved)
+            found |= {f"granted:{event.currency}", f"earned:{event.currency}"}
+    return frozenset(found)
 
 
 def _budget_back(

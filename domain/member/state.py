@@ -27,18 +27,24 @@ from domain.member.events import (
     MemberEnrolled,
     MemberErased,
     MemberEventUnion,
+    MemberReferred,
     MemberStatusChanged,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsRedeemed,
+    ReferralCodeIssued,
+    ReferralConverted,
+    ReferralReversed,
+    ReferralRewarded,
+    ReferralTakenBack,
     RuleFailed,
     ScoreCounted,
     StreakMoved,
     TierChanged,
     TierRenewed,
 )
-from domain.member.games import BadgeStanding, StreakStanding
+from domain.member.games import BadgeStanding, Referred, StreakStanding
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
@@ -157,6 +163,11 @@ class Member(msgspec.Struct, gc=False):
     tiers: dict[str, TierStanding] = {}
     streaks: dict[str, StreakStanding] = {}
     badges: dict[str, BadgeStanding] = {}
+    code: str = ""
+    code_at: datetime | None = None
+    referred: Referred | None = None
+    referrals: dict[str, int] = {}
+    """How many friends have brought something, by referral."""
 
     @property
     def exists(self) -> bool:
@@ -179,6 +190,7 @@ class Member(msgspec.Struct, gc=False):
             tiers=self.tiers.copy(),
             streaks=self.streaks.copy(),
             badges=self.badges.copy(),
+            referrals=self.referrals.copy(),
         )
 
 
@@ -274,6 +286,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.status = "erased"
             member.sealed = b""
             member.attributes = {}
+            member.code = ""
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
@@ -292,6 +305,18 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             if badge.count > 1:
                 member.badges[event.badge] = replace(badge, count=badge.count - 1)
             _count(member, event.counts, event.day)
+        case ReferralCodeIssued():
+            member.code, member.code_at = event.code, stamp.recorded_at
+        case MemberReferred():
+            member.referred = Referred(event.owner, event.referrals, event.rulebook, event.at)
+        case ReferralConverted() | ReferralReversed():
+            if member.referred is not None:
+                step = 1 if isinstance(event, ReferralConverted) else -1
+                member.referred = member.referred.counted(event.referrals, step)
+        case ReferralRewarded() | ReferralTakenBack():
+            step = -1 if isinstance(event, ReferralTakenBack) else 0 if event.passed_over else 1
+            for name in event.referrals if step else ():
+                member.referrals[name] = member.referrals.get(name, 0) + step
         case RuleFailed():
             pass
         case _:

@@ -17,6 +17,7 @@ from domain.numbers import MAX_AMOUNT
 from domain.rules.check_badges import check_badges, check_badges_against
 from domain.rules.check_boards import check_boards, check_boards_against
 from domain.rules.check_promotions import check_calendar
+from domain.rules.check_referrals import check_referrals
 from domain.rules.check_streaks import check_streaks, check_streaks_against
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references, under
@@ -229,11 +230,12 @@ class _Checking:
         check_boards(self)
         check_streaks(self)
         check_badges(self)
+        check_referrals(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "offers", "referrals",
+            "stacking", "segments", "experiments", "offers",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")

@@ -19,6 +19,7 @@ from domain.rules.badges import CompiledBadge, compile_badges
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.recurrence import Hours, hours_of
+from domain.rules.referrals import Terms, compile_referrals
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
 from domain.rules.streaks import CompiledStreak, compile_streaks, streak_names
@@ -194,6 +195,11 @@ class CompiledRulebook:
             named = ((name, self.evaluator(f"/activities/{kind}/measures/{name}")) for name in names)
             found = self._measures[kind] = tuple((name, one) for name, one in named if one is not None)
         return found
+
+    @cached_property
+    def referrals(self) -> dict[str, Terms]:
+        """The referrals by id."""
+        return compile_referrals(self.document)
 
     @cached_property
     def tiers(self) -> dict[str, Tiers]:

@@ -279,6 +279,25 @@ class Badge(Section, frozen=True, kw_only=True):
     reversal: Literal["keep", "revoke"] = "keep"
 
 
+class ReferralReward(Section, frozen=True, kw_only=True):
+    points: int
+    currency: str | None = None
+
+
+class Referral(Section, frozen=True, kw_only=True):
+    """What the owner of a code and the friend who came with it have, when the friend does what `trigger` says.
+
+    The points wait for the period `hold`. A code brings at most `limit` friends, and is `valid` for a period.
+    """
+
+    trigger: str
+    owner: ReferralReward | None = None
+    friend: ReferralReward | None = None
+    hold: str | None = None
+    limit: int | None = None
+    valid: str | None = None
+
+
 class Members(Section, frozen=True, kw_only=True):
     attributes: dict[str, Json] = {}
 
@@ -315,7 +334,7 @@ class Rulebook(Section, frozen=True, kw_only=True):
     offers: dict[str, Json] = {}
     streaks: dict[str, Streak] = {}
     badges: dict[str, Badge] = {}
-    referrals: dict[str, Json] = {}
+    referrals: dict[str, Referral] = {}
     leaderboards: dict[str, Leaderboard] = {}
 
 

@@ -53,7 +53,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "segments": ("/segments", {"vip": "true"}),
     "experiments": ("/experiments", {"x": {}}),
     "offers": ("/offers", {"x": {}}),
-    "referrals": ("/referrals", {"x": {}}),
     "unknown_member: hold": ("/unknown_member", "hold"),
     "late.mode: restate": ("/late", {"mode": "restate"}),
     "available: on_action": ("/currencies/points/available", "on_action"),

@@ -1,7 +1,7 @@
 """Write the third golden log again: `python -m tests.golden.make_games`.
 
 Streaks by day and by week, ticked in order, late, across zones and taken back; badges for conditions and for marks, by
-period, kept and revoked. Like the others it is kept for ever.
+period, kept and revoked; referrals of both sides, held and taken back. Like the others it is kept for ever.
 """
 
 import gzip
@@ -11,7 +11,16 @@ from pathlib import Path
 
 from domain.errors import Refused
 from domain.log import Claim, Entry, encode
-from domain.member.commands import ChangeMember, RecordActivity
+from domain.member.commands import (
+    ChangeMember,
+    Introduction,
+    IssueReferralCode,
+    PayReferral,
+    RecordActivity,
+    ReferMember,
+    ReverseReferral,
+)
+from domain.member.events import ReferralConverted, ReferralReversed
 from tests.build import Json, Stream, World, enrol, instant, per, program_entries, purchase, redeem, refund, rulebook
 
 GAMES = Path(__file__).with_name("games.jsonl.gz")
@@ -42,6 +51,13 @@ def games(*, grace: int, every: int) -> Json:
             },
             "odd": {"on": "purchase", "when": "10000 / (activity.amount_minor - 700) > 3", "per": "week"},
         },
+        referrals={
+            "friends": {
+                "trigger": "every:purchase", "owner": {"points": 20}, "friend": {"points": 10}, "hold": "P5D",
+                "limit": 3,
+            },
+            "first": {"trigger": "first:purchase", "owner": {"points": 90}, "valid": "P60D"},
+        },
         tiers={"levels": [{"id": "silver", "at": 300}]},
     )  # fmt: skip
 
@@ -57,14 +73,23 @@ def entries() -> list[Entry]:
     for number, stream in enumerate(streams):
         stream.do(enrol(now, f"m{number}"), now, claims=(Claim("member", f"m{number}", "h"),))
         now += timedelta(minutes=chance.randrange(600))
-    done = len(made) + len(streams)
+    owner = streams[0]
+    owner.do(IssueReferralCode(code="0LG4"), now, claims=(Claim("referral-code", "0LG4"),))
+    introduction = Introduction(owner=owner.id.hex, code="0LG4", issued_at=now)
+    done = len(made) + sum(len(stream.entries) for stream in streams)
     while done < ENTRIES:
         now += timedelta(seconds=chance.randrange(1, 20_000))
+        stream = chance.choice(streams)
         try:
-            _deed(chance.choice(streams), chance, done, now)
+            if stream.member.referred is None and chance.random() < 0.05:
+                stream.do(ReferMember(introduction=introduction), now)
+            else:
+                _deed(stream, chance, done, now)
         except Refused:
             continue
         done += 1
+        if done < ENTRIES and _promise(owner, stream.entries[-1], now):
+            done += 1
     made += [entry for stream in streams for entry in stream.entries]
     made.sort(key=lambda entry: (entry.recorded_at, entry.stream, entry.version))
     return made
@@ -87,6 +112,30 @@ def _deed(stream: Stream, chance: random.Random, number: int, at: datetime) -> N
             amount = chance.choice([300, 500, 700, 1_200, 4_000])
             claims = (Claim("activity", f"shop\x1fp{number}", "h"),)
             stream.do(purchase(amount, f"p{number}", late), at, claims=claims)
+
+
+def _promise(owner: Stream, entry: Entry, at: datetime) -> bool:
+    """Keep what an entry promises the owner of the code; whether it did."""
+    friend = entry.stream_id.hex
+    for event in entry.events:
+        if isinstance(event, ReferralConverted):
+            pay = PayReferral(
+                friend=friend, conversion=entry.version, referrals=event.referrals, rulebook=event.rulebook,
+                occurred_at=event.at, rewards=event.rewards,
+            )  # fmt: skip
+            owner.do(pay, at, claims=(Claim("referral", f"{friend}/{entry.version}"),))
+            return True
+        if isinstance(event, ReferralReversed):
+            for paid in owner.entries:
+                done = paid.input
+                if isinstance(done, PayReferral) and (done.friend, done.conversion) == (friend, event.conversion):
+                    back = ReverseReferral(
+                        friend=friend, conversion=event.conversion, referrals=event.referrals,
+                        rulebook=done.rulebook, occurred_at=entry.at, paid=paid.version,
+                    )  # fmt: skip
+                    owner.do(back, at, claims=(Claim("referral-back", f"{friend}/{entry.version}"),))
+                    return True
+    return False
 
 
 def main() -> None:

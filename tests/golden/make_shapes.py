@@ -14,6 +14,7 @@ from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
 from domain.rules.earning import LimitedBy
+from domain.rules.referrals import Reward
 from domain.takes import Take
 
 HERE = Path(__file__).parent
@@ -21,6 +22,8 @@ AT = datetime(2026, 3, 1, 9, 30, 15, 123456, tzinfo=UTC)
 LATER = datetime(2026, 9, 1, tzinfo=UTC)
 DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
 
 EVENTS: list[Any] = [
     events.MemberEnrolled(
@@ -47,6 +50,20 @@ EVENTS: list[Any] = [
     ),
     events.BadgeGranted(badge="regular", period="2026-03", day=739676, at=AT, counts={"badge:regular": 1}),
     events.BadgeRevoked(badge="regular", period="2026-03", day=739676, counts={"badge:regular": -1}),
+    events.ReferralCodeIssued(code="7KQ2M9XTB4HZ0"),
+    events.MemberReferred(
+        owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", referrals=("friends", "spring"), rulebook=3,
+        at=AT,
+    ),
+    events.ReferralConverted(
+        owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", referrals=("friends",), rulebook=3, at=AT,
+        rewards=(Reward("friends", "points", 200, "P30D"), Reward("friends", "miles", 5)),
+    ),
+    events.ReferralReversed(conversion=7, owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", referrals=("friends",)),
+    events.ReferralRewarded(
+        friend="0f8fad5bd9cb469fa16570867728950e", conversion=7, referrals=("friends",), passed_over=True
+    ),
+    events.ReferralTakenBack(friend="0f8fad5bd9cb469fa16570867728950e", conversion=7, referrals=("friends",)),
     events.RuleFailed(rule="odd", error="division by zero"),
     events.LotActivated(lot="2.1", currency="points", points=60, at=AT, repaid=10),
     events.LotExpired(lot="2.1", currency="points", points=25, at=LATER),
@@ -116,6 +133,16 @@ INPUTS: list[Any] = [
         leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
         points=500,
     ),
+    commands.IssueReferralCode(code="7KQ2M9XTB4HZ0"),
+    commands.ReferMember(introduction=INTRODUCTION),
+    commands.PayReferral(
+        friend="0f8fad5bd9cb469fa16570867728950e", conversion=7, referrals=("friends",), rulebook=3, occurred_at=AT,
+        rewards=(Reward("friends", "points", 200, "P30D"),),
+    ),
+    commands.ReverseReferral(
+        friend="0f8fad5bd9cb469fa16570867728950e", conversion=7, referrals=("friends",), rulebook=3, occurred_at=AT,
+        paid=4,
+    ),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
@@ -125,6 +152,7 @@ INPUTS: list[Any] = [
 
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
 GAINED: dict[str, Any] = {
+    "introduction": commands.EnrolMember(member="fred", enrolled_at=AT, introduction=INTRODUCTION),
     "lines": events.ActivityReversed(
         return_id="r2", source="shop", activity=2, amount_minor=500, returned_minor=1500, day=739676,
         lines={"1": events.LineReturned(1, 1000), "b": events.LineReturned(amount_minor=500)},
@@ -157,7 +185,7 @@ ENTRY = Entry(
         engine=1, timeline=2, rulebook=1, rulebooks={1: DIGEST, 2: DIGEST}, zone="Europe/Berlin",
         offsets={"Europe/Berlin": {1772357415: 3600, -1: 3600}},
     ),
-    events=(EVENTS[12], EVENTS[4], EVENTS[5]),
+    events=(EVENTS[18], EVENTS[4], EVENTS[5]),
     settled=1,
     after=After(balances={"points": Balance(60, 10, 0, 5, 160)}, tiers={"status": "gold", "other": None}),
     claims=(Claim("activity", "shop\x1fp1", "hash"), Claim("key", "k1")),

@@ -292,7 +292,7 @@ def test_every_table_and_every_column_is_explained(database_url: str) -> None:
 
 def test_points_and_every_other_number_are_bigint() -> None:
     kinds = {column.type for table in ANALYTICS.tables for column in columns(table)}
-    assert kinds == {"text", "bigint", "bigint[]", "boolean", "uuid", "timestamptz", "date"}
+    assert kinds == {"text", "text[]", "bigint", "bigint[]", "boolean", "uuid", "timestamptz", "date"}
 
 
 def test_analysts_may_read_and_nothing_else(database_url: str) -> None:
@@ -384,6 +384,13 @@ leaderboard_scores 1: program stream version number leaderboard board period sco
 leaderboard_totals 1: program leaderboard board period results score
 leaderboard_snapshots 1: program leaderboard board period number rank stream score tiebreak reached_at members
     digest rulebook closed_at position
+streaks 1: program stream streak current longest previous first_period last_period moved_at version position
+    recorded_at
+badges 1: program stream badge period granted_at day revoked_at version rulebook position recorded_at
+referrals 1: program stream owner code referrals referred_at conversions reversals first_at rulebook version position
+    recorded_at
+referral_rewards 1: program stream friend conversion referrals state effective_at taken_back_at rulebook version
+    position recorded_at
 """
 
 

@@ -1,4 +1,4 @@
-"""Every way to get streaks and badges wrong is found, by code and place."""
+"""Every way to get streaks, badges and referrals wrong is found, by code and place."""
 
 import copy
 from typing import Any
@@ -26,7 +26,9 @@ GOOD: Json = {
         "regular": {"on": "login", "when": "history.streak('daily') >= 7", "points": 10},
         "spender": {"measure": "spend", "at": 100, "window": "P30D", "per": "month"},
     },
+    "referrals": {"friends": {"trigger": "first:purchase", "owner": {"points": 200}, "hold": "P30D", "valid": "P1Y"}},
 }
+_FRIENDS = "/referrals/friends"
 _STREAK, _AWARD, _BADGE, _MARK = "/streaks/daily", "/streaks/daily/awards/0", "/badges/regular", "/badges/spender"
 
 BROKEN: list[tuple[str, Json, list[tuple[str, str, int | None, int | None]]]] = [
@@ -47,7 +49,11 @@ BROKEN: list[tuple[str, Json, list[tuple[str, str, int | None, int | None]]]] = 
     (
         "/currencies/miles",
         {},
-        [("ambiguous", f"{_AWARD}/currency", None, None), ("ambiguous", f"{_BADGE}/currency", None, None)],
+        [
+            ("ambiguous", f"{_AWARD}/currency", None, None),
+            ("ambiguous", f"{_BADGE}/currency", None, None),
+            ("ambiguous", f"{_FRIENDS}/owner/currency", None, None),
+        ],
     ),
     ("/rules/0/id", "streak:daily", [("duplicate-id", _STREAK, None, None)]),
     ("/rules/0/id", "badge:regular", [("duplicate-id", _BADGE, None, None)]),
@@ -66,6 +72,21 @@ BROKEN: list[tuple[str, Json, list[tuple[str, str, int | None, int | None]]]] = 
     (f"{_MARK}/at", 0, [("out-of-range", f"{_MARK}/at", None, None)]),
     (f"{_MARK}/window", "fortnight", [("bad-window", f"{_MARK}/window", None, None)]),
     (f"{_MARK}/currency", "points", [("misplaced", f"{_MARK}/currency", None, None)]),
+    ("/referrals/f f", {"trigger": "enrolment", "friend": {"points": 1}}, [("bad-id", "/referrals/f f", None, None)]),
+    ("/rules/0/id", "referral:friends", [("duplicate-id", _FRIENDS, None, None)]),
+    (f"{_FRIENDS}/trigger", "second:purchase", [("bad-policy", f"{_FRIENDS}/trigger", None, None)]),
+    (f"{_FRIENDS}/trigger", "first:visit", [("unknown-activity-type", f"{_FRIENDS}/trigger", None, None)]),
+    (f"{_FRIENDS}/trigger", "every:refund", [("misplaced", f"{_FRIENDS}/trigger", None, None)]),
+    (f"{_FRIENDS}/owner", None, [("missing", _FRIENDS, None, None)]),
+    (f"{_FRIENDS}/owner/points", 0, [("out-of-range", f"{_FRIENDS}/owner/points", None, None)]),
+    (
+        f"{_FRIENDS}/friend",
+        {"points": 1, "currency": "eur"},
+        [("unknown-currency", f"{_FRIENDS}/friend/currency", None, None)],
+    ),
+    (f"{_FRIENDS}/hold", "30 days", [("bad-period", f"{_FRIENDS}/hold", None, None)]),
+    (f"{_FRIENDS}/valid", "P999Y", [("bad-period", f"{_FRIENDS}/valid", None, None)]),
+    (f"{_FRIENDS}/limit", 0, [("out-of-range", f"{_FRIENDS}/limit", None, None)]),
 ]
 
 

@@ -15,12 +15,16 @@ YEARS = 3
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    """A rule of the parts that are taken. Not one without any day: the other implementation looks for it for ever."""
+    """A rule of the parts that are taken. Not one without any day: the other implementation looks for it for ever.
+
+    Nor weekdays with and without a number in one list: the other takes what is both, where RFC 5545 takes either.
+    """
     freq = draw(st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]))
     parts = [f"FREQ={freq}", f"INTERVAL={draw(st.integers(1, 4))}"]
     by_day, by_monthday = draw(st.booleans()), freq != "WEEKLY" and draw(st.booleans())
     if by_day:
-        nth = range(-4, 5) if freq in ("MONTHLY", "YEARLY") and not by_monthday else range(1)
+        numbered = freq in ("MONTHLY", "YEARLY") and not by_monthday and draw(st.booleans())
+        nth = [n for n in range(-4, 5) if n] if numbered else [0]
         days = draw(st.lists(st.tuples(st.sampled_from(nth), st.sampled_from(WEEKDAYS)), min_size=1, max_size=3))
         parts.append("BYDAY=" + ",".join(f"{n or ''}{day}" for n, day in days))
     if by_monthday:
@@ -72,6 +76,12 @@ def test_what_is_not_taken_is_refused(rule: str) -> None:
 def test_hours_past_midnight_belong_to_the_day_on_which_they_began(local: str, runs: bool) -> None:
     tuesdays = Hours(recurrence("FREQ=WEEKLY;BYDAY=TU", None), begins=22 * 60, ends=2 * 60, of_store=False)
     assert tuesdays.contain(datetime.fromisoformat(local)) is runs
+
+
+def test_weekdays_with_and_without_a_number_are_either() -> None:
+    rule = recurrence("FREQ=MONTHLY;BYDAY=TU,1TH", None)
+    march = [day for day in range(1, 32) if rule.occurs(date(2026, 3, day).toordinal())]
+    assert march == [3, 5, 10, 17, 24, 31]
 
 
 def test_until_is_the_last_day() -> None:
