@@ -8,7 +8,7 @@ import msgspec
 from application.follow import Placed, Projection, Rows, Table
 from domain.member.commands import PayPrize
 from domain.member.events import ActivityRecorded, PointsEarned
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from projections.columns import Currency, Day, Position, Program, RecordedAt, Rulebook, Stream, Version
 
 

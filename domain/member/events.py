@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 
 
 class MemberEvent(

@@ -36,7 +36,7 @@ class Reading:
         self._member = member
         self._at = at
         self._now = now
-        self._day = day
+        self.day = day
         self._zone = zone
         self._program_zone = program_zone
         self._store_zone = store_zone
@@ -72,15 +72,15 @@ class Reading:
         return self._view
 
     def counter(self, measure: str, window: str) -> int:
-        return counters.in_window(self._member, f"measure:{measure}", window, self._day)
+        return counters.in_window(self._member, f"measure:{measure}", window, self.day)
 
     def history(self, function: str, name: str, window: str) -> int | datetime:
         if function == "sum":
-            return counters.in_window(self._member, f"measure:{name}", window, self._day)
+            return counters.in_window(self._member, f"measure:{name}", window, self.day)
         if function == "count":
-            return counters.in_window(self._member, f"type:{name}", window, self._day)
+            return counters.in_window(self._member, f"type:{name}", window, self.day)
         if function == "days":
-            return counters.distinct_days(self._member, f"type:{name}", window, self._day)
+            return counters.distinct_days(self._member, f"type:{name}", window, self.day)
         known = self._member.first if function == "first" else self._member.last
         found = known.get(name)
         if found is None:
@@ -89,7 +89,7 @@ class Reading:
 
     def used(self, counter: str, period: str) -> int:
         """How much of a cap's counter is used in the period that contains the activity's day."""
-        return counters.in_window(self._member, counter, period, self._day)
+        return counters.in_window(self._member, counter, period, self.day)
 
     def wall(self, *, of_store: bool) -> datetime:
         """Wall-clock time of the activity, in its own zone or in the program's."""

@@ -31,7 +31,8 @@ from domain.member.wallet import draw, spendable
 from domain.numbers import share
 from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRule, CompiledRulebook
-from domain.rules.earning import selected, takes_of
+from domain.rules.earning import selected
+from domain.rules.limits import takes_of
 from domain.rules.lines import OrderContext
 from domain.rules.rulebook import Returns
 from domain.takes import Take
@@ -256,7 +257,7 @@ def _claw_back(
     rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in known]
     other, left = draw([] if spared else rest, left, policy.spend_order)
     unlimited = policy.returns.recovery == "unlimited"
-    draft.takes += _budget_back(book, original, award, points, last=taken + points >= award.points)
+    draft.takes += _taken_back(book, original, award, points, last=taken + points >= award.points)
     draft.record(
         PointsClawedBack(
             activity=original.version,
@@ -327,14 +328,14 @@ def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
     return tuple(draws), points
 
 
-def _budget_back(
+def _taken_back(
     book: CompiledRulebook, original: Original, award: PointsEarned, points: int, *, last: bool
 ) -> tuple[Take, ...]:
-    """A budget gets back what the award took of it; the use only when nothing is left of the award."""
-    name = _rule(book, original, award).rule.budget
-    if name is None:
+    """Budgets and shared caps get back what the award took of them; the use only when nothing is left of the award."""
+    rule = _rule(book, original, award).rule
+    if rule.budget is None and not rule.cap:
         return ()
-    return takes_of(name, book.document.budgets[name], -points, uses=-1 if last else 0)
+    return takes_of(book.document, rule, award.currency, original.day, -points, uses=-1 if last else 0)
 
 
 def _caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:

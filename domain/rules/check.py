@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.calendar import parse_period, reach
+from domain.calendar import UNITS, parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_boards import check_boards, check_boards_against
 from domain.rules.check_promotions import check_calendar
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
+from domain.rules.limits import SHARED
 from domain.rules.lines import SHAPE
 from domain.rules.rulebook import (
     ID,
@@ -361,15 +362,21 @@ class _Checking:
             self.error("other-currency", at, f"the budget is of {budget.currency}: award that one alone", rule.id)
 
     def _budget(self, at: str, budget: Budget) -> None:
-        if budget.points is None and budget.uses is None:
-            self.error("missing", at, "`points`, `uses`, or both")
-        for name in ("points", "uses"):
+        if budget.points is None and budget.uses is None and budget.liability_minor is None:
+            self.error("missing", at, "at least one of `points`, `uses`, `liability_minor`")
+        for name in ("points", "uses", "liability_minor"):
             if not 0 <= (getattr(budget, name) or 0) <= MAX_AMOUNT:
                 self.error("out-of-range", f"{at}/{name}", "0 to 2^53 - 1")
         if budget.currency is not None and budget.currency not in self.book.currencies:
             self.error("unknown-currency", f"{at}/currency", f"{budget.currency!r} is not a currency here")
         if budget.points is not None and budget.currency is None:
             self.error("missing", f"{at}/currency", "points are of a currency")
+        if budget.liability_minor is not None:
+            currency = self.book.currencies.get(budget.currency or "")
+            if currency is None or currency.value is None:
+                self.error(
+                    "missing", f"{at}/liability_minor", "needs a `currency` whose `value` says what points are worth"
+                )
 
     def _groups(self) -> None:
         for name in self.book.groups:
@@ -388,8 +395,11 @@ class _Checking:
             self.error("missing", at, "exactly one of `points`, `times`", rule.id)
         if (cap.points or 0) < 0 or (cap.times or 0) < 0:
             self.error("out-of-range", at, "0 or more", rule.id)
-        if cap.per != "member":
-            self._unsupported(f"{at}/per", rule.id)
+        if cap.per == "group" and rule.group is None:
+            self.error("missing", f"{at}/per", "the rule is in no `group`", rule.id)
+        if cap.per in SHARED and cap.period not in (*UNITS, "ever", "lifetime"):
+            self.error("bad-window", f"{at}/period", "what all members share counts calendar periods, or ever", rule.id)
+            return
         self._window(f"{at}/period", cap.period, rule.id)
 
     def _tiers(self, at: str, tiers: TierSet) -> None:

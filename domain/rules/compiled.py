@@ -143,7 +143,7 @@ class CompiledRulebook:
             named = sorted({rule.rule.budget for rule in self.rules(kind) if rule.rule.budget is not None})
             declared = self.document.budgets
             found = self._budgets[kind] = (
-                *((BUDGET, name) for name in named if declared[name].points is not None),
+                *((BUDGET, name) for name in named if declared[name].currency is not None),
                 *((BUDGET_USES, name) for name in named if declared[name].uses is not None),
             )
         return found

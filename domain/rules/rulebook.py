@@ -178,12 +178,13 @@ class Rule(Section, frozen=True, kw_only=True):
 class Budget(Section, frozen=True, kw_only=True):
     """What the rules that name it may grant together, to all members: `points` of a currency, or so many `uses`.
 
-    With `partial` the last grant is cut to what is left; otherwise it falls away.
+    `liability_minor` is the money that all the points may be worth, at the currency's own value. With `partial` the last grant is cut to what is left; otherwise it falls away.
     """
 
     currency: str | None = None
     points: int | None = None
     uses: int | None = None
+    liability_minor: int | None = None
     partial: bool = True
 
 

@@ -64,7 +64,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "role: assigns": ("/activities/login", {"role": "assigns", "offer": "'x'"}),
     "role: views": ("/activities/login", {"role": "views", "offer": "'x'"}),
     "variant": (f"{_RULE}/variant", {"experiment": "x", "arm": "a"}),
-    "cap.per": (f"{_RULE}/cap", [{"points": 1, "per": "program"}]),
     "window: anniversary": ("/tiers/status/window", "anniversary"),
     "window: tier_anniversary": ("/tiers/status/window", "tier_anniversary"),
     "upgrade: next_period": ("/tiers/status/upgrade", "next_period"),

@@ -13,7 +13,7 @@ from domain.member import commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from domain.takes import Take
 
 HERE = Path(__file__).parent

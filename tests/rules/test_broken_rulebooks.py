@@ -142,6 +142,17 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
     ("/rules/0/calendar", {"to": "25:00"}, [("bad-time", "/rules/0/calendar/to", None, None)]),
     ("/rules/0/calendar", {"from": "09:00", "to": "09:00"}, [("bad-calendar", "/rules/0/calendar/to", None, None)]),
     ("/rules/0/calendar", {"zone": "member"}, [("shape", "/rules/0/calendar/zone", None, None)]),
+    ("/rules/0/cap", [{"points": 5, "per": "group"}], [("missing", "/rules/0/cap/0/per", None, None)]),
+    (
+        "/rules/0/cap",
+        [{"points": 5, "per": "rule", "period": "P30D"}],
+        [("bad-window", "/rules/0/cap/0/period", None, None)],
+    ),
+    (
+        "/budgets",
+        {"summer": {"liability_minor": 5, "currency": "points"}},
+        [("missing", "/budgets/summer/liability_minor", None, None)],
+    ),
     ("/rules/0/group", "g1", [("unknown-group", "/rules/0/group", None, None)]),
     ("/groups", {"g1": "worst"}, [("shape", "/groups/...", None, None)]),
     ("/rules/0/lines", {"when": "true"}, [("shape", "/rules/0/lines", None, None)]),

@@ -15,12 +15,17 @@ YEARS = 3
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    """A rule of the parts that are taken. Not one without any day: the other implementation looks for it for ever."""
+    """A rule of the parts that are taken.
+
+    Not one without any day: the other implementation looks for it for ever. Nor one with numbered weekdays and plain
+    ones: RFC 5545 adds them up, the other implementation takes those that are both.
+    """
     freq = draw(st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]))
     parts = [f"FREQ={freq}", f"INTERVAL={draw(st.integers(1, 4))}"]
     by_day, by_monthday = draw(st.booleans()), freq != "WEEKLY" and draw(st.booleans())
     if by_day:
-        nth = range(-4, 5) if freq in ("MONTHLY", "YEARLY") and not by_monthday else range(1)
+        numbered = freq in ("MONTHLY", "YEARLY") and not by_monthday and draw(st.booleans())
+        nth = [n for n in range(-4, 5) if n] if numbered else [0]
         days = draw(st.lists(st.tuples(st.sampled_from(nth), st.sampled_from(WEEKDAYS)), min_size=1, max_size=3))
         parts.append("BYDAY=" + ",".join(f"{n or ''}{day}" for n, day in days))
     if by_monthday:
@@ -72,6 +77,12 @@ def test_what_is_not_taken_is_refused(rule: str) -> None:
 def test_hours_past_midnight_belong_to_the_day_on_which_they_began(local: str, runs: bool) -> None:
     tuesdays = Hours(recurrence("FREQ=WEEKLY;BYDAY=TU", None), begins=22 * 60, ends=2 * 60, of_store=False)
     assert tuesdays.contain(datetime.fromisoformat(local)) is runs
+
+
+def test_numbered_weekdays_and_plain_ones_add_up() -> None:
+    rule = recurrence("FREQ=MONTHLY;BYDAY=1SA,SU", None)
+    days = [day for day in range(1, 15) if rule.occurs(date(2026, 8, day).toordinal())]
+    assert days == [1, 2, 9]
 
 
 def test_until_is_the_last_day() -> None:
