@@ -178,7 +178,8 @@ class Rule(Section, frozen=True, kw_only=True):
 class Budget(Section, frozen=True, kw_only=True):
     """What the rules that name it may grant together, to all members: `points` of a currency, or so many `uses`.
 
-    `liability_minor` is the money that all the points may be worth, at the currency's own value. With `partial` the last grant is cut to what is left; otherwise it falls away.
+    `liability_minor` is the money that all the points may be worth, at the currency's own value. With `partial` the
+    last grant is cut to what is left; otherwise it falls away.
     """
 
     currency: str | None = None
