@@ -40,6 +40,7 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`rules[].award.per`": ("Per", rulebook.Per),
     "`rules[].cap[]`": ("Cap", rulebook.Cap),
     "`budgets.<id>`": ("Budget", rulebook.Budget),
+    "`stacking`": ("Stacking", rulebook.Stacking),
     "`tiers.<set>`": ("TierSet", rulebook.TierSet),
     "`tiers.<set>.levels[]`": ("Level", rulebook.Level),
     "`leaderboards.<id>`": ("Leaderboard", rulebook.Leaderboard),

@@ -15,7 +15,7 @@ import msgspec
 from domain.calendar import UNITS, parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_boards import check_boards, check_boards_against
-from domain.rules.check_promotions import check_calendar
+from domain.rules.check_promotions import check_calendar, check_stacking
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
 from domain.rules.limits import SHARED
@@ -194,12 +194,13 @@ class _Checking:
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
+        check_stacking(self)
         check_boards(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "offers", "streaks", "badges",
+            "segments", "experiments", "offers", "streaks", "badges",
             "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):

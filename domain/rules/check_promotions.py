@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Protocol
 
+from domain.numbers import MAX_AMOUNT
 from domain.rules.recurrence import minutes, recurrence
-from domain.rules.rulebook import Rule, Rulebook
+from domain.rules.rulebook import ID, Rule, Rulebook
+from domain.rules.stacking import LIMIT
 
 
 class Checking(Protocol):
@@ -14,6 +16,7 @@ class Checking(Protocol):
     def book(self) -> Rulebook: ...
 
     def error(self, code: str, at: str, message: str, rule: str | None = None) -> None: ...
+    def warning(self, code: str, at: str, message: str, rule: str | None = None) -> None: ...
 
 
 def check_calendar(checking: Checking, at: str, rule: Rule) -> None:
@@ -38,6 +41,25 @@ def check_calendar(checking: Checking, at: str, rule: Rule) -> None:
         checking.error("bad-calendar", f"{at}/to", "hours that end as they begin are none", rule.id)
     if calendar.from_ == "24:00":
         checking.error("bad-time", f"{at}/from", "the last hour begins before 24:00", rule.id)
+
+
+def check_stacking(checking: Checking) -> None:
+    """The categories, and the rules that name them."""
+    stacking = checking.book.stacking
+    if stacking.limit is not None and not 1 <= stacking.limit <= MAX_AMOUNT:
+        checking.error("out-of-range", "/stacking/limit", "1 or more")
+    for name in stacking.categories:
+        if not ID.fullmatch(name) or name == LIMIT:
+            message = f"ids are 1 to 128 of A-Z a-z 0-9 _ . : -, and not {LIMIT!r}"
+            checking.error("bad-id", f"/stacking/categories/{name}", message)
+    for number, rule in enumerate(checking.book.rules):
+        if rule.category is not None and rule.category not in stacking.categories:
+            message = f"{rule.category!r} is not under `stacking.categories`"
+            checking.error("unknown-category", f"/rules/{number}/category", message, rule.id)
+    named = {rule.category for rule in checking.book.rules}
+    for name in stacking.categories:
+        if name not in named:
+            checking.warning("unused-category", f"/stacking/categories/{name}", "no rule is of this category")
 
 
 def _is_instant(text: str | None) -> bool:

@@ -62,6 +62,8 @@ class Phase(msgspec.Struct, frozen=True):
     found: Found
     grouped: bool
     """Whether some are in a group, which may choose among them."""
+    stacked: bool = False
+    """Whether some are of a category, which may not go together with another."""
 
 
 class CompiledRulebook:
@@ -130,7 +132,8 @@ class CompiledRulebook:
                 Phase(
                     rules,
                     together([self.trees.get(f"{rule.path}/when") for rule in rules]),
-                    any(rule.rule.group is not None for rule in rules),
+                    grouped=any(rule.rule.group is not None for rule in rules),
+                    stacked=any(rule.rule.category is not None for rule in rules),
                 )
                 for rules in groups
             )

@@ -17,6 +17,7 @@ from domain.rules.expression import Clause, Context, EvaluationError, clauses
 from domain.rules.limits import Awarded, Grant, LimitedBy, Limits
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
 from domain.rules.situation import Situation
+from domain.rules.stacking import Stack
 from domain.takes import Taken
 
 NOTHING = Exact(0)
@@ -61,7 +62,8 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, ta
 
     Raises TakenNeeded.
     """
-    run = _Run(book, kind, context)
+    limits = Limits(book, kind, context, taken)
+    run = _Run(book, kind, context, limits)
     for phase in book.phases(kind):
         run.phase(phase, at)
     return Earned(
@@ -152,8 +154,9 @@ class _Base(msgspec.Struct):
 
 
 class _Run:
-    def __init__(self, book: CompiledRulebook, kind: str, context: Situation) -> None:
+    def __init__(self, book: CompiledRulebook, kind: str, context: Situation, limits: Limits) -> None:
         self.book = book
+        self.limits = limits
         self.context = context
         self.splits = book.splits(kind)
         self.grants: list[Grant] = []
@@ -162,6 +165,10 @@ class _Run:
         self.matched: dict[str, tuple[Line, ...] | None] = {}
         self.lineless: list[str] = []
         self.stopped = False
+
+    @cached_property
+    def stack(self) -> Stack:
+        return Stack(self.book.document.stacking)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -200,7 +207,7 @@ class _Run:
                     self.stopped = True
                     break
         lost = self._choose(matches) if phase.grouped and len(matches) > 1 else {}
-        if not lost:
+        if not lost and not phase.stacked:
             for match in matches:
                 self._grant(match)
             return
@@ -208,10 +215,26 @@ class _Run:
         missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
         for match in matches:
             if id(match) in missed:
-                other = LimitedBy(left=0, group=lost[match.rule.rule.id])
-                self.grants += [Grant(match.rule, name, wanted, other) for name, wanted in missed[id(match)].items()]
+                self._skip(match, missed[id(match)], LimitedBy(left=0, group=lost[match.rule.rule.id]))
+            elif match.rule.rule.category is not None:
+                self._stack(match, match.rule.rule.category)
             else:
                 self._grant(match)
+
+    def _skip(self, match: _Match, wants: dict[str, int], reason: LimitedBy) -> None:
+        self.grants += [Grant(match.rule, currency, wanted, reason) for currency, wanted in wants.items()]
+
+    def _stack(self, match: _Match, category: str) -> None:
+        """Grant a promotion, unless one that it does not go with has applied."""
+        wants = self._wants(match)
+        reason = self.stack.in_the_way(category) if any(wants.values()) else None
+        if reason is not None:
+            self._skip(match, wants, reason)
+            return
+        self._grant(match)
+        # A promotion whose limit is reached already bars no other.
+        if any(wants.values()) and not self.limits.exhausted(match.rule.rule, wants):
+            self.stack.add(category)
 
     def _look(self, rule: CompiledRule, *, holds: bool) -> _Match | None:
         """The match of a rule whose condition `holds`, or is still to be evaluated. Raises EvaluationError."""

@@ -71,6 +71,13 @@ class Limits:
         """Raises TakenNeeded."""
         return tuple(self._award(grant) for grant in grants if grant.wanted)
 
+    def exhausted(self, rule: Rule, currencies: Iterable[str]) -> bool:
+        """Whether nothing was left for a rule when the activity came. Raises TakenNeeded."""
+        caps = ((cap, currency) for currency in currencies for cap in rule.cap)
+        if any(self._left(cap, rule, currency) <= 0 for cap, currency in caps):
+            return True
+        return rule.budget is not None and self._of_budget(rule.budget, 1)[1] == 0
+
     def _award(self, grant: Grant) -> Awarded:
         rule, currency = grant.rule.rule, grant.currency
         if grant.lost_to is not None:

@@ -159,6 +159,7 @@ class Rule(Section, frozen=True, kw_only=True):
     phase: Literal["base", "multiply", "add"] = "base"
     when: Expression | None = None
     group: str | None = None
+    category: str | None = None
     priority: int = 100
     stop: bool = False
     starts: str | None = None
@@ -187,6 +188,13 @@ class Budget(Section, frozen=True, kw_only=True):
     uses: int | None = None
     liability_minor: int | None = None
     partial: bool = True
+
+
+class Stacking(Section, frozen=True, kw_only=True):
+    """Which promotions of one activity go together: at most `limit`, by category. What it means is in `stacking.py`."""
+
+    limit: int | None = None
+    categories: dict[str, Literal["common", "never", "always"]] = {}
 
 
 Choice = Literal["all", "best", "first", "newest", "exclusive"]
@@ -276,7 +284,7 @@ class Rulebook(Section, frozen=True, kw_only=True):
     before_enrolment: Literal["accept", "refuse"] = "accept"
     rules: list[Rule] = []
     groups: dict[str, Choice] = {}
-    stacking: dict[str, Json] = {}
+    stacking: Stacking = Stacking()
     budgets: dict[str, Budget] = {}
     segments: dict[str, Expression] = {}
     experiments: dict[str, Json] = {}

@@ -49,7 +49,6 @@ def test_every_part_of_a_rulebook_is_described() -> None:
 # One document per word of the vocabulary that is refused: where it goes in the sample rulebook, and what.
 _RULE = "/rules/1"
 _REFUSED: dict[str, tuple[str, Any]] = {
-    "stacking": ("/stacking", {"limit": 5}),
     "segments": ("/segments", {"vip": "true"}),
     "experiments": ("/experiments", {"x": {}}),
     "offers": ("/offers", {"x": {}}),
