@@ -15,6 +15,7 @@ from domain.log import After, Entry
 from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.events import (
     ActivityReversed,
+    ExperimentAssigned,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -202,11 +203,13 @@ def awards(entry: Entry) -> list[Json]:
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed, results counted on leaderboards."""
+    """What else happened: tiers moved, points spent by a feed, results counted on leaderboards, arms drawn."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
+        elif isinstance(event, ExperimentAssigned):
+            found.append({"kind": "assigned", "experiment": event.experiment, "arm": event.arm})
         elif isinstance(event, ScoreCounted):
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})

@@ -23,6 +23,7 @@ from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    ExperimentAssigned,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -354,6 +355,9 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_changed", event.at, None, None, None, text
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case ExperimentAssigned():
+            text = f"Drawn into the arm {event.arm} of the experiment {event.experiment}"
+            return "assigned", entry.at, None, None, None, text
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

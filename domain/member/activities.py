@@ -18,7 +18,7 @@ from domain.errors import (
 from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
-from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
+from domain.member.events import ActivityRecorded, ExperimentAssigned, PointsEarned, RuleFailed
 from domain.member.lives import Life, keep_alive, life
 from domain.member.reading import Reading
 from domain.member.scores import count_scores, scores_of
@@ -73,6 +73,8 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
             counts=counts,
         )
     )
+    for experiment, arm in evaluated.earned.assigned.items():
+        draft.record(ExperimentAssigned(experiment=experiment, arm=arm))
     for rule, error in (*evaluated.failed, *evaluated.earned.failed):
         draft.record(RuleFailed(rule=rule, error=error))
     if declared.role == "spends":

@@ -123,6 +123,13 @@ class ScoreCounted(MemberEvent, frozen=True, kw_only=True, tag="ScoreCounted"):
     activity: int | None = None
 
 
+class ExperimentAssigned(MemberEvent, frozen=True, kw_only=True, tag="ExperimentAssigned"):
+    """The member was exposed to an experiment for the first time and is in one of its arms for ever."""
+
+    experiment: str
+    arm: str
+
+
 class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
     """A rule or measure could not be evaluated and counted as nothing."""
 
@@ -273,6 +280,7 @@ MemberEventUnion = (
     | ActivityRecorded
     | PointsEarned
     | ScoreCounted
+    | ExperimentAssigned
     | RuleFailed
     | LotActivated
     | LotExpired

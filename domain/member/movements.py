@@ -25,6 +25,7 @@ from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
     Draw,
+    ExperimentAssigned,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -109,6 +110,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | MemberChanged()
                 | MemberStatusChanged()
                 | MemberErased()
+                | ExperimentAssigned()
                 | RuleFailed()
                 | ScoreCounted()
                 | TierChanged()

@@ -4,6 +4,7 @@ Counters and history are computed when an expression asks, in the local day of t
 fields are not here at all.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from domain.calendar import Offsets
 from domain.member import counters
 from domain.member.state import Member
 from domain.member.wallet import balance
+from domain.rules.experiments import drawn
 from domain.rules.expression import EvaluationError
 
 
@@ -90,6 +92,13 @@ class Reading:
     def used(self, counter: str, period: str) -> int:
         """How much of a cap's counter is used in the period that contains the activity's day."""
         return counters.in_window(self._member, counter, period, self.day)
+
+    def arm(self, experiment: str, arms: Mapping[str, int]) -> tuple[str, bool]:
+        """The member's arm of an experiment, and whether it was drawn just now."""
+        known = self._member.arms.get(experiment)
+        if known is not None:
+            return known, False
+        return drawn(self.program["id"], experiment, self._member.id, arms), True
 
     def wall(self, *, of_store: bool) -> datetime:
         """Wall-clock time of the activity, in its own zone or in the program's."""

@@ -16,6 +16,7 @@ from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
     Draw,
+    ExperimentAssigned,
     Idle,
     LineReturned,
     LotActivated,
@@ -151,6 +152,8 @@ class Member(msgspec.Struct, gc=False):
     months: dict[int, Month] = {}
     since: int = 0
     tiers: dict[str, TierStanding] = {}
+    arms: dict[str, str] = {}
+    """By experiment: the arm that was drawn."""
 
     @property
     def exists(self) -> bool:
@@ -171,6 +174,7 @@ class Member(msgspec.Struct, gc=False):
             last=self.last.copy(),
             months=Shared(self.months),
             tiers=self.tiers.copy(),
+            arms=self.arms.copy() if self.arms else {},
         )
 
 
@@ -266,10 +270,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.status = "erased"
             member.sealed = b""
             member.attributes = {}
+            member.arms = {}
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
+        case ExperimentAssigned():
+            member.arms[event.experiment] = event.arm
         case RuleFailed():
             pass
         case _:

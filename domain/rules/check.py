@@ -15,7 +15,7 @@ import msgspec
 from domain.calendar import UNITS, parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_boards import check_boards, check_boards_against
-from domain.rules.check_promotions import check_calendar, check_stacking
+from domain.rules.check_promotions import check_calendar, check_experiments, check_stacking
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
 from domain.rules.limits import SHARED
@@ -195,12 +195,13 @@ class _Checking:
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
         check_stacking(self)
+        check_experiments(self)
         check_boards(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "segments", "experiments", "offers", "streaks", "badges",
+            "segments", "offers", "streaks", "badges",
             "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):
@@ -290,8 +291,6 @@ class _Checking:
         if rule.on not in self.book.activities and rule.on != ENROLLED:
             self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
             return
-        if rule.variant:
-            self._unsupported(f"{at}/variant", rule.id)
         check_calendar(self, at, rule)
         if rule.group is not None and rule.group not in self.book.groups:
             self.error("unknown-group", f"{at}/group", f"{rule.group!r} is not under `groups`", rule.id)

@@ -62,6 +62,33 @@ def check_stacking(checking: Checking) -> None:
             checking.warning("unused-category", f"/stacking/categories/{name}", "no rule is of this category")
 
 
+def check_experiments(checking: Checking) -> None:
+    """The arms, and the rules that are for one of them."""
+    experiments = checking.book.experiments
+    for name, experiment in experiments.items():
+        at = f"/experiments/{name}"
+        for one, place in ((name, at), *((arm, f"{at}/arms/{arm}") for arm in experiment.arms)):
+            if not ID.fullmatch(one):
+                checking.error("bad-id", place, "ids are 1 to 128 of A-Z a-z 0-9 _ . : -")
+        if any(not 0 <= weight <= MAX_AMOUNT for weight in experiment.arms.values()) or not any(
+            experiment.arms.values()
+        ):
+            checking.error("out-of-range", f"{at}/arms", "weights are whole numbers from 0, and one of them is more")
+    for number, rule in enumerate(checking.book.rules):
+        if rule.variant is None:
+            continue
+        at = f"/rules/{number}/variant"
+        known = experiments.get(rule.variant.experiment)
+        if known is None:
+            message = f"{rule.variant.experiment!r} is not under `experiments`"
+            checking.error("unknown-experiment", f"{at}/experiment", message, rule.id)
+        elif rule.variant.arm not in known.arms:
+            checking.error("unknown-arm", f"{at}/arm", f"{rule.variant.arm!r} is not an arm of it", rule.id)
+    named = {rule.variant.experiment for rule in checking.book.rules if rule.variant is not None}
+    for name in sorted(experiments.keys() - named):
+        checking.warning("unused-experiment", f"/experiments/{name}", "no rule is for one of its arms")
+
+
 def _is_instant(text: str | None) -> bool:
     try:
         datetime.fromisoformat(text or "")

@@ -16,6 +16,7 @@ from domain.rules.compiled import CompiledRule, CompiledRulebook, Phase
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
 from domain.rules.limits import Awarded, Grant, LimitedBy, Limits
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
+from domain.rules.rulebook import Variant
 from domain.rules.situation import Situation
 from domain.rules.stacking import Stack
 from domain.takes import Taken
@@ -49,12 +50,16 @@ class Earned(msgspec.Struct, frozen=True):
     """The outcome of a pass. `failed` are (rule, error): a rule that fails grants nothing and refuses nothing.
 
     `matched` are the rules that matched, each with the lines it is about; `lineless` those that found no line.
+    `other_arm` are those that would have matched a member of another arm, each with the member's own. `assigned` are
+    arms drawn now, by experiment.
     """
 
     awards: tuple[Awarded, ...]
     failed: tuple[tuple[str, str], ...]
     matched: dict[str, tuple[Line, ...] | None]
     lineless: frozenset[str]
+    other_arm: dict[str, str] = {}
+    assigned: dict[str, str] = {}
 
 
 def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, taken: Taken) -> Earned:
@@ -67,10 +72,12 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, ta
     for phase in book.phases(kind):
         run.phase(phase, at)
     return Earned(
-        Limits(book, kind, context, taken).awards(run.grants),
-        tuple(run.failed.items()),
-        run.matched,
-        frozenset(run.lineless),
+        awards=limits.awards(run.grants),
+        failed=tuple(run.failed.items()),
+        matched=run.matched,
+        lineless=frozenset(run.lineless),
+        other_arm=run.other_arm,
+        assigned=run.assigned,
     )
 
 
@@ -94,6 +101,8 @@ def traced(
             note = ELSEWHEN
         elif not in_hours(compiled, context):
             note = OFF_HOURS
+        elif rule.id in earned.other_arm:
+            note = f"the member is in the arm {earned.other_arm[rule.id]} of the experiment"
         stopped = stopped or (matched and rule.stop)
         award = awards.get(rule.id) if matched else None
         tree: Any = book.trees.get(f"{compiled.path}/when")
@@ -164,6 +173,8 @@ class _Run:
         self.failed: dict[str, str] = {}
         self.matched: dict[str, tuple[Line, ...] | None] = {}
         self.lineless: list[str] = []
+        self.other_arm: dict[str, str] = {}
+        self.assigned: dict[str, str] = {}
         self.stopped = False
 
     @cached_property
@@ -200,7 +211,7 @@ class _Run:
             except EvaluationError as error:
                 self._fail(rule, error)
                 continue
-            if match is not None:
+            if match is not None and (rule.rule.variant is None or self._is_for(rule, rule.rule.variant)):
                 matches.append(match)
                 self.matched[rule.rule.id] = match.lines
                 if rule.rule.stop:
@@ -250,6 +261,15 @@ class _Run:
             # What it adds depends on the multipliers before it, and on which of them apply.
             return _Match(rule, lines, {})
         return self._award(rule, lines)
+
+    def _is_for(self, rule: CompiledRule, variant: Variant) -> bool:
+        """Whether the member is in the arm that the rule is for. To be asked is to be exposed."""
+        arm, fresh = self.context.arm(variant.experiment, self.book.document.experiments[variant.experiment].arms)
+        if fresh:
+            self.assigned[variant.experiment] = arm
+        if arm != variant.arm:
+            self.other_arm[rule.rule.id] = arm
+        return arm == variant.arm
 
     def _fail(self, rule: CompiledRule, error: EvaluationError) -> None:
         self.failed[rule.rule.id] = str(error)

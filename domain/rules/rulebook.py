@@ -139,6 +139,13 @@ class Lines(Section, frozen=True, kw_only=True):
     paid_with_points: bool = False
 
 
+class Variant(Section, frozen=True, kw_only=True):
+    """The arm of an experiment whose members a rule is for."""
+
+    experiment: str
+    arm: str
+
+
 class PromotionCalendar(Section, frozen=True, kw_only=True):
     """The local days (`rrule`) and hours (`from`, included, to `to`, not) in which a rule applies.
 
@@ -173,7 +180,7 @@ class Rule(Section, frozen=True, kw_only=True):
     expires: str | Expiry | None = None
     cap: list[Cap] = []
     budget: str | None = None
-    variant: dict[str, Json] | None = None
+    variant: Variant | None = None
 
 
 class Budget(Section, frozen=True, kw_only=True):
@@ -188,6 +195,12 @@ class Budget(Section, frozen=True, kw_only=True):
     uses: int | None = None
     liability_minor: int | None = None
     partial: bool = True
+
+
+class Experiment(Section, frozen=True, kw_only=True):
+    """Arms with their weights. A member is in one of them for ever, from its first exposure on."""
+
+    arms: dict[str, int]
 
 
 class Stacking(Section, frozen=True, kw_only=True):
@@ -287,7 +300,7 @@ class Rulebook(Section, frozen=True, kw_only=True):
     stacking: Stacking = Stacking()
     budgets: dict[str, Budget] = {}
     segments: dict[str, Expression] = {}
-    experiments: dict[str, Json] = {}
+    experiments: dict[str, Experiment] = {}
     tiers: dict[str, TierSet] = {}
     offers: dict[str, Json] = {}
     streaks: dict[str, Json] = {}

@@ -1,5 +1,6 @@
 """What a pass of the rules reads of the world around an activity."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +16,9 @@ class Situation(Context, Protocol):
 
     def used(self, counter: str, period: str, /) -> int:
         """How much of a cap's counter the member has used in the period that contains the activity."""
+
+    def arm(self, experiment: str, arms: Mapping[str, int], /) -> tuple[str, bool]:
+        """The member's arm of an experiment, and whether it was drawn just now."""
 
     def wall(self, *, of_store: bool) -> datetime:
         """Wall-clock time of the activity, without zone: in its own zone, or in the program's."""

@@ -50,7 +50,6 @@ def test_every_part_of_a_rulebook_is_described() -> None:
 _RULE = "/rules/1"
 _REFUSED: dict[str, tuple[str, Any]] = {
     "segments": ("/segments", {"vip": "true"}),
-    "experiments": ("/experiments", {"x": {}}),
     "offers": ("/offers", {"x": {}}),
     "streaks": ("/streaks", {"x": {}}),
     "badges": ("/badges", {"x": {}}),
@@ -62,7 +61,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "returns.absorb": ("/currencies/points/returns", {"absorb": ["balance"]}),
     "role: assigns": ("/activities/login", {"role": "assigns", "offer": "'x'"}),
     "role: views": ("/activities/login", {"role": "views", "offer": "'x'"}),
-    "variant": (f"{_RULE}/variant", {"experiment": "x", "arm": "a"}),
     "window: anniversary": ("/tiers/status/window", "anniversary"),
     "window: tier_anniversary": ("/tiers/status/window", "tier_anniversary"),
     "upgrade: next_period": ("/tiers/status/upgrade", "next_period"),

@@ -80,6 +80,7 @@ EVENTS: list[Any] = [
         ),
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    events.ExperimentAssigned(experiment="gift", arm="holdout"),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
