@@ -198,7 +198,7 @@ def awards(entry: Entry) -> list[Json]:
             "lots": [event.lot] if event.points > event.repaid else [],
         }
         for event in entry.events
-        if isinstance(event, PointsEarned)
+        if isinstance(event, PointsEarned) and event.occasion is None
     ]
 
 

@@ -32,6 +32,8 @@ from domain.member.events import (
     MemberErased,
     MemberEventUnion,
     MemberStatusChanged,
+    OccasionPlanned,
+    OccasionReached,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -163,6 +165,10 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | LotActivated():
             return event.at <= as_of
+        case OccasionReached():
+            return event.at <= as_of
+        case PointsEarned() if event.occasion is not None:
+            return event.occasion.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed():
             return entry.at <= as_of
         case _:
@@ -261,6 +267,8 @@ def _cause(entry: Entry) -> str | None:
 def _earned(event: PointsEarned, entry: Entry) -> str:
     if isinstance(entry.input, PayPrize):
         return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
+    if event.occasion is not None:
+        return f"earned by {event.rule} on {event.occasion.kind}"
     return f"earned by {event.rule}"
 
 
@@ -300,14 +308,16 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             text = f"{event.type} {event.id} from {event.source}"
             return "activity", event.occurred_at, None, None, None, text
         case PointsEarned():
-            spendable = event.available_at is not None and event.available_at <= entry.recorded_at
+            known_at = event.occasion.at if event.occasion else entry.recorded_at
+            spendable = event.available_at is not None and event.available_at <= known_at
             limit = f" of {say(event.currency, event.wanted)}" if event.wanted != event.points else ""
             until = f", until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else ""
             debt = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
             pending = "" if spendable else ", pending"
             earned = f"{say(event.currency, event.points)}{limit} {event.currency} {_earned(event, entry)}"
             points = event.points - event.repaid if spendable else 0
-            return "earned", entry.at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
+            at = event.occasion.at if event.occasion else entry.at
+            return "earned", at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():
             text = f"{say(event.currency, event.points)} {event.currency} became available"
             return "activated", event.at, event.currency, event.points - event.repaid, None, text
@@ -355,6 +365,10 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_changed", event.at, None, None, None, text
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case OccasionPlanned():
+            return None
+        case OccasionReached():
+            return "occasion", event.at, None, None, None, f"{event.occasion} of {event.year}"
         case ExperimentAssigned():
             text = f"Drawn into the arm {event.arm} of the experiment {event.experiment}"
             return "assigned", entry.at, None, None, None, text
@@ -391,7 +405,9 @@ def _lots(found: Past) -> dict[str, Json]:
                 case ActivityRecorded():
                     activity = {"source": event.source, "id": event.id}
                 case PointsEarned() | PointsAdjusted() if event.lot is not None and event.points > 0:
-                    spendable = event.available_at is not None and event.available_at <= entry.recorded_at
+                    occasion = event.occasion if isinstance(event, PointsEarned) else None
+                    known_at = occasion.at if occasion else entry.recorded_at
+                    spendable = event.available_at is not None and event.available_at <= known_at
                     lots[event.lot] = {
                         "id": event.lot,
                         "currency": event.currency,
@@ -400,9 +416,9 @@ def _lots(found: Past) -> dict[str, Json]:
                         "state": "spent" if event.points == event.repaid else "open" if spendable else "pending",
                         "available_at": event.available_at,
                         "expires_at": event.expires_at,
-                        "activity": activity,
+                        "activity": activity if occasion is None else None,
                         "rule": event.rule if isinstance(event, PointsEarned) else "adjustment",
-                        "rulebook": entry.pins.rulebook or None,
+                        "rulebook": (occasion.rulebook if occasion else entry.pins.rulebook) or None,
                     }
                 case LotActivated():
                     lots[event.lot]["state"] = "open"

@@ -25,7 +25,10 @@ class Award(msgspec.Struct, frozen=True, gc=False):
     repaid: Annotated[int, "How many of them repaid debt at once."]
     limited_by: Annotated[str | None, "What cut the grant: cap, budget, group or stacking, and its name."]
     lot: Annotated[str | None, "The lot that was opened. Null: nothing was left to grant."]
-    type: Annotated[str, "Type of the activity that was rewarded; prize, where a leaderboard paid it."]
+    type: Annotated[
+        str,
+        "Type of the activity or the occasion that was rewarded; prize, where a leaderboard paid it.",
+    ]
     occurred_at: Annotated[datetime, "When the activity happened in the world."]
     recorded_at: RecordedAt
     day: Day
@@ -38,6 +41,7 @@ def apply(rows: Rows, at: Placed) -> None:
     for event in entry.events:
         if isinstance(event, PointsEarned):
             number += 1
+            occasion = event.occasion
             rows.add(
                 Award(
                     at.program,
@@ -45,15 +49,15 @@ def apply(rows: Rows, at: Placed) -> None:
                     entry.version,
                     number,
                     event.rule,
-                    entry.pins.rulebook,
+                    occasion.rulebook if occasion else entry.pins.rulebook,
                     event.currency,
                     event.wanted,
                     event.points,
                     event.repaid,
                     limit(event.limited_by) if event.limited_by is not None else None,
                     event.lot if event.points else None,
-                    kind,
-                    occurred_at,
+                    occasion.kind if occasion else kind,
+                    occasion.at if occasion else occurred_at,
                     entry.recorded_at,
                     date.fromordinal(event.day),
                     at.position,

@@ -33,6 +33,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.occasions import plan
 from domain.member.prizes import pay_prize
 from domain.member.returns import return_activity
 from domain.member.settle import settle
@@ -99,6 +100,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             pass
         case _:
             assert_never(command)
+    if isinstance(command, EnrolMember | ChangeMember) and (
+        draft.member.occasions or circumstances.timeline.celebrates(draft.now)
+    ):
+        plan(draft, circumstances.timeline.at(draft.now), draft.now)
     # What arrived too late is over on arrival, and visibly so: granted and expired in one entry.
     settle(draft)
     draft.member.version = draft.version

@@ -40,6 +40,14 @@ class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     activities: tuple[str, ...] = ()
 
 
+class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What time brought about at `at`: a birthday, an anniversary, a renewal, under a version of the rules."""
+
+    kind: str
+    at: datetime
+    rulebook: int
+
+
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What has come back of one line of an order: units, and money in minor units."""
 
@@ -90,7 +98,7 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
 
     `points` is what was granted of `wanted`; `repaid` of it went to debt and never was in the lot. The lot is
     spendable while available_at <= now < expires_at; `available_at` None waits for an action. With `idle` every
-    activity moves `expires_at`.
+    activity moves `expires_at`. With `occasion` time brought it, at an instant and under a rulebook of its own.
     """
 
     lot: str
@@ -105,6 +113,24 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     limited_by: LimitedBy | None = None
     counts: dict[str, int] = {}
     idle: Idle | None = None
+    occasion: Occasion | None = None
+
+
+class OccasionPlanned(MemberEvent, frozen=True, kw_only=True, tag="OccasionPlanned"):
+    """The next occasion of a kind is at `at`; None: there is none."""
+
+    occasion: str
+    at: datetime | None
+
+
+class OccasionReached(MemberEvent, frozen=True, kw_only=True, tag="OccasionReached"):
+    """A birthday or an anniversary began, of the local `year`; the next one is at `next_at`."""
+
+    occasion: str
+    at: datetime
+    rulebook: int
+    year: int
+    next_at: datetime | None = None
 
 
 class ScoreCounted(MemberEvent, frozen=True, kw_only=True, tag="ScoreCounted"):
@@ -281,6 +307,8 @@ MemberEventUnion = (
     | PointsEarned
     | ScoreCounted
     | ExperimentAssigned
+    | OccasionPlanned
+    | OccasionReached
     | RuleFailed
     | LotActivated
     | LotExpired

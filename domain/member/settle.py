@@ -1,4 +1,4 @@
-"""What time alone makes true: activations, tier reviews, expiries, in the order they fell due.
+"""What time alone makes true: activations, tier reviews, occasions, expiries, in the order they fell due.
 
 One function serves the sweeper (which writes the events down), every decision (whose entry begins with
 them) and every read (which does not write): so a swept and an unswept member answer alike.
@@ -12,14 +12,17 @@ from domain.member.counters import in_days, require
 from domain.member.draft import Circumstances, Draft, local_day
 from domain.member.edits import edit
 from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
+from domain.member.occasions import celebrate, reach
 from domain.member.standing import unlock_tiers
 from domain.member.state import Lot, Member, TierStanding
 from domain.member.wallet import age
+from domain.rules.occasions import RENEWED
 from domain.rules.tiers import after_review, valid_until, window
 from domain.rules.timeline import Published
 
-# At equal instants: activations, then edits of the rules, then reviews, then expiries (blueprint, law 5).
-_ACTIVATION, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4
+# At equal instants: activations, then edits of the rules, then reviews, then occasions, which may reward the level
+# that a review left, then expiries (blueprint, law 5).
+_ACTIVATION, _EDIT, _REVIEW, _OCCASION, _EXPIRY = 1, 2, 3, 4, 5
 
 
 def settle(draft: Draft) -> None:
@@ -39,6 +42,8 @@ def settle(draft: Draft) -> None:
         if isinstance(subject, Published):
             edits = [one for one in edits if one[2] is not subject]
             edit(draft, subject.number, instant)
+        elif isinstance(subject, str) and kind == _OCCASION:
+            reach(draft, subject, instant)
         elif isinstance(subject, str):
             _review(draft, subject, instant)
         elif kind == _ACTIVATION:
@@ -79,6 +84,9 @@ def next_due(member: Member) -> datetime | None:
     for standing in member.tiers.values():
         if standing.valid_until is not None and standing.valid_until < soonest:
             soonest = standing.valid_until
+    for planned in member.occasions.values():
+        if planned.at is not None and planned.at < soonest:
+            soonest = planned.at
     return soonest if soonest < FOREVER else None
 
 
@@ -105,7 +113,7 @@ def _edits(draft: Draft) -> list[_Due]:
 
 
 def _due(member: Member) -> Iterator[_Due]:
-    """What will fall due of itself: the instant, the kind, and the lot or the tier set."""
+    """What will fall due of itself: the instant, the kind, and the lot, the tier set or the occasion."""
     if not member.exists:
         return
     for lot in member.lots:
@@ -116,6 +124,9 @@ def _due(member: Member) -> Iterator[_Due]:
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
             yield standing.valid_until, _REVIEW, name
+    for kind, planned in member.occasions.items():
+        if planned.at is not None:
+            yield planned.at, _OCCASION, kind
 
 
 def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
@@ -170,6 +181,10 @@ def _review(draft: Draft, name: str, instant: datetime) -> None:
         draft.record(
             TierRenewed(set=name, level=target, evidence=evidence, at=instant, rulebook=book.number, valid_until=until)
         )
+        if target is not None and RENEWED in book.occasions:
+            renewal: dict[str, object] = {"set": name, "level": target}
+            today = local_day(book, zone, instant, offsets)
+            celebrate(draft, book, RENEWED, renewal, at=instant, day=today, zone=zone)
     else:
         draft.record(
             TierChanged(

@@ -33,6 +33,12 @@ def unlock_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, z
                 _raise(draft, book, tiers, at, look, zone, "reached", at)
 
 
+def lift_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str) -> None:
+    """Raise the member to what its counters reach with what an occasion brought at `at`."""
+    for tiers in book.tiers.values():
+        _raise(draft, book, tiers, at, day, zone, "reached", at)
+
+
 def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, moved: frozenset[str]) -> None:
     """Take back levels that a return leaves unreached: those got on or after the local day of its activity.
 

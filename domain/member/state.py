@@ -27,6 +27,8 @@ from domain.member.events import (
     MemberErased,
     MemberEventUnion,
     MemberStatusChanged,
+    OccasionPlanned,
+    OccasionReached,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -125,6 +127,13 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     path: list[tuple[datetime, str | None]] = []
 
 
+class Planned(msgspec.Struct, frozen=True, gc=False):
+    """The next occasion of a kind, and the local year of the last one that was reached (0: none)."""
+
+    at: datetime | None = None
+    year: int = 0
+
+
 class Member(msgspec.Struct, gc=False):
     """A member's account book.
 
@@ -154,6 +163,7 @@ class Member(msgspec.Struct, gc=False):
     tiers: dict[str, TierStanding] = {}
     arms: dict[str, str] = {}
     """By experiment: the arm that was drawn."""
+    occasions: dict[str, Planned] = {}
 
     @property
     def exists(self) -> bool:
@@ -175,6 +185,7 @@ class Member(msgspec.Struct, gc=False):
             months=Shared(self.months),
             tiers=self.tiers.copy(),
             arms=self.arms.copy() if self.arms else {},
+            occasions=self.occasions.copy() if self.occasions else {},
         )
 
 
@@ -185,7 +196,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             if event.points:
                 _open(member, event, event.points, event.rule, stamp)
                 counts = {f"granted:{event.currency}": event.points}
-                if event.available_at is not None and event.available_at <= stamp.recorded_at:
+                if event.available_at is not None and event.available_at <= _known(event, stamp):
                     counts[f"earned:{event.currency}"] = event.points
                 _count(member, counts, event.day)
             _count(member, event.counts, event.day)
@@ -271,12 +282,18 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.sealed = b""
             member.attributes = {}
             member.arms = {}
+            member.occasions = {}
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case ExperimentAssigned():
             member.arms[event.experiment] = event.arm
+        case OccasionPlanned():
+            planned = member.occasions.get(event.occasion, Planned())
+            member.occasions[event.occasion] = replace(planned, at=event.at)
+        case OccasionReached():
+            member.occasions[event.occasion] = Planned(event.next_at, event.year)
         case RuleFailed():
             pass
         case _:
@@ -288,23 +305,30 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     _owe(member, event.currency, -event.repaid)
     if points == event.repaid:
         return
+    occasion = event.occasion if isinstance(event, PointsEarned) else None
     member.lots.append(
         Lot(
             id=event.lot,
             currency=event.currency,
             points=points,
             remaining=points - event.repaid,
-            occurred_at=stamp.at,
+            occurred_at=occasion.at if occasion is not None else stamp.at,
             available_at=event.available_at,
             expires_at=event.expires_at,
             entry=stamp.version,
             rule=rule,
-            rulebook=stamp.rulebook,
-            active=event.available_at is not None and event.available_at <= stamp.recorded_at,
+            rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
+            active=event.available_at is not None and event.available_at <= _known(event, stamp),
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,
         )
     )
+
+
+def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:
+    """When the program knew: what an occasion brings it knows at once, whenever that is written down."""
+    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    return occasion.at if occasion is not None else stamp.recorded_at
 
 
 def _take(member: Member, draws: tuple[Draw, ...]) -> None:

@@ -15,11 +15,18 @@ import msgspec
 from domain.calendar import UNITS, parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_boards import check_boards, check_boards_against
-from domain.rules.check_promotions import check_calendar, check_experiments, check_stacking
+from domain.rules.check_promotions import (
+    check_birthday,
+    check_calendar,
+    check_experiments,
+    check_occasion,
+    check_stacking,
+)
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
 from domain.rules.limits import SHARED
 from domain.rules.lines import SHAPE
+from domain.rules.occasions import OCCASIONS
 from domain.rules.rulebook import (
     ID,
     ActivityType,
@@ -153,7 +160,7 @@ class _Checking:
     def _environment(self, kind: str, *, of_lines: bool) -> Environment | None:
         found = self._environments.get((kind, of_lines))
         if found is None:
-            declared = self.book.activities.get(kind, ActivityType())
+            declared = self.book.activities.get(kind) or ActivityType(data=OCCASIONS.get(kind, {}))
             if compile_schema(declared.data).problems or compile_schema(self.book.members.attributes).problems:
                 return None
             activity = readable(declared.data, declared.personal)
@@ -194,6 +201,7 @@ class _Checking:
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
+        check_birthday(self)
         check_stacking(self)
         check_experiments(self)
         check_boards(self)
@@ -288,10 +296,11 @@ class _Checking:
             self.expression(f"{at}/{name}", source, expects, kind)
 
     def _rule(self, at: str, rule: Rule) -> None:
-        if rule.on not in self.book.activities and rule.on != ENROLLED:
+        if rule.on not in self.book.activities and rule.on != ENROLLED and rule.on not in OCCASIONS:
             self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
             return
         check_calendar(self, at, rule)
+        check_occasion(self, at, rule)
         if rule.group is not None and rule.group not in self.book.groups:
             self.error("unknown-group", f"{at}/group", f"{rule.group!r} is not under `groups`", rule.id)
         if rule.lines is not None and rule.lines.where is not None:

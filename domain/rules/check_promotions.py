@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.numbers import MAX_AMOUNT
+from domain.rules.limits import SHARED
+from domain.rules.occasions import BIRTHDAY, rewarded
 from domain.rules.recurrence import minutes, recurrence
 from domain.rules.rulebook import ID, Rule, Rulebook
 from domain.rules.stacking import LIMIT
@@ -87,6 +89,30 @@ def check_experiments(checking: Checking) -> None:
     named = {rule.variant.experiment for rule in checking.book.rules if rule.variant is not None}
     for name in sorted(experiments.keys() - named):
         checking.warning("unused-experiment", f"/experiments/{name}", "no rule is for one of its arms")
+
+
+def check_birthday(checking: Checking) -> None:
+    """The attribute that holds the day, and whether rules on it can ever come true."""
+    book = checking.book
+    name, declared = book.members.birthday, book.members.attributes.get("properties", {})
+    if name is not None and declared.get(name, {}).get("type") != "string":
+        checking.error("missing", "/members/birthday", f"{name!r} is not a text among the attributes")
+    if name is None and BIRTHDAY in rewarded({rule.on for rule in book.rules}, book.activities):
+        checking.error("missing", "/members/birthday", "rules on member.birthday need the attribute that holds the day")
+
+
+def check_occasion(checking: Checking, at: str, rule: Rule) -> None:
+    """What time brings about is read as well as written: it takes of nothing that members share, and has no lines."""
+    if rule.on not in rewarded({rule.on}, checking.book.activities):
+        return
+    message = "what time brings about takes of nothing that all members share"
+    if rule.budget is not None:
+        checking.error("misplaced", f"{at}/budget", message, rule.id)
+    for number, cap in enumerate(rule.cap):
+        if cap.per in SHARED:
+            checking.error("misplaced", f"{at}/cap/{number}/per", message, rule.id)
+    if rule.lines is not None:
+        checking.error("misplaced", f"{at}/lines", "an occasion has no lines", rule.id)
 
 
 def _is_instant(text: str | None) -> bool:

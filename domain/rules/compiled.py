@@ -17,6 +17,7 @@ from domain.calendar import BEGINNING, FOREVER
 from domain.numbers import Exact, exact
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
+from domain.rules.occasions import ANNIVERSARY, BIRTHDAY, rewarded
 from domain.rules.recurrence import Hours, hours_of
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
@@ -180,6 +181,19 @@ class CompiledRulebook:
         """The tier sets, in the order of their names."""
         currencies = sorted(self.document.currencies)
         return {name: compile_tiers(name, one, currencies) for name, one in sorted(self.document.tiers.items())}
+
+    @cached_property
+    def occasions(self) -> frozenset[str]:
+        """What its rules reward that time brings about."""
+        return rewarded({rule.on for rule in self.document.rules}, self.document.activities)
+
+    @cached_property
+    def celebrates(self) -> tuple[object, ...] | None:
+        """What plans depend on: equal for versions that plan alike; None where there is nothing to plan."""
+        kinds = self.occasions & {BIRTHDAY, ANNIVERSARY}
+        document = self.document
+        place = (document.time_zone, document.zone_policy, document.day_starts)
+        return (kinds, document.members.birthday, *place) if kinds else None
 
     @cached_property
     def edits(self) -> bool:

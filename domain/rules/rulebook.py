@@ -270,7 +270,10 @@ class Leaderboard(Section, frozen=True, kw_only=True):
 
 
 class Members(Section, frozen=True, kw_only=True):
+    """What members carry. `birthday` names the attribute that holds the day, as `MM-DD`."""
+
     attributes: dict[str, Json] = {}
+    birthday: str | None = None
 
 
 class Late(Section, frozen=True, kw_only=True):

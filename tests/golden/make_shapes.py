@@ -81,6 +81,8 @@ EVENTS: list[Any] = [
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
+    events.OccasionPlanned(occasion="member.birthday", at=LATER),
+    events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -130,6 +132,10 @@ GAINED: dict[str, Any] = {
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, idle=events.Idle(for_="P6M"),
+    ),
+    "occasion": events.PointsEarned(
+        lot="3.1", currency="points", rule="cake", wanted=50, points=50, available_at=AT, day=739676,
+        occasion=events.Occasion(kind="member.birthday", at=AT, rulebook=3),
     ),
     "idle": events.PointsEarned(
         lot="2.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,

@@ -153,6 +153,31 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
         {"summer": {"liability_minor": 5, "currency": "points"}},
         [("missing", "/budgets/summer/liability_minor", None, None)],
     ),
+    ("/members", {"birthday": "born"}, [("missing", "/members/birthday", None, None)]),
+    (
+        "/rules/0/on",
+        "member.birthday",
+        [
+            ("expression", "/rules/0/when", 1, 10),
+            ("expression", "/rules/0/award/per/amount", 1, 10),
+            ("missing", "/members/birthday", None, None),
+        ],
+    ),
+    (
+        "/rules/-",
+        {"id": "b", "on": "member.anniversary", "lines": {}, "award": {"currency": "points", "points": 1}},
+        [("misplaced", "/rules/1/lines", None, None)],
+    ),
+    (
+        "/rules/-",
+        {
+            "id": "b",
+            "on": "tier.renewed",
+            "award": {"currency": "points", "points": 1},
+            "cap": [{"points": 9, "per": "rule"}],
+        },
+        [("misplaced", "/rules/1/cap/0/per", None, None)],
+    ),
     ("/experiments", {"x": {"arms": {}}}, [("out-of-range", "/experiments/x/arms", None, None)]),
     ("/experiments", {"x": {"arms": {"a": 0}}}, [("out-of-range", "/experiments/x/arms", None, None)]),
     ("/experiments", {"x": {"arms": {"a": 2, "b": -1}}}, [("out-of-range", "/experiments/x/arms", None, None)]),
