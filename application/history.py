@@ -40,7 +40,9 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     TierChanged,
+    TierGraceBegan,
     TierRenewed,
+    TierUpgradePlanned,
 )
 from domain.member.movements import OWN_SOURCE, Movement, movements
 from domain.member.prizes import prize_cause
@@ -163,7 +165,7 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
-        case TierChanged() | TierRenewed() | LotActivated():
+        case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated():
             return event.at <= as_of
         case OccasionReached():
             return event.at <= as_of
@@ -372,6 +374,11 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case ExperimentAssigned():
             text = f"Drawn into the arm {event.arm} of the experiment {event.experiment}"
             return "assigned", entry.at, None, None, None, text
+        case TierGraceBegan():
+            text = f"{event.set}: {event.level} not kept at review, in grace until {event.until:%Y-%m-%d %H:%M} UTC"
+            return "tier_grace", event.at, None, None, None, text
+        case TierUpgradePlanned():
+            return None
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

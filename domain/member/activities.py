@@ -24,7 +24,7 @@ from domain.member.lives import keep_alive
 from domain.member.reading import Reading
 from domain.member.scores import count_scores, scores_of
 from domain.member.spending import spend_elsewhere
-from domain.member.standing import raise_tiers
+from domain.member.standing import raise_tiers, reached_before
 from domain.member.state import Member
 from domain.numbers import MAX_AMOUNT
 from domain.rules.boards import Scored
@@ -64,6 +64,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
         total = draft.member.totals.get(name)
         if total is not None and abs(total.ever + step) > MAX_AMOUNT:
             raise AmountOutOfRange(f"the counter {name} would exceed 2^53 - 1", errors=[("/data", "too much")])
+    before = reached_before(draft, book, evaluated.day, evaluated.zone) if book.patient else None
     draft.record(
         ActivityRecorded(
             source=command.source,
@@ -90,7 +91,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
         zone=evaluated.zone,
     )
     count_scores(draft, evaluated.scored, evaluated.day)
-    raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
+    raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached", before)
     return evaluated
 
 

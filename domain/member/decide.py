@@ -38,6 +38,7 @@ from domain.member.prizes import pay_prize
 from domain.member.returns import return_activity
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
+from domain.member.standing import follow
 from domain.member.state import Member
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
@@ -100,10 +101,7 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             pass
         case _:
             assert_never(command)
-    if isinstance(command, EnrolMember | ChangeMember) and (
-        draft.member.occasions or circumstances.timeline.celebrates(draft.now)
-    ):
-        plan(draft, circumstances.timeline.at(draft.now), draft.now)
+    _follow_up(draft, command)
     # What arrived too late is over on arrival, and visibly so: granted and expired in one entry.
     settle(draft)
     draft.member.version = draft.version
@@ -112,6 +110,18 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
     return Decision(
         tuple(draft.events), draft.at, draft.rulebook, by_time, draft.member, evaluated, together(draft.takes)
     )
+
+
+def _follow_up(draft: Draft, command: MemberCommand) -> None:
+    """What follows from any change of a member: levels that follow what it has, and the days it looks forward to."""
+    timeline = draft.circumstances.timeline
+    rules = timeline.look(draft.now)
+    if rules is None or isinstance(command, Settle):
+        return
+    if rules.following:
+        follow(draft, rules.following, draft.now)
+    if isinstance(command, EnrolMember | ChangeMember) and (draft.member.occasions or rules.celebrates is not None):
+        plan(draft, timeline.at(draft.now), draft.now)
 
 
 def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:

@@ -287,6 +287,24 @@ class TierChanged(MemberEvent, frozen=True, kw_only=True, tag="TierChanged"):
     valid_until: datetime | None = None
 
 
+class TierGraceBegan(MemberEvent, frozen=True, kw_only=True, tag="TierGraceBegan"):
+    """A review at `at` did not keep the level, which holds until it is looked at once more, at `until`."""
+
+    set: str
+    level: str | None
+    evidence: int
+    at: datetime
+    rulebook: int
+    until: datetime
+
+
+class TierUpgradePlanned(MemberEvent, frozen=True, kw_only=True, tag="TierUpgradePlanned"):
+    """A higher level was reached and begins with the next period, at `at`; None: not any more."""
+
+    set: str
+    at: datetime | None
+
+
 class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
     """A review at `at` kept the level."""
 
@@ -319,4 +337,6 @@ MemberEventUnion = (
     | PointsClawedBack
     | TierChanged
     | TierRenewed
+    | TierGraceBegan
+    | TierUpgradePlanned
 )

@@ -43,7 +43,9 @@ from domain.member.events import (
     RuleFailed,
     ScoreCounted,
     TierChanged,
+    TierGraceBegan,
     TierRenewed,
+    TierUpgradePlanned,
 )
 from domain.member.prizes import prize_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
@@ -122,6 +124,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | ScoreCounted()
                 | TierChanged()
                 | TierRenewed()
+                | TierGraceBegan()
+                | TierUpgradePlanned()
                 | LotsRescheduled()
                 | ProgramCreated()
                 | RulebookPublished()

@@ -36,7 +36,9 @@ from domain.member.events import (
     RuleFailed,
     ScoreCounted,
     TierChanged,
+    TierGraceBegan,
     TierRenewed,
+    TierUpgradePlanned,
 )
 
 BY_HAND = "adjustment"
@@ -119,12 +121,17 @@ class Shared(dict[int, Month]):
 
 
 class TierStanding(msgspec.Struct, frozen=True, gc=False):
-    """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first."""
+    """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first.
+
+    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins.
+    """
 
     level: str | None = None
     since: datetime | None = None
     valid_until: datetime | None = None
     path: list[tuple[datetime, str | None]] = []
+    grace: datetime | None = None
+    upgrade_at: datetime | None = None
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -252,12 +259,23 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             taken[event.lot] = taken.get(event.lot, 0) + event.points
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
+            planned_at = before.upgrade_at
             member.tiers[event.set] = TierStanding(
-                event.to, event.at, event.valid_until, [*before.path, (event.at, event.to)]
+                event.to,
+                event.at,
+                event.valid_until,
+                [*before.path, (event.at, event.to)],
+                upgrade_at=planned_at if planned_at is not None and planned_at > event.at else None,
             )
         case TierRenewed():
             standing = member.tiers.get(event.set, TierStanding())
-            member.tiers[event.set] = replace(standing, valid_until=event.valid_until)
+            member.tiers[event.set] = replace(standing, valid_until=event.valid_until, grace=None)
+        case TierGraceBegan():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(standing, valid_until=event.until, grace=event.at)
+        case TierUpgradePlanned():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(standing, upgrade_at=event.at)
         case MemberEnrolled():
             member.id = event.member
             member.status = "active"

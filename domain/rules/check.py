@@ -42,6 +42,7 @@ from domain.rules.rulebook import (
     read,
 )
 from domain.rules.schema import compile_schema, line_schema, readable
+from domain.rules.tiers import ANNIVERSARIES, is_expression
 
 MAX_DOCUMENT = 1_000_000
 """Bytes of a document in its canonical form."""
@@ -412,30 +413,36 @@ class _Checking:
         self._window(f"{at}/period", cap.period, rule.id)
 
     def _tiers(self, at: str, tiers: TierSet) -> None:
-        if tiers.measure == "points_earned":
+        if is_expression(tiers.measure):
+            self.expression(f"{at}/measure", tiers.measure, "int", "")
+        elif tiers.measure == "points_earned":
             if len(self.book.currencies) != 1:
                 self.error("ambiguous", f"{at}/measure", "with several currencies write points_earned:CURRENCY")
         elif tiers.measure.startswith("points_earned:"):
             if tiers.measure.removeprefix("points_earned:") not in self.book.currencies:
                 self.error("unknown-currency", f"{at}/measure", "not a currency here")
-        elif not ID.fullmatch(tiers.measure):
-            self._unsupported(f"{at}/measure")
         elif tiers.measure not in self.measures:
             self.error("unknown-measure", f"{at}/measure", f"{tiers.measure!r} is not a declared measure")
-        if tiers.window in ("anniversary", "tier_anniversary"):
-            self._unsupported(f"{at}/window")
-        elif tiers.window != "lifetime":
+        if tiers.window != "lifetime" and tiers.window not in ANNIVERSARIES:
             self._window(f"{at}/window", tiers.window)
-        for name, default in (
-            ("upgrade", "at_once"), ("grace", None), ("min_stay", None),
-            ("count_current", True), ("demote", "at_review"), ("floor", True),
-        ):  # fmt: skip
-            if getattr(tiers, name) != default:
-                self._unsupported(f"{at}/{name}")
+        if not tiers.floor:
+            self._unsupported(f"{at}/floor")
+        for name in ("grace", "min_stay"):
+            if getattr(tiers, name) is not None:
+                self._period(f"{at}/{name}", getattr(tiers, name), least_days=True)
+        if tiers.upgrade == "next_period" and not _calendar_window(tiers.window):
+            self.error("bad-window", f"{at}/upgrade", "only windows of calendar units or years have a next period")
+        if tiers.demote == "at_once" and not is_expression(tiers.measure) and tiers.window != "lifetime":
+            message = "at once follows an expression or a lifetime: other counters sink with time, and are reviewed"
+            self.error("bad-window", f"{at}/demote", message)
+        if is_expression(tiers.measure) and not tiers.count_current:
+            self.error("misplaced", f"{at}/count_current", "an expression reads what the member has")
         if tiers.validity not in (None, "forever", "end_of_period", "end_of_next_period"):
             self._period(f"{at}/validity", tiers.validity, least_days=True)
         if tiers.validity in ("end_of_period", "end_of_next_period") and not _calendar_window(tiers.window):
-            self.error("bad-window", f"{at}/validity", "only calendar windows have a period that ends")
+            self.error(
+                "bad-window", f"{at}/validity", "only windows of calendar units or years have a period that ends"
+            )
         if not tiers.levels:
             self.error("missing", f"{at}/levels", "at least one level")
         marks = [level.at for level in tiers.levels]
@@ -554,7 +561,7 @@ def _from_recorded(policy: str | Expiry) -> bool:
 
 
 def _calendar_window(window: str) -> bool:
-    return window in ("calendar_year", "year", "half", "quarter", "month", "week", "day")
+    return window in ANNIVERSARIES or window in ("calendar_year", "year", "half", "quarter", "month", "week", "day")
 
 
 def _measures(book: Rulebook) -> Mapping[tuple[str, str], str]:

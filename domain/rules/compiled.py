@@ -180,7 +180,20 @@ class CompiledRulebook:
     def tiers(self) -> dict[str, Tiers]:
         """The tier sets, in the order of their names."""
         currencies = sorted(self.document.currencies)
-        return {name: compile_tiers(name, one, currencies) for name, one in sorted(self.document.tiers.items())}
+        return {
+            name: compile_tiers(name, one, currencies, self.evaluator(f"/tiers/{name}/measure"))
+            for name, one in sorted(self.document.tiers.items())
+        }
+
+    @cached_property
+    def following(self) -> tuple[Tiers, ...]:
+        """The tier sets that are looked at with everything that happens to a member."""
+        return tuple(tiers for tiers in self.tiers.values() if tiers.follows)
+
+    @cached_property
+    def patient(self) -> tuple[Tiers, ...]:
+        """The tier sets for which the activity that is being judged does not count yet."""
+        return tuple(tiers for tiers in self.tiers.values() if not tiers.policy.count_current)
 
     @cached_property
     def occasions(self) -> frozenset[str]:

@@ -55,9 +55,9 @@ class Timeline:
         book = self._load(number)
         return book.edits or book.celebrates != (self._load(number - 1).celebrates if number > 1 else None)
 
-    def celebrates(self, rule_time: datetime) -> bool:
-        """Whether the version in force plans occasions. To look is no use of it."""
+    def look(self, rule_time: datetime) -> CompiledRulebook | None:
+        """The same as `at` gives, to see whether it asks for anything. To look is no use of it."""
         for version in reversed(self.published):
             if version.effective_from <= rule_time:
-                return self._load(version.number).celebrates is not None
-        return False
+                return self._load(version.number)
+        return None

@@ -61,13 +61,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "returns.absorb": ("/currencies/points/returns", {"absorb": ["balance"]}),
     "role: assigns": ("/activities/login", {"role": "assigns", "offer": "'x'"}),
     "role: views": ("/activities/login", {"role": "views", "offer": "'x'"}),
-    "window: anniversary": ("/tiers/status/window", "anniversary"),
-    "window: tier_anniversary": ("/tiers/status/window", "tier_anniversary"),
-    "upgrade: next_period": ("/tiers/status/upgrade", "next_period"),
-    "grace": ("/tiers/status/grace", "P30D"),
-    "min_stay": ("/tiers/status/min_stay", "P3M"),
-    "count_current: false": ("/tiers/status/count_current", False),
-    "demote: at_once": ("/tiers/status/demote", "at_once"),
     "floor: false": ("/tiers/status/floor", False),
 }
 

@@ -81,6 +81,8 @@ EVENTS: list[Any] = [
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
+    events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
+    events.TierUpgradePlanned(set="status", at=LATER),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip

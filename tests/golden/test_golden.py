@@ -29,6 +29,8 @@ ELSEWHERE = {
     "ExperimentAssigned",
     "OccasionPlanned",
     "OccasionReached",
+    "TierGraceBegan",
+    "TierUpgradePlanned",
 }
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 
