@@ -17,6 +17,7 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    ExperimentAssigned,
     MemberReferred,
     PointsAdjusted,
     PointsClawedBack,
@@ -203,16 +204,18 @@ def awards(entry: Entry) -> list[Json]:
             "lots": [event.lot] if event.points > event.repaid else [],
         }
         for event in entry.events
-        if isinstance(event, PointsEarned)
+        if isinstance(event, PointsEarned) and event.occasion is None
     ]
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed, results counted, streaks, badges, referrals."""
+    """What else happened: tiers moved, points spent by a feed, results, arms drawn, streaks, badges, referrals."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
+        elif isinstance(event, ExperimentAssigned):
+            found.append({"kind": "assigned", "experiment": event.experiment, "arm": event.arm})
         elif isinstance(event, ScoreCounted):
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})

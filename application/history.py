@@ -25,6 +25,7 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    ExperimentAssigned,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -34,6 +35,8 @@ from domain.member.events import (
     MemberEventUnion,
     MemberReferred,
     MemberStatusChanged,
+    OccasionPlanned,
+    OccasionReached,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -46,7 +49,9 @@ from domain.member.events import (
     RuleFailed,
     StreakMoved,
     TierChanged,
+    TierGraceBegan,
     TierRenewed,
+    TierUpgradePlanned,
 )
 from domain.member.movements import OWN_SOURCE, Movement, movements
 from domain.member.prizes import prize_cause
@@ -178,10 +183,10 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
-        case TierChanged() | TierRenewed() | LotActivated():
+        case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
-        case BadgeGranted():
-            return event.at <= as_of
+        case PointsEarned() if event.occasion is not None:
+            return event.occasion.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
             return entry.at <= as_of
         case ReferralRewarded() | ReferralTakenBack():
@@ -284,6 +289,8 @@ def _cause(entry: Entry) -> str | None:
 def _earned(event: PointsEarned, entry: Entry) -> str:
     if isinstance(entry.input, PayPrize):
         return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
+    if event.occasion is not None:
+        return f"earned by {event.rule} on {event.occasion.kind}"
     return f"earned by {event.rule}"
 
 
@@ -323,14 +330,16 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             text = f"{event.type} {event.id} from {event.source}"
             return "activity", event.occurred_at, None, None, None, text
         case PointsEarned():
-            spendable = event.available_at is not None and event.available_at <= entry.recorded_at
+            known_at = event.occasion.at if event.occasion else entry.recorded_at
+            spendable = event.available_at is not None and event.available_at <= known_at
             limit = f" of {say(event.currency, event.wanted)}" if event.wanted != event.points else ""
             until = f", until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else ""
             debt = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
             pending = "" if spendable else ", pending"
             earned = f"{say(event.currency, event.points)}{limit} {event.currency} {_earned(event, entry)}"
             points = event.points - event.repaid if spendable else 0
-            return "earned", entry.at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
+            at = event.occasion.at if event.occasion else entry.at
+            return "earned", at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():
             text = f"{say(event.currency, event.points)} {event.currency} became available"
             return "activated", event.at, event.currency, event.points - event.repaid, None, text
@@ -404,6 +413,18 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case ReferralTakenBack():
             text = f"What a friend had brought for {' and '.join(event.referrals)} was returned"
             return "referral_taken_back", entry.at, None, None, None, text
+        case OccasionPlanned():
+            return None
+        case OccasionReached():
+            return "occasion", event.at, None, None, None, f"{event.occasion} of {event.year}"
+        case ExperimentAssigned():
+            text = f"Drawn into the arm {event.arm} of the experiment {event.experiment}"
+            return "assigned", entry.at, None, None, None, text
+        case TierGraceBegan():
+            text = f"{event.set}: {event.level} not kept at review, in grace until {event.until:%Y-%m-%d %H:%M} UTC"
+            return "tier_grace", event.at, None, None, None, text
+        case TierUpgradePlanned():
+            return None
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text
@@ -437,7 +458,9 @@ def _lots(found: Past) -> dict[str, Json]:
                 case ActivityRecorded():
                     activity = {"source": event.source, "id": event.id}
                 case PointsEarned() | PointsAdjusted() if event.lot is not None and event.points > 0:
-                    spendable = event.available_at is not None and event.available_at <= entry.recorded_at
+                    occasion = event.occasion if isinstance(event, PointsEarned) else None
+                    known_at = occasion.at if occasion else entry.recorded_at
+                    spendable = event.available_at is not None and event.available_at <= known_at
                     lots[event.lot] = {
                         "id": event.lot,
                         "currency": event.currency,
@@ -446,9 +469,9 @@ def _lots(found: Past) -> dict[str, Json]:
                         "state": "spent" if event.points == event.repaid else "open" if spendable else "pending",
                         "available_at": event.available_at,
                         "expires_at": event.expires_at,
-                        "activity": activity,
+                        "activity": activity if occasion is None else None,
                         "rule": event.rule if isinstance(event, PointsEarned) else "adjustment",
-                        "rulebook": entry.pins.rulebook or None,
+                        "rulebook": (occasion.rulebook if occasion else entry.pins.rulebook) or None,
                     }
                 case LotActivated():
                     lots[event.lot]["state"] = "open"

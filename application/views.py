@@ -8,15 +8,17 @@ import msgspec
 from application.handle import Handler
 from application.programs import KnownProgram
 from application.recent import Loaded
+from domain.calendar import MICROSECOND
 from domain.member import counters
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.draft import Circumstances, local_day
+from domain.member.levels import evidence
 from domain.member.settle import settled
 from domain.member.shape import bring_in
-from domain.member.state import Member
+from domain.member.state import Member, TierStanding
 from domain.member.wallet import Balance, balance, currencies
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.tiers import Tiers, rank, window
+from domain.rules.tiers import Tiers, rank
 
 Json = dict[str, Any]
 
@@ -70,12 +72,13 @@ def balance_shape(held: Balance) -> Json:
 
 def tiers_of(member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime) -> Json:
     found: Json = {}
-    for name, tiers in book.tiers.items() if book else ():
-        assert book is not None
+    if book is None:
+        return found
+    for name, tiers in book.tiers.items():
         standing = member.tiers.get(name)
         level = standing.level if standing else None
         today = local_day(book, _zone(book, circumstances), now, circumstances.offsets)
-        progress = counters.in_days(member, tiers.counter, *window(tiers, today))
+        progress = evidence(member, circumstances, book, tiers, day=today, zone=_zone(book, circumstances), at=now)
         found[name] = {
             "level": level,
             "since": standing.since if standing else None,
@@ -83,6 +86,9 @@ def tiers_of(member: Member, circumstances: Circumstances, book: CompiledRuleboo
             "progress": progress,
             "next": _next(tiers, level, progress),
             "keep": _keep(tiers, level, progress, standing.valid_until if standing else None),
+            "grace": standing is not None and standing.grace is not None,
+            "begins": standing.upgrade_at if standing else None,
+            "projected": _projected(member, circumstances, book, tiers, standing),
         }
     return found
 
@@ -136,6 +142,27 @@ def _zone(book: CompiledRulebook, circumstances: Circumstances) -> str:
     return "UTC" if book.document.zone_policy == "utc" else book.document.time_zone or circumstances.zone
 
 
+def _projected(
+    member: Member, circumstances: Circumstances, book: CompiledRulebook, tiers: Tiers, standing: TierStanding | None
+) -> Json | None:
+    """What the next review will find if nothing happens until then; None where none is due."""
+    if standing is None or standing.valid_until is None:
+        return None
+    at, zone = standing.valid_until, _zone(book, circumstances)
+    just_before = at - MICROSECOND
+    before, _ = settled(member, msgspec.structs.replace(circumstances, recorded_at=just_before))
+    later, _ = settled(before, msgspec.structs.replace(circumstances, recorded_at=at))
+    day = local_day(book, zone, just_before, circumstances.offsets)
+    value = evidence(before, circumstances, book, tiers, day=day, zone=zone, at=just_before)
+    then = later.tiers.get(tiers.name)
+    return {
+        "at": at,
+        "level": then.level if then else None,
+        "needs": max(0, _mark(tiers, standing.level) - value),
+        "balances": {currency: balance(later, currency, at).available for currency in sorted(currencies(later))},
+    }
+
+
 def _next(tiers: Tiers, level: str | None, progress: int) -> Json | None:
     for one in tiers.ladder[rank(tiers, level) :]:
         return {"level": one.id, "needs": max(0, one.at - progress)}
@@ -146,5 +173,8 @@ def _keep(tiers: Tiers, level: str | None, progress: int, until: datetime | None
     """What is missing to keep the level at its review; None where none is due."""
     if level is None or until is None:
         return None
-    mark = next((one.at for one in tiers.ladder if one.id == level), 0)
-    return {"level": level, "needs": max(0, mark - progress), "by": until}
+    return {"level": level, "needs": max(0, _mark(tiers, level) - progress), "by": until}
+
+
+def _mark(tiers: Tiers, level: str | None) -> int:
+    return next((one.at for one in tiers.ladder if one.id == level), 0)

@@ -107,7 +107,9 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     for event in entry.events[: entry.settled]:
         evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
-    awards = tuple(event for event in entry.events if isinstance(event, PointsEarned) and event.points)
+    awards = tuple(
+        event for event in entry.events if isinstance(event, PointsEarned) and event.points and not event.occasion
+    )
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,

@@ -46,6 +46,10 @@ class Taken:
         self.used.setdefault(kind, {})[key] = amount
         return amount
 
+    def lacks(self, kind: str, key: str) -> bool:
+        """Whether asking for it would raise."""
+        return self._otherwise is None and (kind, key) not in self._known
+
     def looking_back(self) -> "Taken":
         """The same for a decision that is weighed again: of what it did not ask for then, nothing counts as taken."""
         return Taken(self._known, otherwise=0)

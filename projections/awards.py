@@ -8,7 +8,7 @@ import msgspec
 from application.follow import Placed, Projection, Rows, Table
 from domain.member.commands import PayPrize, PayReferral
 from domain.member.events import ActivityRecorded, PointsEarned
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from projections.columns import Currency, Day, Position, Program, RecordedAt, Rulebook, Stream, Version
 
 
@@ -27,7 +27,8 @@ class Award(msgspec.Struct, frozen=True, gc=False):
     lot: Annotated[str | None, "The lot that was opened. Null: nothing was left to grant."]
     type: Annotated[
         str,
-        "Type of the activity that was rewarded; prize, where a leaderboard paid it; referral, where a friend did it.",
+        "Type of the activity or the occasion that was rewarded; prize, where a leaderboard paid it; referral, where a "
+        "friend did it.",
     ]
     occurred_at: Annotated[datetime, "When the activity happened in the world."]
     recorded_at: RecordedAt
@@ -42,6 +43,7 @@ def apply(rows: Rows, at: Placed) -> None:
     for event in entry.events:
         if isinstance(event, PointsEarned):
             number += 1
+            occasion = event.occasion
             rows.add(
                 Award(
                     at.program,
@@ -49,15 +51,15 @@ def apply(rows: Rows, at: Placed) -> None:
                     entry.version,
                     number,
                     event.rule,
-                    entry.pins.rulebook,
+                    occasion.rulebook if occasion else entry.pins.rulebook,
                     event.currency,
                     event.wanted,
                     event.points,
                     event.repaid,
                     limit(event.limited_by) if event.limited_by is not None else None,
                     event.lot if event.points else None,
-                    kind,
-                    occurred_at,
+                    occasion.kind if occasion else kind,
+                    occasion.at if occasion else occurred_at,
                     entry.recorded_at,
                     date.fromordinal(event.day),
                     at.position,

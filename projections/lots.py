@@ -19,7 +19,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
 )
-from domain.member.movements import cause_of
+from domain.member.movements import cause_of, occasion_cause
 from domain.member.prizes import prize_cause
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
@@ -78,7 +78,10 @@ def apply(rows: Rows, at: Placed) -> None:
             case ActivityRecorded():
                 cause, earned_at = cause_of(event), event.occurred_at
             case PointsEarned():
-                if event.points:
+                if event.points and event.occasion is not None:
+                    when, why = event.occasion.at, occasion_cause(event.occasion)
+                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, why, event.rule)
+                elif event.points:
                     rows[(at.stream, event.lot)] = _opened(at, event, event.lot, earned_at, cause, event.rule)
             case LotActivated():
                 key = (at.stream, event.lot)
@@ -108,7 +111,9 @@ def _opened(
     at: Placed, event: PointsEarned | PointsAdjusted, lot: str, earned_at: datetime, cause: str, rule: str | None
 ) -> Lot:
     remaining = event.points - event.repaid
-    spendable = event.available_at is not None and event.available_at <= at.entry.recorded_at
+    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    known_at = occasion.at if occasion is not None else at.entry.recorded_at
+    spendable = event.available_at is not None and event.available_at <= known_at
     return Lot(
         at.program,
         at.stream,
@@ -122,7 +127,7 @@ def _opened(
         event.expires_at,
         cause,
         rule,
-        at.entry.pins.rulebook,
+        occasion.rulebook if occasion is not None else at.entry.pins.rulebook,
         at.entry.version,
         at.position,
         at.entry.recorded_at,

@@ -58,7 +58,8 @@ def _told(at: Placed) -> Iterator[tuple[Key, dict[str, Any]]]:
             case PointsEarned():
                 cut = int(event.points < event.wanted)
                 steps = {"awards": 1, "limited": cut, "wanted": event.wanted, "granted": event.points}
-                yield _key(at, event.day, event.rule, event.currency), steps
+                rulebook = event.occasion.rulebook if event.occasion else at.entry.pins.rulebook
+                yield _key(at, event.day, event.rule, event.currency, rulebook), steps
             case PointsClawedBack():
                 yield _key(at, event.day, event.rule, event.currency), {"clawed_back": event.points}
             case RuleFailed():
@@ -67,8 +68,8 @@ def _told(at: Placed) -> Iterator[tuple[Key, dict[str, Any]]]:
                 pass
 
 
-def _key(at: Placed, day: int, rule: str, currency: str) -> Key:
-    return (at.program, date.fromordinal(day), rule, at.entry.pins.rulebook, currency)
+def _key(at: Placed, day: int, rule: str, currency: str, rulebook: int | None = None) -> Key:
+    return (at.program, date.fromordinal(day), rule, at.entry.pins.rulebook if rulebook is None else rulebook, currency)
 
 
 RULE_PERFORMANCE_DAILY = Projection(

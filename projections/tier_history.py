@@ -18,7 +18,9 @@ class TierChange(msgspec.Struct, frozen=True, gc=False):
     tier_set: Annotated[str, "The set of tiers."]
     from_level: Annotated[str | None, "The level before. Null: below all levels."]
     to_level: Annotated[str | None, "The level after. Null: below all levels."]
-    reason: Annotated[str, "reached, returned, review, edited, withdrawn, or renewed where a review kept the level."]
+    reason: Annotated[
+        str, "reached, returned, review, edited, withdrawn, fell, or renewed where a review kept the level."
+    ]
     evidence: Annotated[int, "The counter's value that decided."]
     at: Annotated[datetime, "When it took effect in the world."]
     valid_until: Annotated[datetime | None, "When the level is reviewed next. Null: never."]

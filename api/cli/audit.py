@@ -216,6 +216,10 @@ def _limited(rule: dict[str, Any]) -> str:
         return ""
     if "group" in limit:
         return f" of {rule['wanted']}: the group {limit['group']} chose another rule"
+    if limit.get("stacking") == "limit":
+        return f" of {rule['wanted']}: as many promotions as go together have applied"
+    if "stacking" in limit:
+        return f" of {rule['wanted']}: a promotion of {limit['stacking']} has applied, which it does not go with"
     kind = "budget" if "budget" in limit else "cap"
     return f" of {rule['wanted']}: the {kind} {limit[kind]} had {limit['left']} left"
 

@@ -29,7 +29,12 @@ class NextLevel(msgspec.Struct, kw_only=True):
 
 
 class TierStanding(msgspec.Struct, kw_only=True):
-    """`needs` is what is missing: to the next level, or to keep this one at its review."""
+    """`needs` is what is missing: to the next level, or to keep this one at its review.
+
+    `projected` is the level after the next review if nothing happens until then, what is missing to keep this one, and
+    what of each currency is available. `begins` is when a level begins that was reached; `grace` says that the last
+    review did not keep this one.
+    """
 
     level: str | None
     since: datetime | None = None
@@ -37,6 +42,9 @@ class TierStanding(msgspec.Struct, kw_only=True):
     progress: int | None = None
     next: NextLevel | None = None
     keep: Json | None = None
+    grace: bool = False
+    begins: datetime | None = None
+    projected: Json | None = None
 
 
 class StreakStanding(msgspec.Struct, kw_only=True):

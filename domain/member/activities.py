@@ -19,13 +19,14 @@ from domain.member.badges import grant_badges
 from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
-from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
-from domain.member.lives import Life, keep_alive, life
+from domain.member.events import ActivityRecorded, ExperimentAssigned, RuleFailed
+from domain.member.granting import open_lots
+from domain.member.lives import keep_alive
 from domain.member.reading import Reading
 from domain.member.referrals import convert
 from domain.member.scores import count_scores, scores_of
-from domain.member.spending import lifetime_total, spend_elsewhere
-from domain.member.standing import raise_tiers
+from domain.member.spending import spend_elsewhere
+from domain.member.standing import raise_tiers, reached_before
 from domain.member.state import Member
 from domain.member.streaks import TICK, tick_streaks
 from domain.numbers import MAX_AMOUNT
@@ -68,6 +69,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
         total = draft.member.totals.get(name)
         if total is not None and abs(total.ever + step) > MAX_AMOUNT:
             raise AmountOutOfRange(f"the counter {name} would exceed 2^53 - 1", errors=[("/data", "too much")])
+    before = reached_before(draft, book, evaluated.day, evaluated.zone) if book.patient else None
     draft.record(
         ActivityRecorded(
             source=command.source,
@@ -78,18 +80,27 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
             counts=counts,
         )
     )
+    for experiment, arm in evaluated.earned.assigned.items():
+        draft.record(ExperimentAssigned(experiment=experiment, arm=arm))
     for rule, error in (*evaluated.failed, *evaluated.earned.failed):
         draft.record(RuleFailed(rule=rule, error=error))
     if declared.role == "spends":
         spend_elsewhere(draft, book, declared, command, evaluated.reading)
     keep_alive(draft, command.type, command.occurred_at, evaluated.zone)
-    _open_lots(draft, command.occurred_at, evaluated)
+    open_lots(
+        draft,
+        book,
+        evaluated.earned,
+        occurred_at=command.occurred_at,
+        day=evaluated.day,
+        zone=evaluated.zone,
+    )
     if evaluated.ticked:
         tick_streaks(draft, book, command.type, evaluated.ticked, command.occurred_at, evaluated.day, evaluated.zone)
     if draft.member.referred is not None:
         convert(draft, command, evaluated.day, evaluated.zone)
     count_scores(draft, evaluated.scored, evaluated.day)
-    raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
+    raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached", before)
     badges = book.badges(command.type)
     if badges:
         after = reading_of(draft, draft.member, book, command, evaluated.day, evaluated.zone)
@@ -204,40 +215,3 @@ def _duration(text: str) -> timedelta:
     # An age limit is a distance, not a date: months count as 30 days here.
     period = parse_period(text)
     return timedelta(days=period.days + 30 * period.months, seconds=period.seconds)
-
-
-def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> None:
-    book = evaluated.book
-    lives: dict[tuple[int, int], Life] = {}
-    totals: dict[str, int] = {}
-    for award in evaluated.earned.awards:
-        rule, policy = book.rule(award.rule), book.document.currencies[award.currency]
-        begins = rule.available if rule.available is not None else policy.available
-        ends = rule.expires if rule.expires is not None else policy.expires
-        # Most awards of an activity begin and end alike.
-        lot = lives.get((id(begins), id(ends)))
-        if lot is None:
-            lot = lives[id(begins), id(ends)] = life(draft, begins, ends, occurred_at, evaluated.zone)
-        before = totals.get(award.currency)
-        total = award.granted + (before if before is not None else lifetime_total(draft, award.currency))
-        if total > MAX_AMOUNT:
-            raise AmountOutOfRange("the balance would exceed 2^53 - 1")
-        totals[award.currency] = total
-        draft.takes += award.takes
-        owed = draft.member.debt.get(award.currency, 0)
-        draft.record(
-            PointsEarned(
-                lot=draft.new_lot(),
-                currency=award.currency,
-                rule=award.rule,
-                wanted=award.wanted,
-                points=award.granted,
-                available_at=lot.available,
-                expires_at=lot.expires,
-                repaid=min(owed, award.granted) if owed and lot.spendable(draft.now) else 0,
-                limited_by=award.limited_by,
-                day=evaluated.day,
-                counts=award.counts,
-                idle=lot.idle,
-            )
-        )

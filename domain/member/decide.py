@@ -37,12 +37,14 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.occasions import plan
 from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
+from domain.member.standing import follow
 from domain.member.state import Member
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
@@ -118,6 +120,7 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             pass
         case _:
             assert_never(command)
+    _follow_up(draft, command)
     # What arrived too late is over on arrival, and visibly so: granted and expired in one entry.
     settle(draft)
     draft.member.version = draft.version
@@ -133,6 +136,18 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
         together(draft.takes),
         tuple(draft.promises),
     )
+
+
+def _follow_up(draft: Draft, command: MemberCommand) -> None:
+    """What follows from any change of a member: levels that follow what it has, and the days it looks forward to."""
+    timeline = draft.circumstances.timeline
+    rules = timeline.look(draft.now)
+    if rules is None or isinstance(command, Settle):
+        return
+    if rules.following:
+        follow(draft, rules.following, draft.now)
+    if isinstance(command, EnrolMember | ChangeMember) and (draft.member.occasions or rules.celebrates is not None):
+        plan(draft, timeline.at(draft.now), draft.now)
 
 
 def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:

@@ -1,7 +1,8 @@
 """What a new version of the rules changes of what members have: only what it says it does, from when it is in force.
 
 Tier sets with `on_edit: now` put everybody where the new thresholds say; currencies with
-`expires_applies_to: existing` move the ends of open lots. What was before stays as it was.
+`expires_applies_to: existing` move the ends of open lots; rules on birthdays and anniversaries plan these. What was
+before stays as it was.
 """
 
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 from domain.calendar import MICROSECOND
 from domain.member.draft import Draft
 from domain.member.lives import reschedule
+from domain.member.occasions import plan
 from domain.member.standing import reassess
 from domain.rules.compiled import CompiledRulebook
 
@@ -16,13 +18,15 @@ from domain.rules.compiled import CompiledRulebook
 def edit(draft: Draft, number: int, at: datetime) -> None:
     """Version `number` is in force for this member from `at` on."""
     timeline = draft.circumstances.timeline
-    if number == 1:
-        return
-    book, before = timeline.version(number), timeline.version(number - 1)
     ruling = timeline.at(at)
     if ruling is None or ruling.number != number:
         # A later version is in force at the same instant: this one never was.
         return
+    book = timeline.version(number)
+    plan(draft, book, at)
+    if number == 1:
+        return
+    before = timeline.version(number - 1)
     if any(currency.expires_applies_to == "existing" for currency in book.document.currencies.values()):
         reschedule(draft, book, at)
     zone = draft.zone(book)

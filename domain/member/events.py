@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
 
 
@@ -39,6 +39,14 @@ class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     for_: str
     round_up: str = "day"
     activities: tuple[str, ...] = ()
+
+
+class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What time brought about at `at`: a birthday, an anniversary, a renewal, under a version of the rules."""
+
+    kind: str
+    at: datetime
+    rulebook: int
 
 
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +99,7 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
 
     `points` is what was granted of `wanted`; `repaid` of it went to debt and never was in the lot. The lot is
     spendable while available_at <= now < expires_at; `available_at` None waits for an action. With `idle` every
-    activity moves `expires_at`.
+    activity moves `expires_at`. With `occasion` time brought it, at an instant and under a rulebook of its own.
     """
 
     lot: str
@@ -106,6 +114,24 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     limited_by: LimitedBy | None = None
     counts: dict[str, int] = {}
     idle: Idle | None = None
+    occasion: Occasion | None = None
+
+
+class OccasionPlanned(MemberEvent, frozen=True, kw_only=True, tag="OccasionPlanned"):
+    """The next occasion of a kind is at `at`; None: there is none."""
+
+    occasion: str
+    at: datetime | None
+
+
+class OccasionReached(MemberEvent, frozen=True, kw_only=True, tag="OccasionReached"):
+    """A birthday or an anniversary began, of the local `year`; the next one is at `next_at`."""
+
+    occasion: str
+    at: datetime
+    rulebook: int
+    year: int
+    next_at: datetime | None = None
 
 
 class ScoreCounted(MemberEvent, frozen=True, kw_only=True, tag="ScoreCounted"):
@@ -214,6 +240,13 @@ class ReferralTakenBack(MemberEvent, frozen=True, kw_only=True, tag="ReferralTak
     friend: str
     conversion: int
     referrals: tuple[str, ...]
+
+
+class ExperimentAssigned(MemberEvent, frozen=True, kw_only=True, tag="ExperimentAssigned"):
+    """The member was exposed to an experiment for the first time and is in one of its arms for ever."""
+
+    experiment: str
+    arm: str
 
 
 class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
@@ -347,6 +380,24 @@ class TierChanged(MemberEvent, frozen=True, kw_only=True, tag="TierChanged"):
     valid_until: datetime | None = None
 
 
+class TierGraceBegan(MemberEvent, frozen=True, kw_only=True, tag="TierGraceBegan"):
+    """A review at `at` did not keep the level, which holds until it is looked at once more, at `until`."""
+
+    set: str
+    level: str | None
+    evidence: int
+    at: datetime
+    rulebook: int
+    until: datetime
+
+
+class TierUpgradePlanned(MemberEvent, frozen=True, kw_only=True, tag="TierUpgradePlanned"):
+    """A higher level was reached and begins with the next period, at `at`; None: not any more."""
+
+    set: str
+    at: datetime | None
+
+
 class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
     """A review at `at` kept the level."""
 
@@ -375,6 +426,9 @@ MemberEventUnion = (
     | ReferralReversed
     | ReferralRewarded
     | ReferralTakenBack
+    | ExperimentAssigned
+    | OccasionPlanned
+    | OccasionReached
     | RuleFailed
     | LotActivated
     | LotExpired
@@ -385,4 +439,6 @@ MemberEventUnion = (
     | PointsClawedBack
     | TierChanged
     | TierRenewed
+    | TierGraceBegan
+    | TierUpgradePlanned
 )

@@ -31,8 +31,13 @@ def life(
     occurred_at: datetime,
     zone: str,
     available: datetime | None = None,
+    *,
+    recorded_at: datetime | None = None,
 ) -> Life:
-    """The life of a lot that is opened now for what happened at `occurred_at`; `available` overrules `begins`."""
+    """The life of a lot that is opened for what happened at `occurred_at` and is known since `recorded_at` (now).
+
+    `available` overrules `begins`.
+    """
     offsets = draft.circumstances.offsets
     available = available or available_at(begins, occurred_at=occurred_at, zone=zone, offsets=offsets)
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
@@ -41,7 +46,12 @@ def life(
             available, _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle
         )
     expires = expires_at(
-        ends, occurred_at=occurred_at, recorded_at=draft.now, available=available, zone=zone, offsets=offsets
+        ends,
+        occurred_at=occurred_at,
+        recorded_at=recorded_at or draft.now,
+        available=available,
+        zone=zone,
+        offsets=offsets,
     )
     return Life(available, expires)
 

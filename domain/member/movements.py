@@ -27,6 +27,7 @@ from domain.member.events import (
     BadgeGranted,
     BadgeRevoked,
     Draw,
+    ExperimentAssigned,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -35,6 +36,9 @@ from domain.member.events import (
     MemberErased,
     MemberReferred,
     MemberStatusChanged,
+    Occasion,
+    OccasionPlanned,
+    OccasionReached,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -48,7 +52,9 @@ from domain.member.events import (
     ScoreCounted,
     StreakMoved,
     TierChanged,
+    TierGraceBegan,
     TierRenewed,
+    TierUpgradePlanned,
 )
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
@@ -95,7 +101,9 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 sheet.earned_at = event.occurred_at
                 sheet.cause = cause_of(event)
             case PointsEarned():
-                if event.points:
+                if event.points and event.occasion is not None:
+                    sheet.celebrate(event, event.occasion)
+                elif event.points:
                     sheet.grant("award", event, sheet.earned_at, event.points, event.rule)
             case LotActivated():
                 sheet.move(event.currency, "pending", "member", event.points, event.at, "activation", event.lot)
@@ -121,6 +129,9 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | MemberChanged()
                 | MemberStatusChanged()
                 | MemberErased()
+                | ExperimentAssigned()
+                | OccasionPlanned()
+                | OccasionReached()
                 | RuleFailed()
                 | ScoreCounted()
                 | StreakMoved()
@@ -134,6 +145,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | ReferralTakenBack()
                 | TierChanged()
                 | TierRenewed()
+                | TierGraceBegan()
+                | TierUpgradePlanned()
                 | LotsRescheduled()
                 | ProgramCreated()
                 | RulebookPublished()
@@ -149,6 +162,11 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
 def cause_of(activity: ActivityRecorded) -> str:
     """`source/id`. An enrolment's id is the client's id of the member, which erasure must be able to forget."""
     return f"{activity.source}/{activity.type if activity.source == OWN_SOURCE else activity.id}"
+
+
+def occasion_cause(occasion: Occasion) -> str:
+    """`guerdon/member.birthday`: what time brought about has no id of its own."""
+    return f"{OWN_SOURCE}/{occasion.kind}"
 
 
 class _Sheet:
@@ -171,6 +189,7 @@ class _Sheet:
         earned_at: datetime,
         points: int,
         rule: str | None,
+        known_at: datetime | None = None,
     ) -> None:
         """Points that came: to the member when they can be spent already, else to pending.
 
@@ -178,7 +197,7 @@ class _Sheet:
         time.
         """
         available_at, lot = event.available_at, event.lot
-        if available_at is None or available_at > self.recorded_at:
+        if available_at is None or available_at > (known_at or self.recorded_at):
             self.move(event.currency, "program", "pending", points, earned_at, kind, lot, rule)
             return
         if available_at <= earned_at:
@@ -188,6 +207,13 @@ class _Sheet:
             self.move(event.currency, "program", "pending", points, earned_at, kind, lot, rule)
             self.move(event.currency, "pending", "member", points, available_at, "activation", lot, rule)
         self.move(event.currency, "member", "debt", event.repaid, available_at, "repayment", lot, rule)
+
+    def celebrate(self, event: PointsEarned, occasion: Occasion) -> None:
+        """Points that an occasion brought: known when it happened, whatever entry they stand in."""
+        cause, rulebook = self.cause, self.rulebook
+        self.cause, self.rulebook = occasion_cause(occasion), occasion.rulebook
+        self.grant("award", event, occasion.at, event.points, event.rule, occasion.at)
+        self.cause, self.rulebook = cause, rulebook
 
     def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted, at: datetime) -> None:
         """Points that went: from the lots that paid, and as debt what none could."""

@@ -4,6 +4,7 @@ Counters and history are computed when an expression asks, in the local day of t
 fields are not here at all.
 """
 
+from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from domain.member import counters
 from domain.member.state import Member
 from domain.member.wallet import balance
 from domain.rules.compiled import CompiledRulebook
+from domain.rules.experiments import drawn
 from domain.rules.expression import EvaluationError
 
 
@@ -39,7 +41,7 @@ class Reading:
         self._member = member
         self._at = at
         self._now = now
-        self._day = day
+        self.day = day
         self._zone = zone
         self._program_zone = program_zone
         self._store_zone = store_zone
@@ -82,19 +84,19 @@ class Reading:
         return self._view
 
     def counter(self, measure: str, window: str) -> int:
-        return counters.in_window(self._member, f"measure:{measure}", window, self._day)
+        return counters.in_window(self._member, f"measure:{measure}", window, self.day)
 
     def history(self, function: str, name: str, window: str) -> int | datetime:
         if function == "sum":
-            return counters.in_window(self._member, f"measure:{name}", window, self._day)
+            return counters.in_window(self._member, f"measure:{name}", window, self.day)
         if function == "count":
-            return counters.in_window(self._member, f"type:{name}", window, self._day)
+            return counters.in_window(self._member, f"type:{name}", window, self.day)
         if function == "days":
-            return counters.distinct_days(self._member, f"type:{name}", window, self._day)
+            return counters.distinct_days(self._member, f"type:{name}", window, self.day)
         if function == "streak":
             streak = self._book.streak(name)
             standing = self._member.streaks.get(streak.id)
-            return streak.length_at(standing.current, standing.last, self._day) if standing else 0
+            return streak.length_at(standing.current, standing.last, self.day) if standing else 0
         known = self._member.first if function == "first" else self._member.last
         found = known.get(name)
         if found is None:
@@ -103,7 +105,14 @@ class Reading:
 
     def used(self, counter: str, period: str) -> int:
         """How much of a cap's counter is used in the period that contains the activity's day."""
-        return counters.in_window(self._member, counter, period, self._day)
+        return counters.in_window(self._member, counter, period, self.day)
+
+    def arm(self, experiment: str, arms: Mapping[str, int]) -> tuple[str, bool]:
+        """The member's arm of an experiment, and whether it was drawn just now."""
+        known = self._member.arms.get(experiment)
+        if known is not None:
+            return known, False
+        return drawn(self.program["id"], experiment, self._member.id, arms), True
 
     def wall(self, *, of_store: bool) -> datetime:
         """Wall-clock time of the activity, in its own zone or in the program's."""

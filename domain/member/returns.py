@@ -24,7 +24,8 @@ from domain.member.streaks import TICK, take_back_streaks
 from domain.numbers import share
 from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRule, CompiledRulebook
-from domain.rules.earning import selected, takes_of
+from domain.rules.earning import selected
+from domain.rules.limits import takes_of
 from domain.rules.lines import OrderContext
 from domain.rules.rulebook import Returns
 from domain.takes import Take
@@ -77,7 +78,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
             points = target - taken
-            draft.takes += _budget_back(book, original, award, points, last=target >= award.points)
+            draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
             policy = book.document.currencies[award.currency]
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
             claw_back(draft, policy, given, points, _caps_back(award, taken, points))
@@ -259,14 +260,14 @@ def moved(draft: Draft) -> frozenset[str]:
     return frozenset(found)
 
 
-def _budget_back(
+def _taken_back(
     book: CompiledRulebook, original: Original, award: PointsEarned, points: int, *, last: bool
 ) -> tuple[Take, ...]:
-    """A budget gets back what the award took of it; the use only when nothing is left of the award."""
-    name = _rule(book, original, award).rule.budget
-    if name is None:
+    """Budgets and shared caps get back what the award took of them; the use only when nothing is left of the award."""
+    rule = _rule(book, original, award).rule
+    if rule.budget is None and not rule.cap:
         return ()
-    return takes_of(name, book.document.budgets[name], -points, uses=-1 if last else 0)
+    return takes_of(book.document, rule, award.currency, original.day, -points, uses=-1 if last else 0)
 
 
 def _caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:

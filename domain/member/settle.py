@@ -1,4 +1,4 @@
-"""What time alone makes true: activations, tier reviews, expiries, in the order they fell due.
+"""What time alone makes true: activations, tier reviews, occasions, expiries, in the order they fell due.
 
 One function serves the sweeper (which writes the events down), every decision (whose entry begins with
 them) and every read (which does not write): so a swept and an unswept member answer alike.
@@ -7,19 +7,21 @@ them) and every read (which does not write): so a swept and an unswept member an
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.calendar import FOREVER, MICROSECOND
-from domain.member.counters import in_days, require
-from domain.member.draft import Circumstances, Draft, local_day
+from domain.calendar import FOREVER
+from domain.member.counters import require
+from domain.member.draft import Circumstances, Draft
 from domain.member.edits import edit
-from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
-from domain.member.standing import unlock_tiers
-from domain.member.state import Lot, Member, TierStanding
+from domain.member.events import LotActivated, LotExpired, MemberEventUnion
+from domain.member.occasions import reach
+from domain.member.reviews import begin_period, review
+from domain.member.standing import follow, unlock_tiers
+from domain.member.state import Lot, Member
 from domain.member.wallet import age
-from domain.rules.tiers import after_review, valid_until, window
 from domain.rules.timeline import Published
 
-# At equal instants: activations, then edits of the rules, then reviews, then expiries (blueprint, law 5).
-_ACTIVATION, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4
+# At equal instants: activations, then edits of the rules, then reviews and levels that begin with a period, then
+# occasions, which may reward the level that these left, then expiries (blueprint, law 5).
+_ACTIVATION, _EDIT, _REVIEW, _PERIOD, _OCCASION, _EXPIRY = 1, 2, 3, 4, 5, 6
 
 
 def settle(draft: Draft) -> None:
@@ -39,10 +41,15 @@ def settle(draft: Draft) -> None:
         if isinstance(subject, Published):
             edits = [one for one in edits if one[2] is not subject]
             edit(draft, subject.number, instant)
+        elif isinstance(subject, str) and kind == _PERIOD:
+            begin_period(draft, subject, instant)
+        elif isinstance(subject, str) and kind == _OCCASION:
+            reach(draft, subject, instant)
         elif isinstance(subject, str):
-            _review(draft, subject, instant)
+            review(draft, subject, instant)
         elif kind == _ACTIVATION:
             _activate(draft, subject, instant)
+            _follow(draft, instant)
         else:
             draft.record(
                 LotExpired(
@@ -53,6 +60,7 @@ def settle(draft: Draft) -> None:
                     pending=not subject.active,
                 )
             )
+            _follow(draft, instant)
 
 
 def settled(member: Member, circumstances: Circumstances) -> tuple[Member, tuple[MemberEventUnion, ...]]:
@@ -79,6 +87,11 @@ def next_due(member: Member) -> datetime | None:
     for standing in member.tiers.values():
         if standing.valid_until is not None and standing.valid_until < soonest:
             soonest = standing.valid_until
+        if standing.upgrade_at is not None and standing.upgrade_at < soonest:
+            soonest = standing.upgrade_at
+    for planned in member.occasions.values():
+        if planned.at is not None and planned.at < soonest:
+            soonest = planned.at
     return soonest if soonest < FOREVER else None
 
 
@@ -105,7 +118,7 @@ def _edits(draft: Draft) -> list[_Due]:
 
 
 def _due(member: Member) -> Iterator[_Due]:
-    """What will fall due of itself: the instant, the kind, and the lot or the tier set."""
+    """What will fall due of itself: the instant, the kind, and the lot, the tier set or the occasion."""
     if not member.exists:
         return
     for lot in member.lots:
@@ -116,6 +129,11 @@ def _due(member: Member) -> Iterator[_Due]:
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
             yield standing.valid_until, _REVIEW, name
+        if standing.upgrade_at is not None:
+            yield standing.upgrade_at, _PERIOD, name
+    for kind, planned in member.occasions.items():
+        if planned.at is not None:
+            yield planned.at, _OCCASION, kind
 
 
 def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
@@ -133,6 +151,13 @@ def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
             return instant, kind, *age(subject), ""
 
 
+def _follow(draft: Draft, instant: datetime) -> None:
+    """Levels that follow what the member has, now that it has more or less."""
+    rules = draft.circumstances.timeline.look(instant)
+    if rules is not None and rules.following:
+        follow(draft, rules.following, instant)
+
+
 def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:
     """Pending points become spendable, repay debt, and count for tiers from now on (in the period they were earned)."""
     if lot.day:
@@ -143,43 +168,3 @@ def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:
     book = draft.circumstances.timeline.at(instant)
     if day and book is not None:
         unlock_tiers(draft, book, instant, day, draft.zone(book))
-
-
-def _review(draft: Draft, name: str, instant: datetime) -> None:
-    """Look at the counter as it stood when the level ended, under the rulebook then in force."""
-    standing: TierStanding = draft.member.tiers[name]
-    book = draft.circumstances.timeline.at(instant)
-    tiers = book.tiers.get(name) if book else None
-    if book is None or tiers is None:
-        # The set is no longer in the rules: its level ends as it was promised, and is not renewed.
-        number = book.number if book else 0
-        draft.record(
-            TierChanged(
-                set=name, from_=standing.level, to=None, reason="withdrawn", evidence=0, at=instant, rulebook=number
-            )
-        )
-        return
-    offsets = draft.circumstances.offsets
-    zone = draft.zone(book)
-    day = local_day(book, zone, instant - MICROSECOND, offsets)
-    evidence = in_days(draft.member, tiers.counter, *window(tiers, day))
-    target = after_review(tiers, standing.level, evidence)
-    until = valid_until(tiers, instant, zone, offsets) if target is not None else None
-    assert until is None or until > instant, "a review ends with a later one"
-    if target == standing.level:
-        draft.record(
-            TierRenewed(set=name, level=target, evidence=evidence, at=instant, rulebook=book.number, valid_until=until)
-        )
-    else:
-        draft.record(
-            TierChanged(
-                set=name,
-                from_=standing.level,
-                to=target,
-                reason="review",
-                evidence=evidence,
-                at=instant,
-                rulebook=book.number,
-                valid_until=until,
-            )
-        )

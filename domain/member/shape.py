@@ -12,6 +12,7 @@ import msgspec
 from domain.calendar import month_of, reach
 from domain.member.state import Member, Month
 from domain.rules.compiled import CompiledRulebook
+from domain.rules.tiers import days_back
 
 SHAPE = 3
 RETURN_DAYS = 60
@@ -27,9 +28,9 @@ def horizon_of(book: CompiledRulebook) -> int:
     """How many days back the rules of a version look; all-time totals need no days."""
     days = [RETURN_DAYS, *(reach(window) or 0 for _, _, window in book.windows if window != "days")]
     # A review looks back from the end of a period that may lie well behind: twice the window.
-    days += [2 * (reach(tiers.window) or 0) for tiers in book.document.tiers.values()]
     days += [reach(badge.window) or 0 for badge in book.document.badges.values() if badge.measure is not None]
     days += [reach(badge.per) or 0 for badge in book.document.badges.values()]
+    days += [2 * days_back(tiers) for tiers in book.document.tiers.values()]
     days += [reach(cap.period) or 0 for rule in book.document.rules for cap in rule.cap]
     return max(days)
 

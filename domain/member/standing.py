@@ -1,28 +1,57 @@
 """Where counters put the member: tiers that are reached, and tiers that a return takes away.
 
-Reviews, which are due by time alone, are `settle`'s.
+Reviews, which are due by time alone, are `reviews.py`'s.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, time
 
-from domain.member.counters import days_of, in_days
+from domain.member.counters import days_of
 from domain.member.draft import Draft
-from domain.member.events import TierChanged
+from domain.member.events import TierChanged, TierUpgradePlanned
+from domain.member.levels import anchor, evidence
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.tiers import Tiers, rank, reached, valid_until, window
+from domain.rules.tiers import Tiers, end_after, period_ends, rank, reached, valid_until
+
+Reached = tuple[str | None, int]
+"""A level, and the value that reaches it."""
 
 
-def raise_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, reason: str) -> None:
+def raise_tiers(
+    draft: Draft,
+    book: CompiledRulebook,
+    at: datetime,
+    day: int,
+    zone: str,
+    reason: str,
+    before: dict[str, Reached] | None = None,
+) -> None:
     """Raise the member to what its counters reach with an activity of the local day `day`.
 
     A level counts from `at`, or, when a late activity reaches it only with what came after it, from the local day
-    on which it was reached.
+    on which it was reached. `before` is what the sets reach that do not count this activity.
     """
     today = draft.local_day(book, zone, draft.now)
     for tiers in book.tiers.values():
+        if before and tiers.name in before:
+            _raise(draft, book, tiers, at, day, zone, reason, draft.now, before[tiers.name])
+            continue
         _raise(draft, book, tiers, at, day, zone, reason, draft.now)
-        for later in days_of(draft.member, tiers.counter, day + 1, today) if day < today else ():
+        if tiers.value is not None or day >= today:
+            continue
+        for later in days_of(draft.member, tiers.counter, day + 1, today):
             _raise(draft, book, tiers, None, later, zone, reason, draft.now)
+
+
+def reached_before(draft: Draft, book: CompiledRulebook, day: int, zone: str) -> dict[str, Reached]:
+    """What the sets reach, before an activity counts, that look at what came before it only."""
+    return {tiers.name: _reached(draft, book, tiers, day, zone, draft.now) for tiers in book.patient}
+
+
+def lift_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str) -> None:
+    """Raise the member to what its counters reach with what an occasion brought at `at`."""
+    for tiers in book.tiers.values():
+        _raise(draft, book, tiers, at, day, zone, "reached", at)
 
 
 def unlock_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str) -> None:
@@ -31,6 +60,31 @@ def unlock_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, z
         if not tiers.policy.count_pending:
             for look in (day, draft.local_day(book, zone, at)):
                 _raise(draft, book, tiers, at, look, zone, "reached", at)
+
+
+def follow(draft: Draft, following: Iterable[Tiers], at: datetime) -> None:
+    """Put the member where sets say that follow whatever it has, at `at`: up, and down where they demote at once."""
+    book = draft.circumstances.timeline.at(at)
+    assert book is not None
+    zone = draft.zone(book)
+    day = draft.local_day(book, zone, at)
+    for tiers in following:
+        standing = draft.member.tiers.get(tiers.name)
+        target, value = _reached(draft, book, tiers, day, zone, at)
+        now, then = rank(tiers, standing.level if standing else None), rank(tiers, target)
+        if then > now and tiers.policy.count_current:
+            _raise(draft, book, tiers, at, day, zone, "reached", at)
+        elif then < now and tiers.policy.demote == "at_once" and not stays(draft, tiers, at, zone):
+            _move(draft, book, tiers, target, value, at, zone, "fell")
+
+
+def stays(draft: Draft, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
+    """Until when the member keeps its level whatever it has; None where that is over at `at`."""
+    standing = draft.member.tiers.get(tiers.name)
+    if tiers.policy.min_stay is None or standing is None or standing.since is None or standing.level is None:
+        return None
+    until = end_after(tiers.policy.min_stay, standing.since, zone, draft.circumstances.offsets)
+    return until if until > at else None
 
 
 def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zone: str, moved: frozenset[str]) -> None:
@@ -47,18 +101,24 @@ def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zo
         since = draft.local_day(book, zone, standing.since)
         if since < day:
             continue
-        looks = [_reached(draft, tiers, look) for look in (since, day, today)]
-        target, evidence = max(looks, key=lambda look: rank(tiers, look[0]))
+        looks = [_reached(draft, book, tiers, look, zone, draft.now) for look in (since, day, today)]
+        target, value = max(looks, key=lambda look: rank(tiers, look[0]))
         if rank(tiers, target) < rank(tiers, standing.level):
-            _move(draft, book, tiers, target, evidence, at, zone, "returned")
+            _move(draft, book, tiers, target, value, at, zone, "returned")
 
 
 def reassess(draft: Draft, book: CompiledRulebook, name: str, at: datetime, day: int, zone: str) -> None:
     """Put the member where the thresholds say, up or down, as the counter stands on the local day `day`."""
     tiers, standing = book.tiers[name], draft.member.tiers.get(name)
-    target, evidence = _reached(draft, tiers, day)
+    target, value = _reached(draft, book, tiers, day, zone, at)
     if target != (standing.level if standing else None):
-        _move(draft, book, tiers, target, evidence, at, zone, "edited")
+        _move(draft, book, tiers, target, value, at, zone, "edited")
+
+
+def holds_until(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
+    """Until when a level holds that is got or renewed at `at`."""
+    begins = anchor(draft.member, draft.circumstances, book, tiers, zone)
+    return valid_until(tiers, at, zone, draft.circumstances.offsets, begins)
 
 
 def _raise(
@@ -70,24 +130,42 @@ def _raise(
     zone: str,
     reason: str,
     now: datetime,
+    reaches: Reached | None = None,
 ) -> None:
     """`at` None means the beginning of the local day, which is only worked out when it matters."""
     standing = draft.member.tiers.get(tiers.name)
-    target, evidence = _reached(draft, tiers, day)
+    target, value = reaches or _reached(draft, book, tiers, day, zone, now)
     if rank(tiers, target) <= rank(tiers, standing.level if standing else None):
         return
-    offsets = draft.circumstances.offsets
-    instant = at or offsets.instant(zone, datetime.combine(date.fromordinal(day), time()))
-    until = valid_until(tiers, instant, zone, offsets)
+    instant = at or _midnight(draft, day, zone)
+    if tiers.policy.upgrade == "next_period":
+        begins = anchor(draft.member, draft.circumstances, book, tiers, zone)
+        instant = _midnight(draft, period_ends(tiers, day, begins), zone)
+        if instant > now:
+            if standing is None or standing.upgrade_at is None or instant < standing.upgrade_at:
+                draft.record(TierUpgradePlanned(set=tiers.name, at=instant))
+            return
+    until = new_until(draft, book, tiers, instant, zone)
     # A level that would have ended by now came too late to be had.
     if until is None or until > now:
-        _move(draft, book, tiers, target, evidence, instant, zone, reason)
+        _move(draft, book, tiers, target, value, instant, zone, reason)
 
 
-def _reached(draft: Draft, tiers: Tiers, day: int) -> tuple[str | None, int]:
-    """The level that the counter reaches, looked at on the local day `day`, and its value."""
-    evidence = in_days(draft.member, tiers.counter, *window(tiers, day))
-    return reached(tiers, evidence), evidence
+def _midnight(draft: Draft, day: int, zone: str) -> datetime:
+    return draft.circumstances.offsets.instant(zone, datetime.combine(date.fromordinal(day), time()))
+
+
+def _reached(draft: Draft, book: CompiledRulebook, tiers: Tiers, day: int, zone: str, at: datetime) -> Reached:
+    """The level that is reached, looked at on the local day `day`, and the value that decides."""
+    value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=at)
+    return reached(tiers, value), value
+
+
+def new_until(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
+    """Until when a level holds that is got at `at`: a year of its own begins with it, where years are the level's."""
+    if tiers.policy.window == "tier_anniversary":
+        return valid_until(tiers, at, zone, draft.circumstances.offsets, draft.local_day(book, zone, at))
+    return holds_until(draft, book, tiers, at, zone)
 
 
 def _move(
@@ -95,7 +173,7 @@ def _move(
     book: CompiledRulebook,
     tiers: Tiers,
     target: str | None,
-    evidence: int,
+    value: int,
     at: datetime,
     zone: str,
     reason: str,
@@ -107,9 +185,9 @@ def _move(
             from_=standing.level if standing else None,
             to=target,
             reason=reason,
-            evidence=evidence,
+            evidence=value,
             at=at,
             rulebook=book.number,
-            valid_until=valid_until(tiers, at, zone, draft.circumstances.offsets) if target else None,
+            valid_until=new_until(draft, book, tiers, at, zone) if target else None,
         )
     )

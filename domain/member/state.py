@@ -18,6 +18,7 @@ from domain.member.events import (
     BadgeGranted,
     BadgeRevoked,
     Draw,
+    ExperimentAssigned,
     Idle,
     LineReturned,
     LotActivated,
@@ -29,6 +30,8 @@ from domain.member.events import (
     MemberEventUnion,
     MemberReferred,
     MemberStatusChanged,
+    OccasionPlanned,
+    OccasionReached,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -42,7 +45,9 @@ from domain.member.events import (
     ScoreCounted,
     StreakMoved,
     TierChanged,
+    TierGraceBegan,
     TierRenewed,
+    TierUpgradePlanned,
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
 
@@ -126,12 +131,24 @@ class Shared(dict[int, Month]):
 
 
 class TierStanding(msgspec.Struct, frozen=True, gc=False):
-    """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first."""
+    """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first.
+
+    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins.
+    """
 
     level: str | None = None
     since: datetime | None = None
     valid_until: datetime | None = None
     path: list[tuple[datetime, str | None]] = []
+    grace: datetime | None = None
+    upgrade_at: datetime | None = None
+
+
+class Planned(msgspec.Struct, frozen=True, gc=False):
+    """The next occasion of a kind, and the local year of the last one that was reached (0: none)."""
+
+    at: datetime | None = None
+    year: int = 0
 
 
 class Member(msgspec.Struct, gc=False):
@@ -168,6 +185,9 @@ class Member(msgspec.Struct, gc=False):
     referred: Referred | None = None
     referrals: dict[str, int] = {}
     """How many friends have brought something, by referral."""
+    arms: dict[str, str] = {}
+    """By experiment: the arm that was drawn."""
+    occasions: dict[str, Planned] = {}
 
     @property
     def exists(self) -> bool:
@@ -191,6 +211,8 @@ class Member(msgspec.Struct, gc=False):
             streaks=self.streaks.copy(),
             badges=self.badges.copy(),
             referrals=self.referrals.copy(),
+            arms=self.arms.copy() if self.arms else {},
+            occasions=self.occasions.copy() if self.occasions else {},
         )
 
 
@@ -201,7 +223,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             if event.points:
                 _open(member, event, event.points, event.rule, stamp)
                 counts = {f"granted:{event.currency}": event.points}
-                if event.available_at is not None and event.available_at <= stamp.recorded_at:
+                if event.available_at is not None and event.available_at <= _known(event, stamp):
                     counts[f"earned:{event.currency}"] = event.points
                 _count(member, counts, event.day)
             _count(member, event.counts, event.day)
@@ -257,12 +279,23 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             taken[event.lot] = taken.get(event.lot, 0) + event.points
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
+            planned_at = before.upgrade_at
             member.tiers[event.set] = TierStanding(
-                event.to, event.at, event.valid_until, [*before.path, (event.at, event.to)]
+                event.to,
+                event.at,
+                event.valid_until,
+                [*before.path, (event.at, event.to)],
+                upgrade_at=planned_at if planned_at is not None and planned_at > event.at else None,
             )
         case TierRenewed():
             standing = member.tiers.get(event.set, TierStanding())
-            member.tiers[event.set] = replace(standing, valid_until=event.valid_until)
+            member.tiers[event.set] = replace(standing, valid_until=event.valid_until, grace=None)
+        case TierGraceBegan():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(standing, valid_until=event.until, grace=event.at)
+        case TierUpgradePlanned():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(standing, upgrade_at=event.at)
         case MemberEnrolled():
             member.id = event.member
             member.status = "active"
@@ -287,6 +320,8 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.sealed = b""
             member.attributes = {}
             member.code = ""
+            member.arms = {}
+            member.occasions = {}
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
@@ -317,6 +352,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             step = -1 if isinstance(event, ReferralTakenBack) else 0 if event.passed_over else 1
             for name in event.referrals if step else ():
                 member.referrals[name] = member.referrals.get(name, 0) + step
+        case ExperimentAssigned():
+            member.arms[event.experiment] = event.arm
+        case OccasionPlanned():
+            planned = member.occasions.get(event.occasion, Planned())
+            member.occasions[event.occasion] = replace(planned, at=event.at)
+        case OccasionReached():
+            member.occasions[event.occasion] = Planned(event.next_at, event.year)
         case RuleFailed():
             pass
         case _:
@@ -328,23 +370,30 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     _owe(member, event.currency, -event.repaid)
     if points == event.repaid:
         return
+    occasion = event.occasion if isinstance(event, PointsEarned) else None
     member.lots.append(
         Lot(
             id=event.lot,
             currency=event.currency,
             points=points,
             remaining=points - event.repaid,
-            occurred_at=stamp.at,
+            occurred_at=occasion.at if occasion is not None else stamp.at,
             available_at=event.available_at,
             expires_at=event.expires_at,
             entry=stamp.version,
             rule=rule,
-            rulebook=stamp.rulebook,
-            active=event.available_at is not None and event.available_at <= stamp.recorded_at,
+            rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
+            active=event.available_at is not None and event.available_at <= _known(event, stamp),
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,
         )
     )
+
+
+def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:
+    """When the program knew: what an occasion brings it knows at once, whenever that is written down."""
+    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    return occasion.at if occasion is not None else stamp.recorded_at
 
 
 def _take(member: Member, draws: tuple[Draw, ...]) -> None:

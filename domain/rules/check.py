@@ -12,17 +12,25 @@ from typing import Any, Literal
 
 import msgspec
 
-from domain.calendar import parse_period, reach
+from domain.calendar import UNITS, parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_badges import check_badges, check_badges_against
 from domain.rules.check_boards import check_boards, check_boards_against
-from domain.rules.check_promotions import check_calendar
+from domain.rules.check_promotions import (
+    check_birthday,
+    check_calendar,
+    check_experiments,
+    check_occasion,
+    check_stacking,
+)
 from domain.rules.check_referrals import check_referrals
 from domain.rules.check_streaks import check_streaks, check_streaks_against
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references, under
+from domain.rules.limits import SHARED
 from domain.rules.lines import SHAPE
 from domain.rules.lint import lint
+from domain.rules.occasions import OCCASIONS
 from domain.rules.places import Place, place
 from domain.rules.rulebook import (
     ID,
@@ -40,6 +48,7 @@ from domain.rules.rulebook import (
 )
 from domain.rules.schema import compile_schema, line_schema, readable
 from domain.rules.streaks import streak_names
+from domain.rules.tiers import ANNIVERSARIES, is_expression
 
 MAX_DOCUMENT = 1_000_000
 """Bytes of a document in its canonical form."""
@@ -185,7 +194,7 @@ class _Checking:
     def _environment(self, kind: str, *, of_lines: bool) -> Environment | None:
         found = self._environments.get((kind, of_lines))
         if found is None:
-            declared = self.book.activities.get(kind, ActivityType())
+            declared = self.book.activities.get(kind) or ActivityType(data=OCCASIONS.get(kind, {}))
             if compile_schema(declared.data).problems or compile_schema(self.book.members.attributes).problems:
                 return None
             activity = readable(declared.data, declared.personal)
@@ -227,6 +236,9 @@ class _Checking:
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
+        check_birthday(self)
+        check_stacking(self)
+        check_experiments(self)
         check_boards(self)
         check_streaks(self)
         check_badges(self)
@@ -235,7 +247,7 @@ class _Checking:
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "offers",
+            "segments", "offers",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")
@@ -321,12 +333,11 @@ class _Checking:
             self.expression(f"{at}/{name}", source, expects, kind)
 
     def _rule(self, at: str, rule: Rule) -> None:
-        if rule.on not in self.book.activities and rule.on != ENROLLED:
+        if rule.on not in self.book.activities and rule.on != ENROLLED and rule.on not in OCCASIONS:
             self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
             return
-        if rule.variant:
-            self._unsupported(f"{at}/variant", rule.id)
         check_calendar(self, at, rule)
+        check_occasion(self, at, rule)
         if rule.group is not None and rule.group not in self.book.groups:
             self.error("unknown-group", f"{at}/group", f"{rule.group!r} is not under `groups`", rule.id)
         if rule.lines is not None and rule.lines.where is not None:
@@ -397,15 +408,21 @@ class _Checking:
             self.error("other-currency", at, f"the budget is of {budget.currency}: award that one alone", rule.id)
 
     def _budget(self, at: str, budget: Budget) -> None:
-        if budget.points is None and budget.uses is None:
-            self.error("missing", at, "`points`, `uses`, or both")
-        for name in ("points", "uses"):
+        if budget.points is None and budget.uses is None and budget.liability_minor is None:
+            self.error("missing", at, "at least one of `points`, `uses`, `liability_minor`")
+        for name in ("points", "uses", "liability_minor"):
             if not 0 <= (getattr(budget, name) or 0) <= MAX_AMOUNT:
                 self.error("out-of-range", f"{at}/{name}", "0 to 2^53 - 1")
         if budget.currency is not None and budget.currency not in self.book.currencies:
             self.error("unknown-currency", f"{at}/currency", f"{budget.currency!r} is not a currency here")
         if budget.points is not None and budget.currency is None:
             self.error("missing", f"{at}/currency", "points are of a currency")
+        if budget.liability_minor is not None:
+            currency = self.book.currencies.get(budget.currency or "")
+            if currency is None or currency.value is None:
+                self.error(
+                    "missing", f"{at}/liability_minor", "needs a `currency` whose `value` says what points are worth"
+                )
 
     def _groups(self) -> None:
         for name in self.book.groups:
@@ -424,35 +441,44 @@ class _Checking:
             self.error("missing", at, "exactly one of `points`, `times`", rule.id)
         if (cap.points or 0) < 0 or (cap.times or 0) < 0:
             self.error("out-of-range", at, "0 or more", rule.id)
-        if cap.per != "member":
-            self._unsupported(f"{at}/per", rule.id)
+        if cap.per == "group" and rule.group is None:
+            self.error("missing", f"{at}/per", "the rule is in no `group`", rule.id)
+        if cap.per in SHARED and cap.period not in (*UNITS, "ever", "lifetime"):
+            self.error("bad-window", f"{at}/period", "what all members share counts calendar periods, or ever", rule.id)
+            return
         self._window(f"{at}/period", cap.period, rule.id)
 
     def _tiers(self, at: str, tiers: TierSet) -> None:
-        if tiers.measure == "points_earned":
+        if is_expression(tiers.measure):
+            self.expression(f"{at}/measure", tiers.measure, "int", "")
+        elif tiers.measure == "points_earned":
             if len(self.book.currencies) != 1:
                 self.error("ambiguous", f"{at}/measure", "with several currencies write points_earned:CURRENCY")
         elif tiers.measure.startswith("points_earned:"):
             if tiers.measure.removeprefix("points_earned:") not in self.book.currencies:
                 self.error("unknown-currency", f"{at}/measure", "not a currency here")
-        elif not ID.fullmatch(tiers.measure):
-            self._unsupported(f"{at}/measure")
         elif tiers.measure not in self.measures:
             self.error("unknown-measure", f"{at}/measure", f"{tiers.measure!r} is not a declared measure")
-        if tiers.window in ("anniversary", "tier_anniversary"):
-            self._unsupported(f"{at}/window")
-        elif tiers.window != "lifetime":
+        if tiers.window != "lifetime" and tiers.window not in ANNIVERSARIES:
             self._window(f"{at}/window", tiers.window)
-        for name, default in (
-            ("upgrade", "at_once"), ("grace", None), ("min_stay", None),
-            ("count_current", True), ("demote", "at_review"), ("floor", True),
-        ):  # fmt: skip
-            if getattr(tiers, name) != default:
-                self._unsupported(f"{at}/{name}")
+        if not tiers.floor:
+            self._unsupported(f"{at}/floor")
+        for name in ("grace", "min_stay"):
+            if getattr(tiers, name) is not None:
+                self._period(f"{at}/{name}", getattr(tiers, name), least_days=True)
+        if tiers.upgrade == "next_period" and not _calendar_window(tiers.window):
+            self.error("bad-window", f"{at}/upgrade", "only windows of calendar units or years have a next period")
+        if tiers.demote == "at_once" and not is_expression(tiers.measure) and tiers.window != "lifetime":
+            message = "at once follows an expression or a lifetime: other counters sink with time, and are reviewed"
+            self.error("bad-window", f"{at}/demote", message)
+        if is_expression(tiers.measure) and not tiers.count_current:
+            self.error("misplaced", f"{at}/count_current", "an expression reads what the member has")
         if tiers.validity not in (None, "forever", "end_of_period", "end_of_next_period"):
             self._period(f"{at}/validity", tiers.validity, least_days=True)
         if tiers.validity in ("end_of_period", "end_of_next_period") and not _calendar_window(tiers.window):
-            self.error("bad-window", f"{at}/validity", "only calendar windows have a period that ends")
+            self.error(
+                "bad-window", f"{at}/validity", "only windows of calendar units or years have a period that ends"
+            )
         if not tiers.levels:
             self.error("missing", f"{at}/levels", "at least one level")
         marks = [level.at for level in tiers.levels]
@@ -573,7 +599,7 @@ def _from_recorded(policy: str | Expiry) -> bool:
 
 
 def _calendar_window(window: str) -> bool:
-    return window in ("calendar_year", "year", "half", "quarter", "month", "week", "day")
+    return window in ANNIVERSARIES or window in ("calendar_year", "year", "half", "quarter", "month", "week", "day")
 
 
 def _measures(book: Rulebook) -> Mapping[tuple[str, str], str]:

@@ -18,6 +18,7 @@ from domain.numbers import Exact, exact
 from domain.rules.badges import CompiledBadge, compile_badges
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
+from domain.rules.occasions import ANNIVERSARY, BIRTHDAY, rewarded
 from domain.rules.recurrence import Hours, hours_of
 from domain.rules.referrals import Terms, compile_referrals
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
@@ -65,6 +66,8 @@ class Phase(msgspec.Struct, frozen=True):
     found: Found
     grouped: bool
     """Whether some are in a group, which may choose among them."""
+    stacked: bool = False
+    """Whether some are of a category, which may not go together with another."""
 
 
 class CompiledRulebook:
@@ -135,7 +138,8 @@ class CompiledRulebook:
                 Phase(
                     rules,
                     together([self.trees.get(f"{rule.path}/when") for rule in rules]),
-                    any(rule.rule.group is not None for rule in rules),
+                    grouped=any(rule.rule.group is not None for rule in rules),
+                    stacked=any(rule.rule.category is not None for rule in rules),
                 )
                 for rules in groups
             )
@@ -148,7 +152,7 @@ class CompiledRulebook:
             named = sorted({rule.rule.budget for rule in self.rules(kind) if rule.rule.budget is not None})
             declared = self.document.budgets
             found = self._budgets[kind] = (
-                *((BUDGET, name) for name in named if declared[name].points is not None),
+                *((BUDGET, name) for name in named if declared[name].currency is not None),
                 *((BUDGET_USES, name) for name in named if declared[name].uses is not None),
             )
         return found
@@ -205,7 +209,33 @@ class CompiledRulebook:
     def tiers(self) -> dict[str, Tiers]:
         """The tier sets, in the order of their names."""
         currencies = sorted(self.document.currencies)
-        return {name: compile_tiers(name, one, currencies) for name, one in sorted(self.document.tiers.items())}
+        return {
+            name: compile_tiers(name, one, currencies, self.evaluator(f"/tiers/{name}/measure"))
+            for name, one in sorted(self.document.tiers.items())
+        }
+
+    @cached_property
+    def following(self) -> tuple[Tiers, ...]:
+        """The tier sets that are looked at with everything that happens to a member."""
+        return tuple(tiers for tiers in self.tiers.values() if tiers.follows)
+
+    @cached_property
+    def patient(self) -> tuple[Tiers, ...]:
+        """The tier sets for which the activity that is being judged does not count yet."""
+        return tuple(tiers for tiers in self.tiers.values() if not tiers.policy.count_current)
+
+    @cached_property
+    def occasions(self) -> frozenset[str]:
+        """What its rules reward that time brings about."""
+        return rewarded({rule.on for rule in self.document.rules}, self.document.activities)
+
+    @cached_property
+    def celebrates(self) -> tuple[object, ...] | None:
+        """What plans depend on: equal for versions that plan alike; None where there is nothing to plan."""
+        kinds = self.occasions & {BIRTHDAY, ANNIVERSARY}
+        document = self.document
+        place = (document.time_zone, document.zone_policy, document.day_starts)
+        return (kinds, document.members.birthday, *place) if kinds else None
 
     @cached_property
     def edits(self) -> bool:

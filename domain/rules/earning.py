@@ -7,54 +7,21 @@ explanation: nothing is written beside the code that could say something else.
 
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from domain.numbers import MAX_AMOUNT, Exact
-from domain.rules.compiled import BUDGET, BUDGET_USES, CompiledRule, CompiledRulebook, Phase
+from domain.rules.compiled import CompiledRule, CompiledRulebook, Phase
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
+from domain.rules.limits import Awarded, Grant, LimitedBy, Limits
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
-from domain.rules.rulebook import Budget, Cap
-from domain.takes import Take, Taken
-
-
-class Situation(Context, Protocol):
-    """What a pass reads: what expressions do, and what rules ask beside their expressions."""
-
-    def used(self, counter: str, period: str, /) -> int:
-        """How much of a cap's counter the member has used in the period that contains the activity."""
-
-    def wall(self, *, of_store: bool) -> datetime:
-        """Wall-clock time of the activity, without zone: in its own zone, or in the program's."""
-
+from domain.rules.rulebook import Variant
+from domain.rules.situation import Situation
+from domain.rules.stacking import Stack
+from domain.takes import Taken
 
 NOTHING = Exact(0)
-
-
-class LimitedBy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What cut a grant, and what it had left when it did."""
-
-    left: int
-    cap: str | None = None
-    budget: str | None = None
-    group: str | None = None
-    stacking: str | None = None
-
-
-class Awarded(msgspec.Struct, frozen=True, gc=False):
-    """What one rule wanted and what it was granted, in smallest units.
-
-    `counts` moves the cap counters, `takes` are what it took of budgets.
-    """
-
-    rule: str
-    currency: str
-    wanted: int
-    granted: int
-    limited_by: LimitedBy | None
-    counts: dict[str, int]
-    takes: tuple[Take, ...] = ()
 
 
 class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +50,16 @@ class Earned(msgspec.Struct, frozen=True):
     """The outcome of a pass. `failed` are (rule, error): a rule that fails grants nothing and refuses nothing.
 
     `matched` are the rules that matched, each with the lines it is about; `lineless` those that found no line.
+    `other_arm` are those that would have matched a member of another arm, each with the member's own. `assigned` are
+    arms drawn now, by experiment.
     """
 
     awards: tuple[Awarded, ...]
     failed: tuple[tuple[str, str], ...]
     matched: dict[str, tuple[Line, ...] | None]
     lineless: frozenset[str]
+    other_arm: dict[str, str] = {}
+    assigned: dict[str, str] = {}
 
 
 def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, taken: Taken) -> Earned:
@@ -96,10 +67,18 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, ta
 
     Raises TakenNeeded.
     """
-    run = _Run(book, kind, context, taken)
+    limits = Limits(book, kind, context, taken)
+    run = _Run(book, kind, context, limits)
     for phase in book.phases(kind):
         run.phase(phase, at)
-    return Earned(run.capped(), tuple(run.failed.items()), run.matched, frozenset(run.lineless))
+    return Earned(
+        awards=limits.awards(run.grants),
+        failed=tuple(run.failed.items()),
+        matched=run.matched,
+        lineless=frozenset(run.lineless),
+        other_arm=run.other_arm,
+        assigned=run.assigned,
+    )
 
 
 def traced(
@@ -122,6 +101,8 @@ def traced(
             note = ELSEWHEN
         elif not in_hours(compiled, context):
             note = OFF_HOURS
+        elif rule.id in earned.other_arm:
+            note = f"the member is in the arm {earned.other_arm[rule.id]} of the experiment"
         stopped = stopped or (matched and rule.stop)
         award = awards.get(rule.id) if matched else None
         tree: Any = book.trees.get(f"{compiled.path}/when")
@@ -173,14 +154,6 @@ class _Match(msgspec.Struct, gc=False):
     shares: dict[int, Exact] = {}
 
 
-class _Grant(msgspec.Struct, gc=False):
-    rule: CompiledRule
-    currency: str
-    wanted: int
-    lost_to: str | None = None
-    """The group that chose another rule."""
-
-
 class _Base(msgspec.Struct):
     """What base rules have granted of a currency, as multipliers see it: exact, by line, and issued in whole points."""
 
@@ -190,18 +163,23 @@ class _Base(msgspec.Struct):
 
 
 class _Run:
-    def __init__(self, book: CompiledRulebook, kind: str, context: Situation, taken: Taken) -> None:
+    def __init__(self, book: CompiledRulebook, kind: str, context: Situation, limits: Limits) -> None:
         self.book = book
-        self.kind = kind
+        self.limits = limits
         self.context = context
-        self.taken = taken
         self.splits = book.splits(kind)
-        self.grants: list[_Grant] = []
+        self.grants: list[Grant] = []
         self.base: dict[str, _Base] = {}
         self.failed: dict[str, str] = {}
         self.matched: dict[str, tuple[Line, ...] | None] = {}
         self.lineless: list[str] = []
+        self.other_arm: dict[str, str] = {}
+        self.assigned: dict[str, str] = {}
         self.stopped = False
+
+    @cached_property
+    def stack(self) -> Stack:
+        return Stack(self.book.document.stacking)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -233,14 +211,14 @@ class _Run:
             except EvaluationError as error:
                 self._fail(rule, error)
                 continue
-            if match is not None:
+            if match is not None and (rule.rule.variant is None or self._is_for(rule, rule.rule.variant)):
                 matches.append(match)
                 self.matched[rule.rule.id] = match.lines
                 if rule.rule.stop:
                     self.stopped = True
                     break
         lost = self._choose(matches) if phase.grouped and len(matches) > 1 else {}
-        if not lost:
+        if not lost and not phase.stacked:
             for match in matches:
                 self._grant(match)
             return
@@ -248,10 +226,26 @@ class _Run:
         missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
         for match in matches:
             if id(match) in missed:
-                group = lost[match.rule.rule.id]
-                self.grants += [_Grant(match.rule, name, wanted, group) for name, wanted in missed[id(match)].items()]
+                self._skip(match, missed[id(match)], LimitedBy(left=0, group=lost[match.rule.rule.id]))
+            elif match.rule.rule.category is not None:
+                self._stack(match, match.rule.rule.category)
             else:
                 self._grant(match)
+
+    def _skip(self, match: _Match, wants: dict[str, int], reason: LimitedBy) -> None:
+        self.grants += [Grant(match.rule, currency, wanted, reason) for currency, wanted in wants.items()]
+
+    def _stack(self, match: _Match, category: str) -> None:
+        """Grant a promotion, unless one that it does not go with has applied."""
+        wants = self._wants(match)
+        reason = self.stack.in_the_way(category) if any(wants.values()) else None
+        if reason is not None:
+            self._skip(match, wants, reason)
+            return
+        self._grant(match)
+        # A promotion whose limit is reached already bars no other.
+        if any(wants.values()) and not self.limits.exhausted(match.rule.rule, wants):
+            self.stack.add(category)
 
     def _look(self, rule: CompiledRule, *, holds: bool) -> _Match | None:
         """The match of a rule whose condition `holds`, or is still to be evaluated. Raises EvaluationError."""
@@ -267,6 +261,15 @@ class _Run:
             # What it adds depends on the multipliers before it, and on which of them apply.
             return _Match(rule, lines, {})
         return self._award(rule, lines)
+
+    def _is_for(self, rule: CompiledRule, variant: Variant) -> bool:
+        """Whether the member is in the arm that the rule is for. To be asked is to be exposed."""
+        arm, fresh = self.context.arm(variant.experiment, self.book.document.experiments[variant.experiment].arms)
+        if fresh:
+            self.assigned[variant.experiment] = arm
+        if arm != variant.arm:
+            self.other_arm[rule.rule.id] = arm
+        return arm == variant.arm
 
     def _fail(self, rule: CompiledRule, error: EvaluationError) -> None:
         self.failed[rule.rule.id] = str(error)
@@ -365,7 +368,7 @@ class _Run:
     def _grant(self, match: _Match) -> None:
         phase = match.rule.rule.phase
         for currency, wanted in self._wants(match).items():
-            self.grants.append(_Grant(match.rule, currency, wanted))
+            self.grants.append(Grant(match.rule, currency, wanted))
             if phase == "multiply":
                 _multiply(self.base[currency], match, wanted)
             elif phase == "base":
@@ -374,75 +377,6 @@ class _Run:
                 base.issued += wanted
                 for number, share in match.shares.items():
                     base.by_line[number] = base.by_line.get(number, NOTHING).plus(share)
-
-    # --- limits --------------------------------------------------------------------------------
-
-    def capped(self) -> tuple[Awarded, ...]:
-        counted: dict[str, int] = {}
-        took: dict[tuple[str, str], int] = {}
-        awards = []
-        for grant in self.grants:
-            if grant.wanted == 0:
-                continue
-            rule = grant.rule.rule
-            granted, limited_by = grant.wanted, None
-            if grant.lost_to is not None:
-                granted, limited_by = 0, LimitedBy(left=0, group=grant.lost_to)
-            for number, cap in enumerate(rule.cap if granted else ()):
-                left = self._left(cap, grant.rule, counted)
-                allowed = granted
-                if cap.times is not None:
-                    allowed = granted if left > 0 else 0
-                elif granted > left:
-                    allowed = max(0, left) if cap.partial else 0
-                if allowed < granted:
-                    granted = allowed
-                    limited_by = LimitedBy(left=max(0, left), cap=f"{rule.id}.{number}")
-            takes: tuple[Take, ...] = ()
-            if rule.budget is not None and granted:
-                budget = self.book.document.budgets[rule.budget]
-                left, allowed = self._of_budget(rule.budget, budget, granted, took)
-                if allowed < granted:
-                    granted = allowed
-                    limited_by = LimitedBy(left=left, budget=rule.budget)
-                takes = takes_of(rule.budget, budget, granted) if granted else ()
-                for take in takes:
-                    took[take.kind, take.key] = took.get((take.kind, take.key), 0) + take.amount
-            counts = _counts(grant.rule, granted) if rule.cap and granted > 0 else {}
-            for name, step in counts.items():
-                counted[name] = counted.get(name, 0) + step
-            awards.append(Awarded(rule.id, grant.currency, grant.wanted, granted, limited_by, counts, takes))
-        return tuple(awards)
-
-    def _left(self, cap: Cap, rule: CompiledRule, counted: dict[str, int]) -> int:
-        name = _counter(cap, rule)
-        limit = cap.times if cap.times is not None else cap.points
-        assert limit is not None
-        return limit - self.context.used(name, cap.period) - counted.get(name, 0)
-
-    def _of_budget(self, name: str, budget: Budget, wanted: int, took: dict[tuple[str, str], int]) -> tuple[int, int]:
-        """What is left of a budget (its points, or its uses where these are what lacks), and what it allows."""
-        if budget.uses is not None:
-            left = budget.uses - self._taken(BUDGET_USES, name) - took.get((BUDGET_USES, name), 0)
-            if left <= 0:
-                return 0, 0
-        if budget.points is None:
-            return wanted, wanted
-        left = max(0, budget.points - self._taken(BUDGET, name) - took.get((BUDGET, name), 0))
-        return left, wanted if wanted <= left else left if budget.partial else 0
-
-    def _taken(self, kind: str, name: str) -> int:
-        return self.taken.of(kind, name, beside=self.book.budgets(self.kind))
-
-
-def takes_of(name: str, budget: Budget, points: int, *, uses: int = 1) -> tuple[Take, ...]:
-    """What a grant of so many points takes of a budget; negative numbers give back."""
-    found = []
-    if budget.points is not None and points:
-        found.append(Take(BUDGET, name, points, budget.points))
-    if budget.uses is not None and uses:
-        found.append(Take(BUDGET_USES, name, uses, budget.uses))
-    return tuple(found)
 
 
 def _multiply(base: _Base, match: _Match, gain: int) -> None:
@@ -470,13 +404,3 @@ def _shares(exact: Exact, weights: dict[int, int]) -> dict[int, Exact]:
     if together <= 0:
         return {}
     return {number: Exact(exact.n * weight, exact.d * together) for number, weight in weights.items()}
-
-
-def _counter(cap: Cap, rule: CompiledRule) -> str:
-    kind = "times" if cap.times is not None else "cap"
-    return f"{kind}:group:{rule.rule.group}" if cap.per == "group" else f"{kind}:{rule.rule.id}"
-
-
-def _counts(rule: CompiledRule, granted: int) -> dict[str, int]:
-    """What a grant adds to the counters of the rule's caps; counters go by rule id, across versions."""
-    return {_counter(cap, rule): 1 if cap.times is not None else granted for cap in rule.rule.cap}

@@ -139,6 +139,13 @@ class Lines(Section, frozen=True, kw_only=True):
     paid_with_points: bool = False
 
 
+class Variant(Section, frozen=True, kw_only=True):
+    """The arm of an experiment whose members a rule is for."""
+
+    experiment: str
+    arm: str
+
+
 class PromotionCalendar(Section, frozen=True, kw_only=True):
     """The local days (`rrule`) and hours (`from`, included, to `to`, not) in which a rule applies.
 
@@ -159,6 +166,7 @@ class Rule(Section, frozen=True, kw_only=True):
     phase: Literal["base", "multiply", "add"] = "base"
     when: Expression | None = None
     group: str | None = None
+    category: str | None = None
     priority: int = 100
     stop: bool = False
     starts: str | None = None
@@ -172,19 +180,34 @@ class Rule(Section, frozen=True, kw_only=True):
     expires: str | Expiry | None = None
     cap: list[Cap] = []
     budget: str | None = None
-    variant: dict[str, Json] | None = None
+    variant: Variant | None = None
 
 
 class Budget(Section, frozen=True, kw_only=True):
     """What the rules that name it may grant together, to all members: `points` of a currency, or so many `uses`.
 
-    With `partial` the last grant is cut to what is left; otherwise it falls away.
+    `liability_minor` is the money that all the points may be worth, at the currency's own value. With `partial` the
+    last grant is cut to what is left; otherwise it falls away.
     """
 
     currency: str | None = None
     points: int | None = None
     uses: int | None = None
+    liability_minor: int | None = None
     partial: bool = True
+
+
+class Experiment(Section, frozen=True, kw_only=True):
+    """Arms with their weights. A member is in one of them for ever, from its first exposure on."""
+
+    arms: dict[str, int]
+
+
+class Stacking(Section, frozen=True, kw_only=True):
+    """Which promotions of one activity go together: at most `limit`, by category. What it means is in `stacking.py`."""
+
+    limit: int | None = None
+    categories: dict[str, Literal["common", "never", "always"]] = {}
 
 
 Choice = Literal["all", "best", "first", "newest", "exclusive"]
@@ -299,7 +322,10 @@ class Referral(Section, frozen=True, kw_only=True):
 
 
 class Members(Section, frozen=True, kw_only=True):
+    """What members carry. `birthday` names the attribute that holds the day, as `MM-DD`."""
+
     attributes: dict[str, Json] = {}
+    birthday: str | None = None
 
 
 class Late(Section, frozen=True, kw_only=True):
@@ -326,10 +352,10 @@ class Rulebook(Section, frozen=True, kw_only=True):
     before_enrolment: Literal["accept", "refuse"] = "accept"
     rules: list[Rule] = []
     groups: dict[str, Choice] = {}
-    stacking: dict[str, Json] = {}
+    stacking: Stacking = Stacking()
     budgets: dict[str, Budget] = {}
     segments: dict[str, Expression] = {}
-    experiments: dict[str, Json] = {}
+    experiments: dict[str, Experiment] = {}
     tiers: dict[str, TierSet] = {}
     offers: dict[str, Json] = {}
     streaks: dict[str, Streak] = {}

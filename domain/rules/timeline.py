@@ -52,4 +52,12 @@ class Timeline:
 
     def edits(self, number: int) -> bool:
         """Whether a version asks for something of what members have already. To look is no use of it."""
-        return self._load(number).edits
+        book = self._load(number)
+        return book.edits or book.celebrates != (self._load(number - 1).celebrates if number > 1 else None)
+
+    def look(self, rule_time: datetime) -> CompiledRulebook | None:
+        """The same as `at` gives, to see whether it asks for anything. To look is no use of it."""
+        for version in reversed(self.published):
+            if version.effective_from <= rule_time:
+                return self._load(version.number)
+        return None

@@ -66,6 +66,24 @@ def test_a_budget_is_never_overspent_and_spent_to_the_last_point(database_url: s
     sound(database_url)
 
 
+def test_b1_a_cap_for_all_members_is_never_passed(database_url: str) -> None:
+    caps = [{"points": 70}, {"points": 1_000, "per": "rule", "period": "year"}]
+    rule = {"id": "base", "on": "purchase", "award": {"currency": "points", "points": 35}, "cap": caps}
+
+    async def story() -> None:
+        async with opened(database_url, {**SHOP, "rules": [rule]}) as engine:
+            names = [f"m{number}" for number in range(20)]
+            await asyncio.gather(*(engine.enrol(name) for name in names))
+            buys = (engine.buy(100, member=names[number % 20], name=f"p{number}") for number in range(60))
+            granted = [answer.body["awards"][0]["granted"] for answer in await asyncio.gather(*buys)]
+            assert sum(granted) == 1_000
+            assert set(granted) == {35, 1_000 % 35, 0}
+            assert list(taken(database_url).values()) == [1_000]
+
+    run(story)
+    sound(database_url)
+
+
 def test_a_lowered_budget_takes_nothing_more_and_still_takes_back(database_url: str) -> None:
     async def story() -> None:
         async with opened(database_url, shop()) as engine:

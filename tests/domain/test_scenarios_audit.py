@@ -7,7 +7,8 @@ import pytest
 
 from domain.member.commands import RecordActivity
 from domain.redecide import StreamHistory
-from domain.rules.earning import LimitedBy, traced
+from domain.rules.earning import traced
+from domain.rules.limits import LimitedBy
 from tests.build import Stream, World, enrol, folded, instant, points, purchase, refund, rulebook
 from tests.spec import bought, earned, enrolled, given, lawful, published
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from tests.build import Json, multiply, per, points, rate, rulebook
 from tests.spec import bought, earned, enrolled, given
 

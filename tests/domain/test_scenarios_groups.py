@@ -5,7 +5,7 @@ import pytest
 
 from domain.member.commands import ReturnActivity
 from domain.member.events import PointsEarned
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from tests.build import Json, Stream, multiply, per, points, refund, rulebook
 from tests.spec import Told, bought, clawed_back, do, earned, enrolled, given, lawful, returned
 

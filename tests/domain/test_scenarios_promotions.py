@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from domain.member.events import PointsEarned
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from tests.build import Json, multiply, points, purchase, rulebook
 from tests.spec import Step, bought, do, earned, enrolled, given, returned
 

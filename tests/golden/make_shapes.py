@@ -13,7 +13,7 @@ from domain.member import commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
-from domain.rules.earning import LimitedBy
+from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
 from domain.takes import Take
 
@@ -103,6 +103,11 @@ EVENTS: list[Any] = [
         ),
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    events.ExperimentAssigned(experiment="gift", arm="holdout"),
+    events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
+    events.TierUpgradePlanned(set="status", at=LATER),
+    events.OccasionPlanned(occasion="member.birthday", at=LATER),
+    events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -163,6 +168,10 @@ GAINED: dict[str, Any] = {
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, idle=events.Idle(for_="P6M"),
+    ),
+    "occasion": events.PointsEarned(
+        lot="3.1", currency="points", rule="cake", wanted=50, points=50, available_at=AT, day=739676,
+        occasion=events.Occasion(kind="member.birthday", at=AT, rulebook=3),
     ),
     "idle": events.PointsEarned(
         lot="2.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,

@@ -23,7 +23,16 @@ from tests.golden.make_shapes import HERE, shapes_in, tags
 
 LOGS = {LOG: (2_000, 1_994, 4), MARKET: (1_000, 997, 2), GAMES: (800, 797, 2)}
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
-ELSEWHERE = {"MemberErased", "LeaderboardClosed", "PrizesPaid"}
+ELSEWHERE = {
+    "MemberErased",
+    "LeaderboardClosed",
+    "PrizesPaid",
+    "ExperimentAssigned",
+    "OccasionPlanned",
+    "OccasionReached",
+    "TierGraceBegan",
+    "TierUpgradePlanned",
+}
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 
 SHAPES = [

@@ -19,7 +19,19 @@ def test_an_example_has_no_findings(file: Path) -> None:
 
 
 def test_the_examples_are_there() -> None:
-    assert {file.parent.name for file in RULEBOOKS} >= {"airline", "cdnow", "coffee"}
+    assert {file.parent.name for file in RULEBOOKS} >= {
+        "airline",
+        "cashback",
+        "cdnow",
+        "coffee",
+        "coffee-stamps",
+        "community",
+        "flash-campaign",
+        "frequent-flyer",
+        "hotel",
+        "marketplace",
+        "subscription",
+    }
 
 
 def test_the_sample_program_has_the_coffee_shop_s_rulebook() -> None:
