@@ -67,6 +67,8 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     balances: dict[str, Balance] = {}
     tiers: dict[str, str | None] = {}
+    slots: dict[str, int] = {}
+    """How far each open slot of an offer has come."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -211,6 +213,7 @@ def after(member: Member, now: datetime) -> After:
     return After(
         balances={currency: balance(member, currency, now) for currency in currencies(member)},
         tiers={name: standing.level for name, standing in sorted(member.tiers.items())},
+        slots={slot.id: slot.progress for slot in member.slots},
     )
 
 

@@ -22,6 +22,9 @@ from domain.member.events import (
     ActivityRecorded,
     LotActivated,
     LotExpired,
+    OfferAssigned,
+    OfferCompleted,
+    OfferProgressed,
     PointsClawedBack,
     PointsEarned,
     ScoreCounted,
@@ -76,7 +79,10 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     for event in entry.events[: entry.settled]:
         evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
-    awards = tuple(event for event in entry.events if isinstance(event, PointsEarned) and event.points)
+    earned = [event for event in entry.events if isinstance(event, PointsEarned) and event.points]
+    # What offers gave goes back with their slots, not with this activity.
+    given = {event.lot for event in entry.events if isinstance(event, OfferCompleted)}
+    awards = tuple(event for event in earned if event.lot not in given)
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,
@@ -88,12 +94,15 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         counts=recorded.counts,
         scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted)),
         before=before,
-        fates=_fates(awards, entry.recorded_at, since),
+        fates=_fates(earned, entry.recorded_at, since),
         taken=taken_of(entry),
+        rewards=tuple(event for event in earned if event.lot in given),
+        progressed=tuple(event for event in entry.events if isinstance(event, OfferProgressed)),
+        assigned=tuple(event for event in entry.events if isinstance(event, OfferAssigned)),
     )
 
 
-def _fates(awards: tuple[PointsEarned, ...], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
+def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
     """By lot: what has become of the awards in the entries since."""
     found = {}
     for award in awards:

@@ -1,25 +1,18 @@
 """An activity: count it, run the rules, open lots, move tiers."""
 
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from domain.calendar import parse_period
-from domain.errors import (
-    AmountOutOfRange,
-    FromTheFuture,
-    MemberSuspended,
-    NotEligible,
-    TooOld,
-    UnknownActivityType,
-)
+from domain.errors import AmountOutOfRange, MemberSuspended, NotEligible, UnknownActivityType
 from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, PointsEarned, RuleFailed
+from domain.member.lateness import not_ahead, not_too_old
 from domain.member.lives import Life, keep_alive, life
+from domain.member.offers import Weighed, assign_by_rules, count_for_offers, hear_of_offers, weigh
 from domain.member.reading import Reading
 from domain.member.scores import count_scores, scores_of
 from domain.member.spending import lifetime_total, spend_elsewhere
@@ -45,6 +38,8 @@ class Evaluated(msgspec.Struct, frozen=True):
     failed: tuple[tuple[str, str], ...]
     earned: Earned
     scored: tuple[Scored, ...] = ()
+    weighed: tuple[Weighed, ...] = ()
+    """What it counts for each slot of an offer."""
 
 
 def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
@@ -80,6 +75,12 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     keep_alive(draft, command.type, command.occurred_at, evaluated.zone)
     _open_lots(draft, command.occurred_at, evaluated)
     count_scores(draft, evaluated.scored, evaluated.day)
+    at, day, zone = command.occurred_at, evaluated.day, evaluated.zone
+    count_for_offers(draft, evaluated.weighed, at, day, zone)
+    if declared.offer is not None and declared.role in ("assigns", "views"):
+        hear_of_offers(draft, book, declared, command, evaluated.reading, day, zone)
+    if evaluated.earned.assigned:
+        assign_by_rules(draft, book, evaluated.earned.assigned, at, day, zone)
     raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
     return evaluated
 
@@ -117,7 +118,8 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
     measures, failed = measure(book, command.type, reading)
     earned = earn(book, command.type, command.occurred_at, reading, reading.used, draft.circumstances.taken)
     scored, unscored = scores_of(draft, book, command, reading, earned)
-    return Evaluated(book, command.type, zone, day, reading, measures, failed + unscored, earned, scored)
+    weighed = weigh(draft, member, command.type, command.occurred_at, day, measures)
+    return Evaluated(book, command.type, zone, day, reading, measures, failed + unscored, earned, scored, weighed)
 
 
 def measure(book: CompiledRulebook, kind: str, reading: Any) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
@@ -144,35 +146,15 @@ def _acceptable(draft: Draft, command: RecordActivity, book: CompiledRulebook) -
     if member.status != "active":
         raise MemberSuspended(f"the member is {member.status}: activities are refused")
     not_ahead(draft, command.occurred_at, late)
-    too_old = late.max_age is not None and command.occurred_at < draft.now - _duration(late.max_age)
     # Enrolments are taken however old: programs are imported with their members.
-    if too_old and command.type != ENROLLED:
-        raise TooOld(
-            f"older than {late.max_age}",
-            errors=[("/occurred_at", f"at most {late.max_age} before the program's clock")],
-        )
+    if command.type != ENROLLED:
+        not_too_old(draft, command.occurred_at, late)
     if (
         book.document.before_enrolment == "refuse"
         and member.enrolled_at is not None
         and command.occurred_at < member.enrolled_at
     ):
         raise NotEligible("the activity lies before the member's enrolment", reasons=["before-enrolment"])
-
-
-def not_ahead(draft: Draft, occurred_at: datetime, late: Late) -> None:
-    """Raises FromTheFuture for what lies further ahead of the program's clock than clocks differ."""
-    if occurred_at > draft.now + _duration(late.future_skew):
-        raise FromTheFuture(
-            f"occurred_at lies after the program's clock, {draft.now.isoformat()}",
-            errors=[("/occurred_at", f"at most {late.future_skew} ahead")],
-        )
-
-
-@lru_cache(maxsize=256)
-def _duration(text: str) -> timedelta:
-    # An age limit is a distance, not a date: months count as 30 days here.
-    period = parse_period(text)
-    return timedelta(days=period.days + 30 * period.months, seconds=period.seconds)
 
 
 def _open_lots(draft: Draft, occurred_at: datetime, evaluated: Evaluated) -> None:

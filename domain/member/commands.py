@@ -139,6 +139,21 @@ class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
         _positive(self.points)
 
 
+class AssignOffer(Command, frozen=True, kw_only=True, tag="AssignOffer"):
+    """Open a slot of an offer for the member, as of `at`."""
+
+    offer: str
+    at: datetime
+
+
+class RedeemCode(Command, frozen=True, kw_only=True, tag="RedeemCode"):
+    """Use the code of a coupon: of `campaign`, or of whichever it fits. `at` None is when it is recorded."""
+
+    code: str
+    campaign: str | None = None
+    at: datetime | None = None
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -159,5 +174,7 @@ MemberCommand = (
     | RedeemPoints
     | AdjustPoints
     | PayPrize
+    | AssignOffer
+    | RedeemCode
     | Settle
 )

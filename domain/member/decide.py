@@ -14,17 +14,20 @@ from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AdjustPoints,
+    AssignOffer,
     ChangeMember,
     EnrolMember,
     EraseMember,
     MemberCommand,
     PayPrize,
     RecordActivity,
+    RedeemCode,
     RedeemPoints,
     ReturnActivity,
     SetMemberStatus,
     Settle,
 )
+from domain.member.coupons import redeem_code
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import (
     MemberChanged,
@@ -33,6 +36,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.offers import assign_offer
 from domain.member.prizes import pay_prize
 from domain.member.returns import return_activity
 from domain.member.settle import settle
@@ -79,6 +83,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             adjust_points(draft, command)
         case PayPrize():
             pay_prize(draft, command)
+        case AssignOffer():
+            assign_offer(draft, command)
+        case RedeemCode():
+            redeem_code(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():
@@ -118,6 +126,10 @@ def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:
             return command.enrolled_at
         case PayPrize():
             return command.closed_at
+        case AssignOffer():
+            return command.at
+        case RedeemCode():
+            return command.at or recorded_at
         case _:
             return recorded_at
 

@@ -24,6 +24,7 @@ from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    CodeRedeemed,
     Draw,
     LotActivated,
     LotExpired,
@@ -32,6 +33,13 @@ from domain.member.events import (
     MemberEnrolled,
     MemberErased,
     MemberStatusChanged,
+    OfferAssigned,
+    OfferClosed,
+    OfferCompleted,
+    OfferProgressed,
+    OfferReopened,
+    OfferViewed,
+    OfferWithdrawn,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -70,6 +78,11 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     rulebook: int | None
 
 
+def slot_cause(event: CodeRedeemed) -> str:
+    """`offer:spring/12.1`: the slot whose code was used."""
+    return f"offer:{event.offer}/{event.slot}"
+
+
 def movements(entry: Entry) -> tuple[Movement, ...]:
     """The lines of an entry, in the order of its events. Entries of other streams than members' have none."""
     sheet = _Sheet(entry)
@@ -104,6 +117,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
                 sheet.claw_back(event)
+            case CodeRedeemed():
+                sheet.cause = slot_cause(event)
             case (
                 MemberEnrolled()
                 | MemberChanged()
@@ -114,6 +129,13 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierChanged()
                 | TierRenewed()
                 | LotsRescheduled()
+                | OfferAssigned()
+                | OfferViewed()
+                | OfferProgressed()
+                | OfferCompleted()
+                | OfferReopened()
+                | OfferWithdrawn()
+                | OfferClosed()
                 | ProgramCreated()
                 | RulebookPublished()
                 | LeaderboardClosed()

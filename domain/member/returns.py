@@ -10,7 +10,7 @@ import msgspec
 
 from domain.calendar import month_of
 from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
-from domain.member.activities import evaluate, not_ahead
+from domain.member.activities import evaluate
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
 from domain.member.draft import Draft, Fate, HistoryNeeded, Original
@@ -24,6 +24,8 @@ from domain.member.events import (
     PointsEarned,
 )
 from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
+from domain.member.lateness import not_ahead
+from domain.member.offers import take_back_progress, withdraw
 from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
 from domain.member.state import Lot, Reversed
@@ -80,10 +82,35 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         taken = so_far.taken.get(award.lot, 0)
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
+            last = target >= award.points
+            draft.takes += _budget_back(book, original, award, target - taken, last=last)
             _claw_back(draft, book, original, award, taken, target - taken)
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
+    day = _offers_back(draft, original, so_far, counts, complete=complete)
     zone = draft.zone(book, original.command.time_zone)
-    lower_tiers(draft, book, command.occurred_at, original.day, zone, _moved(draft))
+    lower_tiers(draft, book, command.occurred_at, day, zone, _moved(draft))
+
+
+def _offers_back(draft: Draft, original: Original, so_far: Reversed, counts: dict[str, int], *, complete: bool) -> int:
+    """Take back what the activity counted for offers, and the rewards of those that this leaves uncompleted.
+
+    The earliest local day that anything is taken back of: a reward counted on the day of what completed its offer.
+    """
+    day, history = original.day, draft.circumstances.history
+    assert history is not None
+    for slot in take_back_progress(draft, original, so_far, counts, complete=complete):
+        if not slot.lot:
+            continue
+        completing = original if slot.completed == original.version else history.original(slot.completed)
+        require(draft.member, completing.day)
+        book = draft.circumstances.timeline.version(completing.rulebook)
+        for award in completing.rewards:
+            if award.lot == slot.lot:
+                _claw_back(draft, book, completing, award, 0, award.points)
+                day = min(day, completing.day)
+    if complete:
+        withdraw(draft, original)
+    return day
 
 
 def amount_of(command: RecordActivity) -> int | None:
@@ -256,7 +283,6 @@ def _claw_back(
     rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in known]
     other, left = draw([] if spared else rest, left, policy.spend_order)
     unlimited = policy.returns.recovery == "unlimited"
-    draft.takes += _budget_back(book, original, award, points, last=taken + points >= award.points)
     draft.record(
         PointsClawedBack(
             activity=original.version,

@@ -1,4 +1,4 @@
-"""What time alone makes true: activations, tier reviews, expiries, in the order they fell due.
+"""What time alone makes true: activations, closings of offers, tier reviews, expiries, in the order they fell due.
 
 One function serves the sweeper (which writes the events down), every decision (whose entry begins with
 them) and every read (which does not write): so a swept and an unswept member answer alike.
@@ -11,15 +11,16 @@ from domain.calendar import FOREVER, MICROSECOND
 from domain.member.counters import in_days, require
 from domain.member.draft import Circumstances, Draft, local_day
 from domain.member.edits import edit
-from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
+from domain.member.events import LotActivated, LotExpired, MemberEventUnion, OfferClosed, TierChanged, TierRenewed
+from domain.member.slots import Slot
 from domain.member.standing import unlock_tiers
 from domain.member.state import Lot, Member, TierStanding
 from domain.member.wallet import age
 from domain.rules.tiers import after_review, valid_until, window
 from domain.rules.timeline import Published
 
-# At equal instants: activations, then edits of the rules, then reviews, then expiries (blueprint, law 5).
-_ACTIVATION, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4
+# At equal instants: activations, closings of offers, edits of the rules, reviews, expiries (blueprint, law 5).
+_ACTIVATION, _CLOSING, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4, 5
 
 
 def settle(draft: Draft) -> None:
@@ -41,6 +42,9 @@ def settle(draft: Draft) -> None:
             edit(draft, subject.number, instant)
         elif isinstance(subject, str):
             _review(draft, subject, instant)
+        elif isinstance(subject, Slot):
+            require(draft.member, subject.ends_at.toordinal())
+            draft.record(OfferClosed(slot=subject.id, offer=subject.offer, at=instant))
         elif kind == _ACTIVATION:
             _activate(draft, subject, instant)
         else:
@@ -79,10 +83,13 @@ def next_due(member: Member) -> datetime | None:
     for standing in member.tiers.values():
         if standing.valid_until is not None and standing.valid_until < soonest:
             soonest = standing.valid_until
+    for slot in member.slots:
+        if slot.ends_at < soonest:
+            soonest = slot.ends_at + MICROSECOND
     return soonest if soonest < FOREVER else None
 
 
-_Due = tuple[datetime, int, Lot | str | Published]
+_Due = tuple[datetime, int, Lot | Slot | str | Published]
 
 
 def _edits(draft: Draft) -> list[_Due]:
@@ -116,6 +123,9 @@ def _due(member: Member) -> Iterator[_Due]:
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
             yield standing.valid_until, _REVIEW, name
+    for slot in member.slots:
+        # The last instant still counts: a slot is closed with the next one.
+        yield slot.ends_at + MICROSECOND, _CLOSING, slot
 
 
 def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
@@ -129,6 +139,9 @@ def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
             return instant, kind, 0, 0, subject
         case Published():
             return instant, kind, subject.number, 0, ""
+        case Slot():
+            entry, _, number = subject.id.partition(".")
+            return instant, kind, int(entry), int(number), ""
         case Lot():
             return instant, kind, *age(subject), ""
 

@@ -15,6 +15,7 @@ import msgspec
 from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_boards import check_boards, check_boards_against
+from domain.rules.check_offers import check_assigning, check_offers
 from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references
 from domain.rules.lines import SHAPE
@@ -192,13 +193,13 @@ class _Checking:
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
+        check_offers(self)
         check_boards(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "offers", "streaks", "badges",
-            "referrals",
+            "stacking", "segments", "experiments", "streaks", "badges", "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")
@@ -274,8 +275,8 @@ class _Checking:
                 self._needed(at, "original", activity.original, "string", kind)
                 if activity.amount is not None:
                     self.expression(f"{at}/amount", activity.amount, "int", kind)
-            case _:
-                self._unsupported(f"{at}/role")
+            case "assigns" | "views":
+                self._needed(at, "offer", activity.offer, "string", kind)
 
     def _needed(self, at: str, name: str, source: str | None, expects: Any, kind: str) -> None:
         if source is None:
@@ -300,7 +301,9 @@ class _Checking:
             self._instant(f"{at}/{name}", getattr(rule, name), rule.id)
         if rule.when is not None:
             self.expression(f"{at}/when", rule.when, "bool", rule.on, rule.id)
-        if rule.phase == "multiply":
+        if rule.assign is not None:
+            check_assigning(self, at, rule)
+        elif rule.phase == "multiply":
             self._multiplier(at, rule)
         else:
             self._award(at, rule)

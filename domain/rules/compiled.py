@@ -17,6 +17,7 @@ from domain.calendar import BEGINNING, FOREVER
 from domain.numbers import Exact, exact
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
+from domain.rules.offers import CompiledOffer, codes_of, compile_offers
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
 from domain.rules.tiers import Tiers, compile_tiers
@@ -174,6 +175,15 @@ class CompiledRulebook:
         """The tier sets, in the order of their names."""
         currencies = sorted(self.document.currencies)
         return {name: compile_tiers(name, one, currencies) for name, one in sorted(self.document.tiers.items())}
+
+    @cached_property
+    def offers(self) -> dict[str, CompiledOffer]:
+        return compile_offers(self.document)
+
+    @cached_property
+    def codes(self) -> dict[str, tuple[str, ...]]:
+        """By code of a coupon the offers that have it."""
+        return codes_of(self.offers)
 
     @cached_property
     def edits(self) -> bool:

@@ -51,8 +51,17 @@ class Awarded(msgspec.Struct, frozen=True, gc=False):
     takes: tuple[Take, ...] = ()
 
 
+class Assigned(msgspec.Struct, frozen=True):
+    """An offer that a rule assigns, unless a cap has `limited_by` it. `counts` moves the counters of its caps."""
+
+    rule: str
+    offer: str
+    limited_by: LimitedBy | None
+    counts: dict[str, int]
+
+
 class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule did, clause by clause. `lines` are the ids of the lines that it is about."""
+    """What one rule did, clause by clause. `lines` are the ids of the lines, `assigns` the offer that it is about."""
 
     rule: str
     phase: str
@@ -65,6 +74,7 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
     limited_by: LimitedBy | None = None
     error: str | None = None
     note: str | None = None
+    assigns: str | None = None
 
 
 NO_LINE = "no line of the order is one of its lines"
@@ -82,6 +92,7 @@ class Earned(msgspec.Struct, frozen=True):
     failed: tuple[tuple[str, str], ...]
     matched: dict[str, tuple[Line, ...] | None]
     lineless: frozenset[str]
+    assigned: tuple[Assigned, ...] = ()
 
 
 def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used: Used, taken: Taken) -> Earned:
@@ -92,12 +103,14 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used
     run = _Run(book, kind, context, used, taken)
     for phase in book.phases(kind):
         run.phase(phase, at)
-    return Earned(run.capped(), tuple(run.failed.items()), run.matched, frozenset(run.lineless))
+    awards = run.capped()
+    return Earned(awards, tuple(run.failed.items()), run.matched, frozenset(run.lineless), run.assigned())
 
 
 def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, context: Context) -> tuple[RuleTrace, ...]:
     """What each rule did, with its condition's clauses and values: costly, so only for those who ask why."""
     awards = {award.rule: award for award in earned.awards}
+    assigned = {one.rule: one for one in earned.assigned}
     errors = dict(earned.failed)
     stopped = False
 
@@ -113,6 +126,7 @@ def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, cont
             note = ELSEWHEN
         stopped = stopped or (matched and rule.stop)
         award = awards.get(rule.id) if matched else None
+        limited = award or assigned.get(rule.id) if matched else None
         tree: Any = book.trees.get(f"{compiled.path}/when")
         return RuleTrace(
             rule=rule.id,
@@ -123,7 +137,8 @@ def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, cont
             wanted=award.wanted if award else 0,
             granted=award.granted if award else 0,
             currency=award.currency if award else None,
-            limited_by=award.limited_by if award else None,
+            limited_by=limited.limited_by if limited else None,
+            assigns=rule.assign,
             error=errors.get(rule.id),
             note=note,
         )
@@ -182,6 +197,7 @@ class _Run:
         self.taken = taken
         self.splits = book.splits(kind)
         self.grants: list[_Grant] = []
+        self.assigning: list[CompiledRule] = []
         self.base: dict[str, _Base] = {}
         self.failed: dict[str, str] = {}
         self.matched: dict[str, tuple[Line, ...] | None] = {}
@@ -347,6 +363,8 @@ class _Run:
 
     def _grant(self, match: _Match) -> None:
         phase = match.rule.rule.phase
+        if match.rule.rule.assign is not None:
+            self.assigning.append(match.rule)
         for currency, wanted in self._wants(match).items():
             self.grants.append(_Grant(match.rule, currency, wanted))
             if phase == "multiply":
@@ -396,6 +414,20 @@ class _Run:
                 counted[name] = counted.get(name, 0) + step
             awards.append(Awarded(rule.id, grant.currency, grant.wanted, granted, limited_by, counts, takes))
         return tuple(awards)
+
+    def assigned(self) -> tuple[Assigned, ...]:
+        """The offers that rules assign, each as often as its caps allow."""
+        found = []
+        for rule in self.assigning:
+            assert rule.rule.assign is not None
+            limited_by = None
+            for number, cap in enumerate(rule.rule.cap):
+                left = self._left(cap, rule, {})
+                if left <= 0:
+                    limited_by = LimitedBy(left=0, cap=f"{rule.rule.id}.{number}")
+            counts = _counts(rule, 1) if rule.rule.cap and limited_by is None else {}
+            found.append(Assigned(rule.rule.id, rule.rule.assign, limited_by, counts))
+        return tuple(found)
 
     def _left(self, cap: Cap, rule: CompiledRule, counted: dict[str, int]) -> int:
         name = _counter(cap, rule)
