@@ -23,6 +23,7 @@ from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    CodeRedeemed,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -31,6 +32,13 @@ from domain.member.events import (
     MemberErased,
     MemberEventUnion,
     MemberStatusChanged,
+    OfferAssigned,
+    OfferClosed,
+    OfferCompleted,
+    OfferProgressed,
+    OfferReopened,
+    OfferViewed,
+    OfferWithdrawn,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -39,7 +47,7 @@ from domain.member.events import (
     TierChanged,
     TierRenewed,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements
+from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
@@ -120,6 +128,7 @@ async def view_as_of(
             "balances": _balances(found, as_of, view["balances"], lifetimes),
             "tiers": then["tiers"],
             "counters": then["counters"],
+            "offers": then["offers"],
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
@@ -147,7 +156,7 @@ def _balances(found: Past, as_of: datetime, names: Json, lifetimes: dict[str, in
 
 
 def _counted(found: Past, as_of: datetime) -> Member:
-    """A book that holds only the counters and levels of what happened by `as_of`."""
+    """A book that holds only the counters, levels and slots of what happened by `as_of`."""
     partial = Member(id=found.member.id, status=found.member.status)
     for entry in _all(found):
         for event in entry.events:
@@ -160,9 +169,13 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
-        case TierChanged() | TierRenewed() | LotActivated():
+        case TierChanged() | TierRenewed() | LotActivated() | OfferViewed() | OfferClosed():
             return event.at <= as_of
+        case OfferAssigned():
+            return event.assigned_at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed():
+            return entry.at <= as_of
+        case OfferProgressed() | OfferCompleted() | OfferReopened() | OfferWithdrawn():
             return entry.at <= as_of
         case _:
             return False
@@ -236,7 +249,7 @@ def _items(found: Past) -> Iterator[Json]:
                 "points": points,
                 "balance_after": running.get(currency, 0) if currency is not None else None,
                 "cause": cause
-                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed)
+                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed | OfferClosed)
                 else None,
                 "rule": rule,
                 "rulebook": entry.pins.rulebook or None,
@@ -254,6 +267,8 @@ def _cause(entry: Entry) -> str | None:
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
+        if isinstance(event, CodeRedeemed):
+            return slot_cause(event)
     return None
 
 
@@ -354,6 +369,28 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_changed", event.at, None, None, None, text
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case OfferAssigned():
+            text = f"The offer {event.offer} was assigned, until {event.ends_at:%Y-%m-%d %H:%M} UTC"
+            return "offer_assigned", event.assigned_at, None, None, event.rule or None, text
+        case OfferViewed():
+            return "offer_viewed", event.at, None, None, None, f"The offer {event.offer} was seen"
+        case OfferProgressed():
+            step = f"+{event.step}" if event.step > 0 else f"{event.step}"
+            text = f"{step} for the offer {event.offer}, which makes {event.progress}"
+            return "offer_progressed", entry.at, None, None, None, text
+        case OfferCompleted():
+            return "offer_completed", entry.at, None, None, None, f"The offer {event.offer} was completed"
+        case OfferReopened():
+            text = f"The offer {event.offer} is not completed any more, after a return"
+            return "offer_reopened", entry.at, None, None, None, text
+        case OfferWithdrawn():
+            text = f"The offer {event.offer} was withdrawn: what it was assigned by was returned"
+            return "offer_withdrawn", entry.at, None, None, None, text
+        case OfferClosed():
+            return "offer_closed", event.at, None, None, None, f"The offer {event.offer} is over"
+        case CodeRedeemed():
+            text = f"The code {event.code} of {event.campaign} was used, for the offer {event.offer}"
+            return "code_redeemed", event.at, None, None, None, text
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

@@ -17,6 +17,7 @@ from projections.leaderboard_totals import LEADERBOARD_TOTALS
 from projections.lots import LOTS
 from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
+from projections.offer_progress import OFFER_PROGRESS
 from projections.redemptions import REDEMPTIONS
 from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
 from projections.tier_history import TIER_HISTORY
@@ -32,6 +33,7 @@ ANALYTICS = Boards(
         AWARDS,
         TIER_HISTORY,
         REDEMPTIONS,
+        OFFER_PROGRESS,
         RULE_PERFORMANCE_DAILY,
         LEADERBOARD_ENTRIES,
         LEADERBOARD_SCORES,

@@ -72,10 +72,11 @@ def slots_at(member: Member, at: datetime) -> list[Slot]:
         for number, rows in member.months.items():
             if number >= first:
                 found += rows.slots.values()
-    return sorted(found, key=_by_assignment) if len(found) > 1 else found
+    return sorted(found, key=by_assignment) if len(found) > 1 else found
 
 
-def _by_assignment(slot: Slot) -> tuple[datetime, int, int]:
+def by_assignment(slot: Slot) -> tuple[datetime, int, int]:
+    """The order in which slots are reported."""
     entry, _, number = slot.id.partition(".")
     return slot.assigned_at, int(entry), int(number)
 

@@ -32,6 +32,7 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     progress: int = 0
     periods: dict[int, int] = {}
     completed: int = 0
+    completed_at: datetime | None = None
     lot: str = ""
     uses: dict[str, int] = {}
 
@@ -44,20 +45,24 @@ def opened(event: OfferAssigned, rulebook: int) -> Slot:
 
 
 def changed(
-    slot: Slot, event: OfferViewed | OfferProgressed | OfferCompleted | OfferReopened | CodeRedeemed, entry: int
+    slot: Slot,
+    event: OfferViewed | OfferProgressed | OfferCompleted | OfferReopened | CodeRedeemed,
+    entry: int,
+    at: datetime,
 ) -> Slot:
-    """The slot after a fact about it, written in `entry`."""
+    """The slot after a fact about it, written in `entry` and true from `at` on."""
     match event:
         case OfferViewed():
             return replace(slot, viewed_at=event.at)
         case OfferProgressed():
             if event.period is None:
-                return replace(slot, progress=event.progress)
+                # By the step: where a fold leaves out what came later, the progress of its time comes out.
+                return replace(slot, progress=slot.progress + event.step)
             return replace(slot, progress=event.progress, periods=with_step(slot.periods, event.period, event.step))
         case OfferCompleted():
-            return replace(slot, completed=entry, lot=event.lot)
+            return replace(slot, completed=entry, completed_at=at, lot=event.lot)
         case OfferReopened():
-            return replace(slot, completed=0, lot="")
+            return replace(slot, completed=0, completed_at=None, lot="")
         case CodeRedeemed():
             return replace(slot, uses=slot.uses | {event.code: slot.uses.get(event.code, 0) + 1})
         case _:

@@ -394,10 +394,14 @@ def _change_slot(
 ) -> None:
     for place, slot in enumerate(member.slots):
         if slot.id == event.slot:
-            member.slots = (*member.slots[:place], changed(slot, event, stamp.version), *member.slots[place + 1 :])
+            member.slots = (
+                *member.slots[:place],
+                changed(slot, event, stamp.version, stamp.at),
+                *member.slots[place + 1 :],
+            )
             return
     rows = _closed_in(member, event.slot)
-    rows.slots[event.slot] = changed(rows.slots[event.slot], event, stamp.version)
+    rows.slots[event.slot] = changed(rows.slots[event.slot], event, stamp.version, stamp.at)
 
 
 def _close_slot(member: Member, name: str) -> None:

@@ -75,8 +75,7 @@ def run(settings: Settings, data: DataSet) -> Answers:
 async def _open(wired: Wired, data: DataSet) -> str:
     body = ProgramBody(id=PROGRAM, sandbox=True, money=data.money)
     await create_program(wired.handler, body, actor="acceptance")
-    document = json.loads(data.rulebook.read_text())
-    await publish_document(wired.handler, PROGRAM, document, PublishBody(), actor="acceptance")
+    await publish_document(wired.handler, PROGRAM, data.document, PublishBody(), actor="acceptance")
     _, key = await wired.api_keys.create(PROGRAM, SCOPES, "acceptance")
     return key
 

@@ -13,7 +13,8 @@ from tests.spec import Step, Told, do, earned, enrolled, given, refuses
 
 def coupon(*codes: str, campaign: str = "spring", **more: Any) -> Json:
     days = {"from": more.pop("from_", "2026-03-02"), "to": more.pop("to", "2026-03-08")}
-    offer = {name: more.pop(name) for name in ("reward", "window", "requires_view", "goal", "of") if name in more}
+    names = ("reward", "window", "requires_view", "goal", "of")
+    offer: Json = {name: more.pop(name) for name in names if name in more}
     return {**offer, "coupon": {"campaign": campaign, "codes": list(codes), **days, **more}}
 
 

@@ -46,7 +46,7 @@ GOOD: Json = {
 
 def _offer(**parts: Json) -> Json:
     """Offers with one in which something is wrong."""
-    good = {"goal": {"sum": 5}, "of": "purchase.spend", "window": "P7D"}
+    good: Json = {"goal": {"sum": 5}, "of": "purchase.spend", "window": "P7D"}
     return {"o": {name: part for name, part in (good | parts).items() if part is not None}}
 
 
