@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from application import answers
+from application import answers, games
 from application.answers import Answered, answered, parse_ref
 from application.handle import Handler, Stored
 from application.members import EnrolBody, LookupBody, enrol, lookup
@@ -128,7 +128,9 @@ async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft:
     entry = _as_entry(program, loaded, command, decision, circumstances)
     return answers.activity(Stored(entry, 0), loaded.member.id, circumstances.timeline.at(recorded_at)) | {
         "simulated": True,
-        "explanation": explanation(_evaluate_only(loaded.member, circumstances, command), command),
+        "explanation": explanation(
+            _evaluate_only(loaded.member, circumstances, command), command, entry, loaded.member
+        ),
     }
 
 
@@ -174,7 +176,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         "rulebook": answers.rulebook(entry),
         "awards": answers.awards(entry),
         "effects": answers.effects(entry),
-        **explanation(evaluated, entry.input),
+        **explanation(evaluated, entry.input, entry, before),
     }
 
 
@@ -185,8 +187,8 @@ def _evaluate_only(member: Member, circumstances: Circumstances, command: Record
     return evaluate(draft, draft.member, rulebook_for(draft, command), command)
 
 
-def explanation(evaluated: Evaluated, command: RecordActivity) -> Json:
-    """The evaluator's own trace, in the contract's shape."""
+def explanation(evaluated: Evaluated, command: RecordActivity, entry: Entry, before: Member) -> Json:
+    """The evaluator's own trace, in the contract's shape; of streaks and badges what the entry made of the member."""
     traces = traced(evaluated.book, evaluated.kind, command.occurred_at, evaluated.earned, evaluated.reading)
     return {
         "rules": [_trace(trace) for trace in traces],
@@ -194,6 +196,7 @@ def explanation(evaluated: Evaluated, command: RecordActivity) -> Json:
         "measures": evaluated.measures,
         "read": _read(evaluated, command),
         "zone": evaluated.zone,
+        **games.explained(evaluated, entry, before),
     }
 
 

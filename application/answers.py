@@ -15,6 +15,8 @@ from domain.log import After, Entry
 from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.events import (
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     CodeRedeemed,
     OfferAssigned,
     OfferCompleted,
@@ -26,6 +28,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     ScoreCounted,
+    StreakMoved,
     TierChanged,
 )
 from domain.member.wallet import Balance
@@ -245,7 +248,7 @@ def awards(entry: Entry) -> list[Json]:
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed, results counted on leaderboards, offers moved on."""
+    """What else happened: tiers, points spent by a feed, results, offers, streaks and badges."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
@@ -255,6 +258,13 @@ def effects(entry: Entry) -> list[Json]:
             found.append({"kind": "scored", **where, "score": event.score})
         elif isinstance(event, _OFFERS):
             found.append({"kind": _KINDS[type(event)], "offer": event.offer, "slot": event.slot})
+        elif isinstance(event, StreakMoved):
+            run = {"current": event.current, "longest": event.longest, "previous": event.previous}
+            found.append({"kind": "streak_moved", "streak": event.streak, **run, "reason": event.reason})
+        elif isinstance(event, BadgeGranted):
+            found.append({"kind": "badge_granted", "badge": event.badge, "period": event.period})
+        elif isinstance(event, BadgeRevoked):
+            found.append({"kind": "badge_revoked", "badge": event.badge, "period": event.period})
         elif isinstance(event, PointsRedeemed) and isinstance(entry.input, RecordActivity):
             found.append(
                 {

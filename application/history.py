@@ -23,6 +23,8 @@ from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     CodeRedeemed,
     LotActivated,
     LotExpired,
@@ -44,6 +46,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     RuleFailed,
+    StreakMoved,
     TierChanged,
     TierRenewed,
 )
@@ -51,6 +54,7 @@ from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.settle import settled
 from domain.member.state import Member, evolve
+from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
 Json = dict[str, Any]
@@ -129,6 +133,8 @@ async def view_as_of(
             "tiers": then["tiers"],
             "counters": then["counters"],
             "offers": then["offers"],
+            "streaks": then["streaks"],
+            "badges": then["badges"],
         }
     return view | {"as_of": as_of, "known_at": known_at}
 
@@ -162,6 +168,10 @@ def _counted(found: Past, as_of: datetime) -> Member:
         for event in entry.events:
             if _counts(event, entry, as_of):
                 _count_only(partial, event, entry, as_of)
+    book = found.circumstances.timeline.at(as_of)
+    for name, standing in found.member.streaks.items():
+        if book is not None and name in book.document.streaks:
+            partial.streaks[name] = standing_of(partial, book.streak(name), standing.at, standing.zone)
     return partial
 
 
@@ -173,7 +183,9 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.at <= as_of
         case OfferAssigned():
             return event.assigned_at <= as_of
-        case PointsEarned() | PointsClawedBack() | ActivityReversed():
+        case BadgeGranted():
+            return event.at <= as_of
+        case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
             return entry.at <= as_of
         case OfferProgressed() | OfferCompleted() | OfferReopened() | OfferWithdrawn():
             return entry.at <= as_of
@@ -391,6 +403,15 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case CodeRedeemed():
             text = f"The code {event.code} of {event.campaign} was used, for the offer {event.offer}"
             return "code_redeemed", event.at, None, None, None, text
+        case StreakMoved():
+            text = f"{event.streak}: {event.current} in a row ({event.reason}), {event.longest} at most"
+            return "streak", entry.at, None, None, f"streak:{event.streak}", text
+        case BadgeGranted():
+            what = event.badge if event.period == "ever" else f"{event.badge} of {event.period}"
+            return "badge_granted", event.at, None, None, f"badge:{event.badge}", f"Badge {what}"
+        case BadgeRevoked():
+            what = event.badge if event.period == "ever" else f"{event.badge} of {event.period}"
+            return "badge_revoked", entry.at, None, None, f"badge:{event.badge}", f"Badge {what} was taken away"
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

@@ -227,6 +227,7 @@ async def reverse(handler: Handler, ask: Ask, book: CompiledRulebook, body: Any)
         offsets=Offsets(handler.zones.offset),
         program=ask.program,
         tier_at=body.occurred_at,
+        book=book,
     )
     try:
         original = _evaluated(book, f"/activities/{body.type}/original", reading)

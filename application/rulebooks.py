@@ -33,10 +33,14 @@ from domain.program.decide import create_program as decide_create
 from domain.program.decide import publish_rulebook as decide_publish
 from domain.program.events import RulebookPublished
 from domain.program.state import Program
+from domain.rehearsal import rehearsed
 from domain.rules.check import Checked, Finding
 from domain.rules.check import check as check_document
 from domain.rules.diff import diff as difference
+from domain.rules.lint import unread
 from domain.rules.rulebook import digest_of
+from domain.rules.rulebook import read as read_document
+from domain.rules.worst_case import worst_case
 
 Json = dict[str, Any]
 
@@ -67,7 +71,7 @@ class ProgramBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class DraftBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`document` may be anything: a draft is allowed to be wrong, and is kept as sent."""
 
-    document: Any
+    document: msgspec.Raw
     note: str = ""
 
 
@@ -142,10 +146,9 @@ async def create_program(handler: Handler, body: ProgramBody, *, actor: str) -> 
 
 async def create(handler: Handler, drafts: Drafts, program: str, body: DraftBody) -> Json:
     """Keep a new draft, however wrong, and say what is wrong with it."""
-    known = await _known(handler, program)
-    sent = msgspec.json.encode(body.document)
+    known, sent = await _known(handler, program), bytes(body.document)
     draft = await drafts.add(program, sent, body.note, _etag(sent, body.note), await handler.clock.now(program))
-    return _draft(draft, checked(handler, known, body.document))
+    return _draft(handler, known, draft)
 
 
 async def update(
@@ -155,20 +158,20 @@ async def update(
     if etag is None:
         raise PreconditionRequired("send the draft's ETag as If-Match, so that nobody's edit is lost")
     known, old = await _known(handler, program), await _find(drafts, program, draft)
-    sent = msgspec.json.encode(body.document)
+    sent = bytes(body.document)
     replaced = await drafts.replace(
         program, old.number, sent, body.note, _etag(sent, body.note), await handler.clock.now(program),
         expects=etag,
     )  # fmt: skip
     if not replaced:
         raise PreconditionFailed(f"{draft} was edited meanwhile: read it again")
-    return _draft(await _find(drafts, program, draft), checked(handler, known, body.document))
+    return _draft(handler, known, await _find(drafts, program, draft))
 
 
 async def check(handler: Handler, drafts: Drafts, program: str, draft: str) -> Json:
     """The draft's findings, judged against the newest published version."""
     known, found = await _known(handler, program), await _find(drafts, program, draft)
-    return _draft(found, checked(handler, known, msgspec.json.decode(found.document)))
+    return _draft(handler, known, found)
 
 
 async def read(handler: Handler, drafts: Drafts, program: str, draft: str) -> Json:
@@ -253,10 +256,15 @@ async def publish_document(
     return _published(Stored(row.entry, position))
 
 
-def checked(handler: Handler, known: KnownProgram, document: Any) -> Checked:
+def checked(handler: Handler, known: KnownProgram, document: Any, text: bytes | None = None) -> Checked:
     """What `check` finds, against the newest published version and this machine's time zones."""
     newest = known.newest
-    return check_document(document, before=newest.document if newest else None, known_zone=handler.zones.known)
+    return check_document(
+        document,
+        before=newest.document if newest else None,
+        known_zone=handler.zones.known,
+        text=text.decode() if text is not None else None,
+    )
 
 
 # --- looking back --------------------------------------------------------------------------------
@@ -308,9 +316,19 @@ async def _find(drafts: Drafts, program: str, draft: str) -> Draft:
     return found
 
 
-def _draft(draft: Draft, judged: Checked) -> Json:
+def _draft(handler: Handler, known: KnownProgram, draft: Draft) -> Json:
+    document = msgspec.json.decode(draft.document)
+    judged = checked(handler, known, document, draft.document)
+    overview: Json = {"worst_case": None, "unread": None}
+    if judged.ok:
+        book = read_document(document)
+        judged = rehearsed(book, judged)
+        overview = {
+            "worst_case": msgspec.to_builtins(worst_case(book, judged.trees)),
+            "unread": list(unread(book, judged.trees)),
+        }
     try:
-        digest = digest_of(msgspec.json.decode(draft.document))
+        digest = digest_of(document)
     except (TypeError, ValueError):
         # A fraction or a number too large: the findings say so, and there are no bytes to digest.
         digest = None
@@ -321,6 +339,7 @@ def _draft(draft: Draft, judged: Checked) -> Json:
         "digest": digest,
         "published_version": draft.published_version,
         "findings": msgspec.to_builtins(judged.findings),
+        **overview,
     }
 
 

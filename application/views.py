@@ -1,6 +1,6 @@
 """How a member reads: balances, tiers with what it takes to keep or reach, counters."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -60,6 +60,8 @@ def shown(member: Member, circumstances: Circumstances, now: datetime) -> Json:
         "tiers": tiers_of(member, circumstances, book, now),
         "counters": counters_of(member, circumstances, book, now),
         "offers": [slot_shape(slot, circumstances, now) for slot in sorted(member.slots, key=by_assignment)],
+        "streaks": streaks_of(member, circumstances, book, now),
+        "badges": badges_of(member),
     }
 
 
@@ -103,6 +105,35 @@ def tiers_of(member: Member, circumstances: Circumstances, book: CompiledRuleboo
             "keep": _keep(tiers, level, progress, standing.valid_until if standing else None),
         }
     return found
+
+
+def streaks_of(member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime) -> Json:
+    """Each streak of the rulebook as it stands now: a run that is broken is the previous one, unwritten."""
+    found: Json = {}
+    for name in sorted(book.document.streaks) if book else ():
+        assert book is not None
+        streak, standing = book.streak(name), member.streaks.get(name)
+        if standing is None:
+            found[name] = {"current": 0, "longest": 0, "previous": 0, "since": None, "last": None}
+            continue
+        # In the calendar that the last activity was counted in.
+        today = local_day(book, standing.zone, now, circumstances.offsets)
+        current = streak.length_at(standing.current, standing.last, today)
+        found[name] = {
+            "current": current,
+            "longest": standing.longest,
+            "previous": standing.previous if current or not standing.last else standing.current,
+            "since": date.fromordinal(standing.first) if current else None,
+            "last": date.fromordinal(standing.last) if standing.last else None,
+        }
+    return found
+
+
+def badges_of(member: Member) -> Json:
+    return {
+        name: {"count": badge.count, "granted_at": badge.at, "period": badge.period}
+        for name, badge in sorted(member.badges.items())
+    }
 
 
 def counters_of(member: Member, circumstances: Circumstances, book: CompiledRulebook | None, now: datetime) -> Json:

@@ -34,6 +34,7 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`currencies.<id>.returns`": ("Returns", rulebook.Returns),
     "`activities.<type>`": ("ActivityType", rulebook.ActivityType),
     "`rules[]`": ("Rule", rulebook.Rule),
+    "`rules[].calendar`": ("PromotionCalendar", rulebook.PromotionCalendar),
     "`rules[].lines`": ("Lines", rulebook.Lines),
     "`rules[].award`": ("Award", rulebook.Award),
     "`rules[].award.per`": ("Per", rulebook.Per),
@@ -47,6 +48,9 @@ SECTIONS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "`offers.<id>.coupon`": ("Coupon", rulebook.Coupon),
     "`leaderboards.<id>`": ("Leaderboard", rulebook.Leaderboard),
     "`leaderboards.<id>.prizes[]`": ("Prize", rulebook.Prize),
+    "`streaks.<id>`": ("Streak", rulebook.Streak),
+    "`streaks.<id>.awards[]`": ("StreakAward", rulebook.StreakAward),
+    "`badges.<id>`": ("Badge", rulebook.Badge),
     "`late`": ("Late", rulebook.Late),
 }
 

@@ -62,6 +62,14 @@ class Pins(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     offsets: dict[str, dict[int, int]] = {}
 
 
+class Streak(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A streak as an entry left it: periods in a row, the most there ever were, and those of the run before."""
+
+    current: int
+    longest: int
+    previous: int
+
+
 class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What resulted: so a repeated request is answered, and every fold checked, without folding."""
 
@@ -69,6 +77,8 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     tiers: dict[str, str | None] = {}
     slots: dict[str, int] = {}
     """How far each open slot of an offer has come."""
+    streaks: dict[str, Streak] = {}
+    badges: dict[str, int] = {}
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -214,6 +224,13 @@ def after(member: Member, now: datetime) -> After:
         balances={currency: balance(member, currency, now) for currency in currencies(member)},
         tiers={name: standing.level for name, standing in sorted(member.tiers.items())},
         slots={slot.id: slot.progress for slot in member.slots},
+        streaks={
+            name: Streak(standing.current, standing.longest, standing.previous)
+            for name, standing in sorted(member.streaks.items())
+        }
+        if member.streaks
+        else {},
+        badges={name: badge.count for name, badge in sorted(member.badges.items())} if member.badges else {},
     )
 
 

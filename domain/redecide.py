@@ -15,11 +15,14 @@ import msgspec
 from domain.calendar import recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Original
+from domain.member.draft import Circumstances, Fate, Given, Original
 from domain.member.events import (
     ActivityRecorded,
+    BadgeGranted,
+    BadgeRevoked,
     LotActivated,
     LotExpired,
     OfferAssigned,
@@ -29,7 +32,6 @@ from domain.member.events import (
     PointsEarned,
     ScoreCounted,
 )
-from domain.member.returns import after_event
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
@@ -58,6 +60,34 @@ class StreamHistory:
         if number == len(self._entries) or self._entries[number].version != version:
             raise LookupError(f"entry {version} is not in this stream")
         return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def given(self, rule: str) -> list[Given]:
+        found: dict[str, Given] = {}
+        for entry in self._entries:
+            for event in entry.events:
+                match event:
+                    case PointsEarned() if event.rule == rule and event.points:
+                        fate = _at_first(event, entry.recorded_at)
+                        found[event.lot] = Given(entry.version, entry.pins.rulebook, event, fate)
+                    case LotExpired() | LotActivated() | PointsClawedBack() if event.lot in found:
+                        given = found[event.lot]
+                        if isinstance(event, PointsClawedBack):
+                            given = given.less(event)
+                        fate = after_event(given.fate, event.lot, event)
+                        found[event.lot] = msgspec.structs.replace(given, fate=fate)
+                    case _:
+                        pass
+        return list(found.values())
+
+    def badges(self, badge: str) -> list[tuple[int, BadgeGranted]]:
+        found: dict[str, tuple[int, BadgeGranted]] = {}
+        for entry in self._entries:
+            for event in entry.events:
+                if isinstance(event, BadgeGranted) and event.badge == badge:
+                    found[event.period] = (entry.version, event)
+                elif isinstance(event, BadgeRevoked) and event.badge == badge:
+                    del found[event.period]
+        return list(found.values())
 
     def _before(self, number: int) -> Member:
         mark, rest = divmod(number, _MARK)
@@ -94,9 +124,8 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         counts=recorded.counts,
         scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted)),
         before=before,
-        fates=_fates(earned, entry.recorded_at, since),
+        fates=_fates(awards, entry.recorded_at, since),
         taken=taken_of(entry),
-        rewards=tuple(event for event in earned if event.lot in given),
         progressed=tuple(event for event in entry.events if isinstance(event, OfferProgressed)),
         assigned=tuple(event for event in entry.events if isinstance(event, OfferAssigned)),
     )
@@ -104,15 +133,18 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
 
 def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
     """By lot: what has become of the awards in the entries since."""
-    found = {}
-    for award in awards:
-        at_once = award.available_at is not None and award.available_at <= recorded_at
-        found[award.lot] = Fate(counted=award.points if at_once else 0)
+    found = {award.lot: _at_first(award, recorded_at) for award in awards}
     for entry in since:
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
     return found
+
+
+def _at_first(award: PointsEarned, recorded_at: datetime) -> Fate:
+    """What becomes of an award in its own entry: points count for tiers once they are available."""
+    at_once = award.available_at is not None and award.available_at <= recorded_at
+    return Fate(counted=award.points if at_once else 0)
 
 
 def circumstances_of(entry: Entry, timeline: Timeline, history: StreamHistory | None = None) -> Circumstances:

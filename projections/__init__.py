@@ -8,6 +8,7 @@ first entry; versions only go up, and the version of a table that is dropped is 
 from application.follow import Boards
 from projections.activities import ACTIVITIES
 from projections.awards import AWARDS
+from projections.badges import BADGES
 from projections.balances import BALANCES
 from projections.balances_now import BALANCES_NOW
 from projections.leaderboard_entries import LEADERBOARD_ENTRIES
@@ -20,6 +21,7 @@ from projections.movements import MOVEMENTS
 from projections.offer_progress import OFFER_PROGRESS
 from projections.redemptions import REDEMPTIONS
 from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
+from projections.streaks import STREAKS
 from projections.tier_history import TIER_HISTORY
 
 ANALYTICS = Boards(
@@ -39,6 +41,8 @@ ANALYTICS = Boards(
         LEADERBOARD_SCORES,
         LEADERBOARD_TOTALS,
         LEADERBOARD_SNAPSHOTS,
+        STREAKS,
+        BADGES,
     ),
     views=(BALANCES_NOW,),
 )

@@ -194,6 +194,14 @@ def _told(answer: dict[str, Any]) -> Iterator[str]:
             yield f"      for line{'s'[: len(rule['lines']) - 1]} {', '.join(rule['lines'])} of the order"
         for clause in rule["clauses"]:
             yield f"      {clause['text']}  is  {_shown(clause['value'])}"
+    for streak in answer.get("streaks", ()):
+        run = f"{streak['current']} in a row, {streak['longest']} at most" if streak["ticked"] else streak["note"]
+        yield f"  streak {streak['streak']}: {run}"
+    for badge in answer.get("badges", ()):
+        reached = f" ({_shown(badge['value'])} of {badge['at']})" if badge["value"] is not None else ""
+        yield f"  badge {badge['badge']}: {badge['note'] or 'granted'}{reached}"
+        for clause in badge["clauses"]:
+            yield f"      {clause['text']}  is  {_shown(clause['value'])}"
     for name, value in answer["read"].items():
         yield f"  {name} was {_shown(value)}"
 

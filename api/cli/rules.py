@@ -12,6 +12,7 @@ from api.cli.output import as_json, instant
 if TYPE_CHECKING:
     from domain.rules.check import Finding
     from domain.rules.rulebook import Rulebook
+    from domain.rules.worst_case import WorstCase
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -24,17 +25,33 @@ def rules() -> None:
 @rules.command()
 @click.argument("file", type=_FILE)
 @click.option("--json", "to_json", is_flag=True, help="Print the findings as JSON.")
-def check(*, file: Path, to_json: bool) -> None:
-    """Check a rulebook file, without a database. Exit code 1 when it has errors."""
+@click.option("--worst-case", "worst", is_flag=True, help="Say also what each rule can grant at most.")
+def check(*, file: Path, to_json: bool, worst: bool) -> None:
+    """Check a rulebook file, without a database. Exit code 1 when it has errors.
+
+    Activities made from its schemas are earned and returned: nothing may be left of them.
+    """
+    from domain.rehearsal import rehearsed
     from domain.rules.check import check as check_document
+    from domain.rules.lint import unread
+    from domain.rules.rulebook import read
+    from domain.rules.worst_case import worst_case
     from infrastructure.zones import SystemZones
 
-    checked = check_document(_document(file), known_zone=SystemZones().known)
+    document = _document(file)
+    checked = check_document(document, known_zone=SystemZones().known, text=file.read_text("utf-8"))
+    overview: dict[str, Any] = {}
+    if checked.ok:
+        book = read(document)
+        checked = rehearsed(book, checked)
+        overview = {"worst_case": worst_case(book, checked.trees), "unread": unread(book, checked.trees)}
     if to_json:
-        as_json({"ok": checked.ok, "findings": checked.findings})
+        as_json({"ok": checked.ok, "findings": checked.findings, **overview})
     else:
         for finding in checked.findings:
             click.echo(_told(file, finding))
+        for one in overview.get("worst_case", ()) if worst else ():
+            click.echo(_at_most(one))
         if checked.ok:
             click.echo(f"{file}: no errors")
     if not checked.ok:
@@ -108,7 +125,16 @@ def _read(file: Path) -> "Rulebook":
 
 def _told(file: Path, finding: "Finding") -> str:
     place = f"{finding.at or '/'}" + (f":{finding.line}:{finding.column}" if finding.line else "")
-    told = f"{file}: {finding.severity} {finding.code} at {place}: {finding.message}"
+    where = f"{file}:{finding.place.line}:{finding.place.column}" if finding.place else f"{file}"
+    told = f"{where}: {finding.severity} {finding.code} at {place}: {finding.message}"
     if finding.text:
         told += "".join(f"\n    {line}" for line in finding.text.splitlines())
     return told
+
+
+def _at_most(one: "WorstCase") -> str:
+    parts = [f"{one.activity} per activity" if one.activity is not None else "no bound per activity"]
+    parts += [f"{limit.points} per member and {limit.period}" for limit in one.member]
+    if one.everybody is not None:
+        parts.append(f"{one.everybody} to all members together")
+    return f"rule {one.rule}: at most {', '.join(parts)} ({one.currency})"

@@ -43,6 +43,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     members.read_lots,
     members.read_statement,
     members.read_expiring,
+    members.read_badges,
     points.return_activity,
     points.redeem,
     points.adjust,

@@ -6,7 +6,7 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, instant, number, once, page, parts, path_id, route, text, written
-from application import history, members
+from application import games, history, members
 from application.members import ChangeBody, EnrolBody, LookupBody, StatusBody
 
 _AT = {
@@ -210,5 +210,21 @@ async def read_expiring(request: Req) -> ASGIResponse:
         caller(request).program,
         path_id(request, "member"),
         until=instant(request, "until"),
+    )
+    return answer(found)
+
+
+@get(
+    "/v1/members/{member:str}/badges",
+    **route("client", "Badges a member was granted", answer=shapes.Page, codes=_GONE),
+)
+async def read_badges(request: Req) -> ASGIResponse:
+    """Oldest first; `state` is held or revoked."""
+    found = await games.badges(
+        parts(request).handler,
+        caller(request).program,
+        path_id(request, "member"),
+        limit=page(request),
+        cursor=number(request, "cursor", 0),
     )
     return answer(found)

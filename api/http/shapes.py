@@ -3,7 +3,7 @@
 Answers may gain fields; none is renamed or removed. Amounts are smallest units or minor units, times RFC 3339.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -39,6 +39,24 @@ class TierStanding(msgspec.Struct, kw_only=True):
     keep: Json | None = None
 
 
+class StreakStanding(msgspec.Struct, kw_only=True):
+    """Periods in a row as of now; `last` is the first day of the last period that counted."""
+
+    current: int
+    longest: int
+    previous: int
+    since: date | None
+    last: date | None
+
+
+class BadgeStanding(msgspec.Struct, kw_only=True):
+    """How often it is held; when and for which period it was granted last."""
+
+    count: int
+    granted_at: datetime
+    period: str
+
+
 class Member(msgspec.Struct, kw_only=True):
     id: str
     status: str
@@ -49,6 +67,8 @@ class Member(msgspec.Struct, kw_only=True):
     tiers: dict[str, TierStanding]
     counters: dict[str, dict[str, int]]
     offers: list[Json] = []
+    streaks: dict[str, StreakStanding] = {}
+    badges: dict[str, BadgeStanding] = {}
     email: str | None = None
     external_ids: list[str] = []
     consents: dict[str, bool] = {}
@@ -101,6 +121,8 @@ class Explanation(msgspec.Struct, kw_only=True):
     rules: list[Json]
     read: Json
     offers: list[Json]
+    streaks: list[Json] = []
+    badges: list[Json] = []
 
 
 class Simulated(Activity, kw_only=True):
@@ -324,6 +346,11 @@ class ClockAnswer(msgspec.Struct, kw_only=True):
     position: int | None = None
 
 
+class Place(msgspec.Struct, kw_only=True):
+    line: int
+    column: int
+
+
 class Finding(msgspec.Struct, kw_only=True):
     severity: Literal["error", "warning"]
     code: str
@@ -332,12 +359,17 @@ class Finding(msgspec.Struct, kw_only=True):
     line: int | None
     column: int | None
     message: str
+    place: Place | None
 
 
 class Draft(msgspec.Struct, kw_only=True):
+    """`worst_case` says what each rule grants at most, `unread` names measures that nothing reads."""
+
     draft: str
     digest: str | None
     findings: list[Finding]
+    worst_case: list[Json] | None
+    unread: list[str] | None
 
 
 class Published(msgspec.Struct, kw_only=True):

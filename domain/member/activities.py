@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import AmountOutOfRange, MemberSuspended, NotEligible, UnknownActivityType
+from domain.member.badges import grant_badges
 from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
@@ -18,12 +19,14 @@ from domain.member.scores import count_scores, scores_of
 from domain.member.spending import lifetime_total, spend_elsewhere
 from domain.member.standing import raise_tiers
 from domain.member.state import Member
+from domain.member.streaks import TICK, tick_streaks
 from domain.numbers import MAX_AMOUNT
 from domain.rules.boards import Scored
 from domain.rules.compiled import ENROLLED, CompiledRulebook
 from domain.rules.earning import Earned, earn
 from domain.rules.expression import EvaluationError
 from domain.rules.rulebook import Late
+from domain.rules.streaks import ticked
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -40,6 +43,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     scored: tuple[Scored, ...] = ()
     weighed: tuple[Weighed, ...] = ()
     """What it counts for each slot of an offer."""
+    ticked: tuple[str, ...] = ()
 
 
 def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
@@ -53,7 +57,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     draft.rulebook = book.number
     evaluated = evaluate(draft, draft.member, book, command)
     require(draft.member, evaluated.day)
-    counts = counts_of(command.type, evaluated.measures)
+    counts = counts_of(command.type, evaluated.measures, evaluated.ticked)
     for name, step in counts.items():
         total = draft.member.totals.get(name)
         if total is not None and abs(total.ever + step) > MAX_AMOUNT:
@@ -74,6 +78,8 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
         spend_elsewhere(draft, book, declared, command, evaluated.reading)
     keep_alive(draft, command.type, command.occurred_at, evaluated.zone)
     _open_lots(draft, command.occurred_at, evaluated)
+    if evaluated.ticked:
+        tick_streaks(draft, book, command.type, evaluated.ticked, command.occurred_at, evaluated.day, evaluated.zone)
     count_scores(draft, evaluated.scored, evaluated.day)
     at, day, zone = command.occurred_at, evaluated.day, evaluated.zone
     count_for_offers(draft, evaluated.weighed, at, day, zone)
@@ -82,6 +88,11 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     if evaluated.earned.assigned:
         assign_by_rules(draft, book, evaluated.earned.assigned, at, day, zone)
     raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
+    badges = book.badges(command.type)
+    if badges:
+        after = reading_of(draft, draft.member, book, command, evaluated.day, evaluated.zone)
+        if grant_badges(draft, book, badges, command, after, evaluated.day, evaluated.zone):
+            raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached")
     return evaluated
 
 
@@ -103,8 +114,26 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
     """Run measures and rules over an activity, as the member stands. Records nothing."""
     zone = draft.zone(book, command.time_zone)
     day = draft.local_day(book, zone, command.occurred_at)
-    late = book.document.late
-    reading = Reading(
+    reading = reading_of(draft, member, book, command, day, zone)
+    measures, failed = measure(book, command.type, reading)
+    earned = earn(book, command.type, command.occurred_at, reading, draft.circumstances.taken)
+    scored, unscored = scores_of(draft, book, command, reading, earned)
+    failed += unscored
+    ticks: tuple[str, ...] = ()
+    streaks = book.streaks(command.type)
+    if streaks:
+        ticks, unticked = ticked(streaks, reading)
+        failed += unticked
+    weighed = weigh(draft, member, command.type, command.occurred_at, day, measures)
+    return Evaluated(book, command.type, zone, day, reading, measures, failed, earned, scored, weighed, ticks)
+
+
+def reading_of(
+    draft: Draft, member: Member, book: CompiledRulebook, command: RecordActivity, day: int, zone: str
+) -> Reading:
+    """What the rules may read of an activity of the local day `day`, and of a member."""
+    program_zone = book.document.time_zone or draft.circumstances.zone
+    return Reading(
         member=member,
         data=command.data,
         at=command.occurred_at,
@@ -113,13 +142,11 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
         zone=zone,
         offsets=draft.circumstances.offsets,
         program=draft.circumstances.program,
-        tier_at=command.occurred_at if late.tier_time == "occurred" else draft.now,
+        tier_at=command.occurred_at if book.document.late.tier_time == "occurred" else draft.now,
+        program_zone=program_zone,
+        store_zone=command.time_zone or program_zone,
+        book=book,
     )
-    measures, failed = measure(book, command.type, reading)
-    earned = earn(book, command.type, command.occurred_at, reading, reading.used, draft.circumstances.taken)
-    scored, unscored = scores_of(draft, book, command, reading, earned)
-    weighed = weigh(draft, member, command.type, command.occurred_at, day, measures)
-    return Evaluated(book, command.type, zone, day, reading, measures, failed + unscored, earned, scored, weighed)
 
 
 def measure(book: CompiledRulebook, kind: str, reading: Any) -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
@@ -137,8 +164,9 @@ def measure(book: CompiledRulebook, kind: str, reading: Any) -> tuple[dict[str, 
     return found, tuple(failed)
 
 
-def counts_of(kind: str, measures: dict[str, int]) -> dict[str, int]:
-    return {f"type:{kind}": 1} | {f"measure:{name}": value for name, value in measures.items() if value}
+def counts_of(kind: str, measures: dict[str, int], ticks: tuple[str, ...]) -> dict[str, int]:
+    counts = {f"type:{kind}": 1} | {f"measure:{name}": value for name, value in measures.items() if value}
+    return counts | {f"{TICK}{name}": 1 for name in ticks} if ticks else counts
 
 
 def _acceptable(draft: Draft, command: RecordActivity, book: CompiledRulebook) -> None:

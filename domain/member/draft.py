@@ -1,5 +1,6 @@
 """What a decision stands on, and the sheet it is written on."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -7,7 +8,15 @@ import msgspec
 
 from domain.calendar import Offsets
 from domain.member.commands import RecordActivity
-from domain.member.events import MemberEventUnion, OfferAssigned, OfferProgressed, PointsEarned, ScoreCounted
+from domain.member.events import (
+    BadgeGranted,
+    MemberEventUnion,
+    OfferAssigned,
+    OfferProgressed,
+    PointsClawedBack,
+    PointsEarned,
+    ScoreCounted,
+)
 from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
@@ -21,11 +30,35 @@ class Fate(msgspec.Struct, frozen=True):
     counted: int = 0
 
 
+class Given(msgspec.Struct, frozen=True):
+    """An award of entry `version`: what became of it since, what returns took of it and of its counters."""
+
+    version: int
+    rulebook: int
+    award: PointsEarned
+    fate: Fate = Fate()
+    taken: int = 0
+    back: dict[str, int] = {}
+
+    @property
+    def left(self) -> int:
+        return self.award.points - self.taken
+
+    def count(self, name: str) -> int:
+        """What is left of what it added to a counter."""
+        return self.award.counts.get(name, 0) + self.back.get(name, 0)
+
+    def less(self, event: PointsClawedBack) -> "Given":
+        """The same after a claw-back of it."""
+        back = {name: self.back.get(name, 0) + step for name, step in event.counts.items()}
+        return msgspec.structs.replace(self, taken=self.taken + event.points, back=self.back | back)
+
+
 class Original(msgspec.Struct, frozen=True):
     """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
 
-    `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities. `rewards`
-    are what offers gave for what it completed, `progressed` what it counted for slots, `assigned` the slots it opened.
+    `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities;
+    `progressed` is what it counted for slots of offers, `assigned` the slots it opened.
     """
 
     version: int
@@ -40,7 +73,6 @@ class Original(msgspec.Struct, frozen=True):
     before: Member
     fates: dict[str, Fate]
     taken: Taken
-    rewards: tuple[PointsEarned, ...] = ()
     progressed: tuple[OfferProgressed, ...] = ()
     assigned: tuple[OfferAssigned, ...] = ()
 
@@ -54,6 +86,12 @@ class History(Protocol):
 
     def original(self, version: int) -> Original:
         """The activity of entry `version`."""
+
+    def badges(self, badge: str) -> Sequence[tuple[int, BadgeGranted]]:
+        """Every time a badge was granted and not revoked, with the version of the entry."""
+
+    def given(self, rule: str) -> Sequence[Given]:
+        """What was ever granted under the name of a rule."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

@@ -186,6 +186,47 @@ class OfferWithdrawn(MemberEvent, frozen=True, kw_only=True, tag="OfferWithdrawn
     counts: dict[str, int] = {}
 
 
+class StreakMoved(MemberEvent, frozen=True, kw_only=True, tag="StreakMoved"):
+    """A streak stands at another length: an activity of the local `day` counted, or one was returned.
+
+    `first` and `last` are the first local days of the periods with which the current run begins and ends (0 where
+    there is none), `at` and `zone` the instant and the zone of the activity that it ends with. `reason` is `ticked`,
+    `begun` (after a break, or the first time), `late` or `returned`. `counts` are days that a member who moved
+    between zones never had.
+    """
+
+    streak: str
+    day: int
+    current: int
+    longest: int
+    previous: int
+    first: int
+    last: int
+    at: datetime
+    zone: str
+    reason: str
+    counts: dict[str, int] = {}
+
+
+class BadgeGranted(MemberEvent, frozen=True, kw_only=True, tag="BadgeGranted"):
+    """The member has a badge, in the period with this label (`ever`: for good). `day` is the activity's local day."""
+
+    badge: str
+    period: str
+    day: int
+    at: datetime
+    counts: dict[str, int] = {}
+
+
+class BadgeRevoked(MemberEvent, frozen=True, kw_only=True, tag="BadgeRevoked"):
+    """A return took a badge away that was granted on the local `day`."""
+
+    badge: str
+    period: str
+    day: int
+    counts: dict[str, int] = {}
+
+
 class OfferClosed(MemberEvent, frozen=True, kw_only=True, tag="OfferClosed"):
     """A slot's window is over, at `at`: completed or not."""
 
@@ -355,6 +396,9 @@ MemberEventUnion = (
     | ActivityRecorded
     | PointsEarned
     | ScoreCounted
+    | StreakMoved
+    | BadgeGranted
+    | BadgeRevoked
     | RuleFailed
     | LotActivated
     | LotExpired

@@ -24,6 +24,8 @@ from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     CodeRedeemed,
     Draw,
     LotActivated,
@@ -46,6 +48,7 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     ScoreCounted,
+    StreakMoved,
     TierChanged,
     TierRenewed,
 )
@@ -126,6 +129,9 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | MemberErased()
                 | RuleFailed()
                 | ScoreCounted()
+                | StreakMoved()
+                | BadgeGranted()
+                | BadgeRevoked()
                 | TierChanged()
                 | TierRenewed()
                 | LotsRescheduled()

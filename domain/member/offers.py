@@ -11,6 +11,7 @@ import msgspec
 
 from domain.calendar import month_of
 from domain.errors import InvalidPayload, NotEligible, UnknownOffer
+from domain.member.bonuses import grant
 from domain.member.commands import AssignOffer, RecordActivity
 from domain.member.counters import ColdHistoryNeeded, require
 from domain.member.draft import Draft, Original
@@ -23,7 +24,6 @@ from domain.member.events import (
     OfferWithdrawn,
     RuleFailed,
 )
-from domain.member.grants import grant
 from domain.member.lateness import not_ahead
 from domain.member.reading import Reading
 from domain.member.slots import Slot, with_step
@@ -137,18 +137,7 @@ def reward(draft: Draft, slot: Slot, offer: CompiledOffer, lot: str, at: datetim
     if given is None:
         return
     book = draft.circumstances.timeline.version(slot.rulebook)
-    grant(
-        draft,
-        book,
-        lot=lot,
-        rule=rule_name(offer.id),
-        currency=given.currency,
-        points=given.points,
-        available=book.document.currencies[given.currency].available,
-        at=at,
-        day=day,
-        zone=zone,
-    )
+    grant(draft, book, rule_name(offer.id), given.currency, given.points, at, day, zone, lot=lot)
 
 
 def rule_name(offer: str) -> str:

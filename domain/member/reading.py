@@ -4,6 +4,7 @@ Counters and history are computed when an expression asks, in the local day of t
 fields are not here at all.
 """
 
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from domain.calendar import Offsets
 from domain.member import counters
 from domain.member.state import Member
 from domain.member.wallet import balance
+from domain.rules.compiled import CompiledRulebook
 from domain.rules.expression import EvaluationError
 
 
@@ -29,6 +31,9 @@ class Reading:
         offsets: Offsets,
         program: str,
         tier_at: datetime,
+        book: CompiledRulebook,
+        program_zone: str = "UTC",
+        store_zone: str = "UTC",
     ) -> None:
         self.activity = data
         self._member = member
@@ -36,11 +41,20 @@ class Reading:
         self._now = now
         self._day = day
         self._zone = zone
+        self._program_zone = program_zone
+        self._store_zone = store_zone
         self._offsets = offsets
         self._tier_at = tier_at
+        self._book = book
         self.program = {"id": program}
         self._local: dict[str, Any] | None = None
         self._view: dict[str, Any] | None = None
+
+    def of(self, member: Member) -> "Reading":
+        """The same of the same activity, with another member."""
+        other = copy(self)
+        other._member, other._view = member, None
+        return other
 
     @property
     def local(self) -> dict[str, Any]:
@@ -77,6 +91,10 @@ class Reading:
             return counters.in_window(self._member, f"type:{name}", window, self._day)
         if function == "days":
             return counters.distinct_days(self._member, f"type:{name}", window, self._day)
+        if function == "streak":
+            streak = self._book.streak(name)
+            standing = self._member.streaks.get(streak.id)
+            return streak.length_at(standing.current, standing.last, self._day) if standing else 0
         known = self._member.first if function == "first" else self._member.last
         found = known.get(name)
         if found is None:
@@ -86,6 +104,10 @@ class Reading:
     def used(self, counter: str, period: str) -> int:
         """How much of a cap's counter is used in the period that contains the activity's day."""
         return counters.in_window(self._member, counter, period, self._day)
+
+    def wall(self, *, of_store: bool) -> datetime:
+        """Wall-clock time of the activity, in its own zone or in the program's."""
+        return self._offsets.local(self._store_zone if of_store else self._program_zone, self._at)
 
 
 class _Tiers(dict[str, Any]):

@@ -4,32 +4,25 @@ Cumulative targets: after each return, the total taken from an award is what the
 calls for, so rounding never leaks, and the last return takes the rest.
 """
 
-from datetime import datetime
-
 import msgspec
 
 from domain.calendar import month_of
 from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
 from domain.member.activities import evaluate
+from domain.member.badges import take_back_badges
+from domain.member.bonuses import granted, take_back
+from domain.member.clawback import claw_back
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
-from domain.member.draft import Draft, Fate, HistoryNeeded, Original
-from domain.member.events import (
-    ActivityReversed,
-    Draw,
-    LineReturned,
-    LotActivated,
-    LotExpired,
-    PointsClawedBack,
-    PointsEarned,
-)
+from domain.member.draft import Draft, Given, HistoryNeeded, Original
+from domain.member.events import ActivityReversed, LineReturned, PointsClawedBack, PointsEarned
 from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
 from domain.member.lateness import not_ahead
-from domain.member.offers import take_back_progress, withdraw
+from domain.member.offers import rule_name, take_back_progress, withdraw
 from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
-from domain.member.state import Lot, Reversed
-from domain.member.wallet import draw, spendable
+from domain.member.state import Reversed
+from domain.member.streaks import TICK, take_back_streaks
 from domain.numbers import share
 from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRule, CompiledRulebook
@@ -78,14 +71,21 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
             lines=back.so_far,
         )
     )
+    by_rules = {rule.rule.id for rule in book.rules(original.command.type)}
     for award in original.awards:
+        if award.rule not in by_rules:
+            continue  # a bonus goes with what it was for
         taken = so_far.taken.get(award.lot, 0)
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
-            last = target >= award.points
-            draft.takes += _budget_back(book, original, award, target - taken, last=last)
-            _claw_back(draft, book, original, award, taken, target - taken)
+            points = target - taken
+            draft.takes += _budget_back(book, original, award, points, last=target >= award.points)
+            policy = book.document.currencies[award.currency]
+            given = Given(original.version, original.rulebook, award, original.fates[award.lot])
+            claw_back(draft, policy, given, points, _caps_back(award, taken, points))
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
+    take_back_streaks(draft, book, original, counts)
+    take_back_badges(draft, book, original, complete=complete)
     day = _offers_back(draft, original, so_far, counts, complete=complete)
     zone = draft.zone(book, original.command.time_zone)
     lower_tiers(draft, book, command.occurred_at, day, zone, _moved(draft))
@@ -96,18 +96,13 @@ def _offers_back(draft: Draft, original: Original, so_far: Reversed, counts: dic
 
     The earliest local day that anything is taken back of: a reward counted on the day of what completed its offer.
     """
-    day, history = original.day, draft.circumstances.history
-    assert history is not None
+    day = original.day
     for slot in take_back_progress(draft, original, so_far, counts, complete=complete):
-        if not slot.lot:
-            continue
-        completing = original if slot.completed == original.version else history.original(slot.completed)
-        require(draft.member, completing.day)
-        book = draft.circumstances.timeline.version(completing.rulebook)
-        for award in completing.rewards:
-            if award.lot == slot.lot:
-                _claw_back(draft, book, completing, award, 0, award.points)
-                day = min(day, completing.day)
+        for given in granted(draft, rule_name(slot.offer)) if slot.lot else ():
+            if given.award.lot == slot.lot:
+                require(draft.member, given.award.day)
+                take_back(draft, draft.circumstances.timeline.version(given.rulebook), given, given.left, {})
+                day = min(day, given.award.day)
     if complete:
         withdraw(draft, original)
     return day
@@ -173,6 +168,7 @@ class _Kept(msgspec.Struct, frozen=True):
     scored: tuple[Scored, ...]
     left: dict[int, int]
     order: OrderContext
+    ticked: tuple[str, ...]
 
 
 def _kept(
@@ -191,16 +187,26 @@ def _kept(
     command = msgspec.structs.replace(original.command, data=kept.data)
     evaluated = evaluate(look_back, look_back.member, book, command)
     granted = {(award.rule, award.currency): award.granted for award in evaluated.earned.awards}
-    return _Kept(granted, evaluated.measures, evaluated.scored, kept.left, OrderContext(evaluated.reading, bought))
+    return _Kept(
+        granted,
+        evaluated.measures,
+        evaluated.scored,
+        kept.left,
+        OrderContext(evaluated.reading, bought),
+        evaluated.ticked,
+    )
 
 
 def _measures_back(original: Original, so_far: Reversed, kept: _Kept | None) -> dict[str, int]:
-    """What each measure loses, beyond what earlier returns took. The activity itself stays counted."""
+    """What each measure and streak loses, beyond what earlier returns took. The activity itself stays counted."""
     back = {}
     for name, counted in original.counts.items():
-        if not name.startswith("measure:"):
+        if name.startswith("measure:"):
+            remains = kept.measures.get(name.removeprefix("measure:"), 0) if kept else 0
+        elif name.startswith(TICK):
+            remains = 1 if kept and name.removeprefix(TICK) in kept.ticked else 0
+        else:
             continue
-        remains = kept.measures.get(name.removeprefix("measure:"), 0) if kept else 0
         step = remains - counted - so_far.counts.get(name, 0)
         if step:
             back[name] = step
@@ -260,49 +266,6 @@ def _proportional(book: CompiledRulebook, original: Original, award: PointsEarne
     return not rule.reads_amounts
 
 
-def _claw_back(
-    draft: Draft, book: CompiledRulebook, original: Original, award: PointsEarned, taken: int, points: int
-) -> None:
-    """Take points: from the award's own lot, from its order's others (pending ones first), from any, then debt.
-
-    What expired of the own lot is gone already: nobody owes it. `recovery` says how far down this goes.
-    """
-    policy = book.document.currencies[award.currency]
-    spared = policy.returns.recovery == "only_pending"
-    order = [lot for lot in draft.member.lots if lot.entry == original.version and lot.currency == award.currency]
-    mine = [lot for lot in order if lot.id == award.lot]
-    siblings = [lot for lot in order if lot.id != award.lot]
-    fate = _fate(draft, original, award)
-    pending, left = _from(_pending(mine, draft.now), points)
-    opened, left = _from([] if spared else _open(mine, draft.now), left)
-    expired = min(left, fate.expired)
-    left -= expired
-    more_pending, left = _from(_pending(siblings, draft.now), left)
-    more_opened, left = _from([] if spared else _open(siblings, draft.now), left)
-    known = {lot.id for lot in order}
-    rest = [lot for lot in spendable(draft.member, award.currency, draft.now) if lot.id not in known]
-    other, left = draw([] if spared else rest, left, policy.spend_order)
-    unlimited = policy.returns.recovery == "unlimited"
-    draft.record(
-        PointsClawedBack(
-            activity=original.version,
-            lot=award.lot,
-            rule=award.rule,
-            currency=award.currency,
-            points=points,
-            from_pending=(*pending, *more_pending),
-            from_lots=(*opened, *more_opened),
-            from_other=other,
-            expired=expired,
-            counted=min(points, fate.counted),
-            debt=left if unlimited else 0,
-            written_off=0 if unlimited else left,
-            day=original.day,
-            counts=_caps_back(award, taken, points),
-        )
-    )
-
-
 def _moved(draft: Draft) -> frozenset[str]:
     """The counters that this return has lowered."""
     moved: set[str] = set()
@@ -312,45 +275,6 @@ def _moved(draft: Draft) -> frozenset[str]:
         elif isinstance(event, PointsClawedBack):
             moved |= {f"granted:{event.currency}", f"earned:{event.currency}"}
     return frozenset(moved)
-
-
-def _fate(draft: Draft, original: Original, award: PointsEarned) -> Fate:
-    """What became of an award's points so far, some of it perhaps just now."""
-    fate = original.fates[award.lot]
-    for event in draft.events:
-        fate = after_event(fate, award.lot, event)
-    return fate
-
-
-def after_event(fate: Fate, lot: str, event: object) -> Fate:
-    """The fate of a lot's points after one more event of the stream."""
-    match event:
-        case LotExpired() if event.lot == lot:
-            return Fate(fate.expired + event.points, fate.counted)
-        case LotActivated() if event.lot == lot:
-            return Fate(fate.expired, fate.counted + event.points)
-        case PointsClawedBack() if event.lot == lot:
-            return Fate(fate.expired - event.expired, fate.counted - event.counted)
-        case _:
-            return fate
-
-
-def _pending(lots: list[Lot], now: datetime) -> list[Lot]:
-    return [lot for lot in lots if not lot.spendable(now)]
-
-
-def _open(lots: list[Lot], now: datetime) -> list[Lot]:
-    return [lot for lot in lots if lot.spendable(now)]
-
-
-def _from(lots: list[Lot], points: int) -> tuple[tuple[Draw, ...], int]:
-    draws = []
-    for lot in lots:
-        part = min(points, lot.remaining)
-        if part:
-            draws.append(Draw(lot.id, part))
-            points -= part
-    return tuple(draws), points
 
 
 def _budget_back(

@@ -13,7 +13,7 @@ from domain.calendar import month_of, reach
 from domain.member.state import Member, Month
 from domain.rules.compiled import CompiledRulebook
 
-SHAPE = 3
+SHAPE = 4
 RETURN_DAYS = 60
 """Days that stay hot whatever the rules look at: most late activities and returns are this young."""
 
@@ -28,6 +28,8 @@ def horizon_of(book: CompiledRulebook) -> int:
     days = [RETURN_DAYS, *(reach(window) or 0 for _, _, window in book.windows if window != "days")]
     # A review looks back from the end of a period that may lie well behind: twice the window.
     days += [2 * (reach(tiers.window) or 0) for tiers in book.document.tiers.values()]
+    days += [reach(badge.window) or 0 for badge in book.document.badges.values() if badge.measure is not None]
+    days += [reach(badge.per) or 0 for badge in book.document.badges.values()]
     days += [reach(cap.period) or 0 for rule in book.document.rules for cap in rule.cap]
     return max(days)
 

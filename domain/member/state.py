@@ -15,6 +15,8 @@ from domain.calendar import month_of
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    BadgeGranted,
+    BadgeRevoked,
     CodeRedeemed,
     Draw,
     Idle,
@@ -40,9 +42,11 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     ScoreCounted,
+    StreakMoved,
     TierChanged,
     TierRenewed,
 )
+from domain.member.games import BadgeStanding, StreakStanding
 from domain.member.slots import Slot, changed, opened
 
 BY_HAND = "adjustment"
@@ -165,6 +169,8 @@ class Member(msgspec.Struct, gc=False):
     """Open slots of offers, in the order in which they were recorded."""
     closed_until: datetime | None = None
     """The last instant of the latest slot that is closed: what happens after it counts for open ones alone."""
+    streaks: dict[str, StreakStanding] = {}
+    badges: dict[str, BadgeStanding] = {}
 
     @property
     def exists(self) -> bool:
@@ -185,6 +191,8 @@ class Member(msgspec.Struct, gc=False):
             last=self.last.copy(),
             months=Shared(self.months),
             tiers=self.tiers.copy(),
+            streaks=self.streaks.copy(),
+            badges=self.badges.copy(),
         )
 
 
@@ -294,6 +302,20 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _close_slot(member, event.slot)
         case OfferWithdrawn():
             _withdraw_slot(member, event.slot)
+            _count(member, event.counts, event.day)
+        case StreakMoved():
+            member.streaks[event.streak] = StreakStanding(
+                event.current, event.longest, event.previous, event.first, event.last, event.at, event.zone
+            )
+            _count(member, event.counts, event.day)
+        case BadgeGranted():
+            count = member.badges.get(event.badge, BadgeStanding()).count + 1
+            member.badges[event.badge] = BadgeStanding(count, event.at, event.period)
+            _count(member, event.counts, event.day)
+        case BadgeRevoked():
+            badge = member.badges.pop(event.badge, BadgeStanding())
+            if badge.count > 1:
+                member.badges[event.badge] = replace(badge, count=badge.count - 1)
             _count(member, event.counts, event.day)
         case RuleFailed():
             pass

@@ -14,11 +14,16 @@ import msgspec
 
 from domain.calendar import parse_period, reach
 from domain.numbers import MAX_AMOUNT
+from domain.rules.check_badges import check_badges, check_badges_against
 from domain.rules.check_boards import check_boards, check_boards_against
 from domain.rules.check_offers import check_assigning, check_offers
+from domain.rules.check_promotions import check_calendar
+from domain.rules.check_streaks import check_streaks, check_streaks_against
 from domain.rules.compiled import ENROLLED
-from domain.rules.expression import CheckFailed, Environment, Tree, references
+from domain.rules.expression import CheckFailed, Environment, Tree, references, under
 from domain.rules.lines import SHAPE
+from domain.rules.lint import lint
+from domain.rules.places import Place, place
 from domain.rules.rulebook import (
     ID,
     ActivityType,
@@ -34,6 +39,7 @@ from domain.rules.rulebook import (
     read,
 )
 from domain.rules.schema import compile_schema, line_schema, readable
+from domain.rules.streaks import streak_names
 
 MAX_DOCUMENT = 1_000_000
 """Bytes of a document in its canonical form."""
@@ -49,7 +55,7 @@ class Finding(msgspec.Struct, frozen=True):
     """One thing to mend (`error`) or to think about (`warning`).
 
     `at` is the JSON pointer in the document; line and column are in the expression there, from 1; `text` is that
-    line with a caret under the column.
+    line with a caret under the column. `place` is where all of that stands in the text of the document.
     """
 
     severity: Literal["error", "warning"]
@@ -60,6 +66,7 @@ class Finding(msgspec.Struct, frozen=True):
     line: int | None = None
     column: int | None = None
     text: str | None = None
+    place: Place | None = None
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -73,11 +80,24 @@ class Checked(msgspec.Struct, frozen=True):
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = None) -> Checked:
+def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = None, text: str | None = None) -> Checked:
     """Check a document against itself and against the version published before it.
 
-    `known_zone(name) -> bool` says whether a time zone exists; without it zones are taken as they are.
+    `known_zone(name) -> bool` says whether a time zone exists; without it zones are taken as they are. `text` is the
+    JSON that the document was read from: findings then say where in it they stand.
     """
+    checked = _checked(document, before, known_zone)
+    if text is None:
+        return checked
+    return Checked(tuple(_placed(finding, text) for finding in checked.findings), checked.trees)
+
+
+def _placed(finding: Finding, text: str) -> Finding:
+    inside = (finding.line, finding.column) if finding.line is not None and finding.column is not None else None
+    return msgspec.structs.replace(finding, place=place(text, finding.at, inside))
+
+
+def _checked(document: Any, before: Rulebook | None, known_zone: Any) -> Checked:
     try:
         size = len(canonical(document))
         book = read(document)
@@ -90,6 +110,8 @@ def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = No
     checking.run()
     if before is not None:
         checking.against(before)
+    if not any(finding.severity == "error" for finding in checking.findings):
+        lint(checking)
     return Checked(tuple(checking.findings), checking.trees)
 
 
@@ -100,6 +122,8 @@ class _Checking:
         self.findings: list[Finding] = []
         self.trees: dict[str, Tree] = {}
         self.measures = sorted({name for kind in book.activities.values() for name in kind.measures})
+        self._sources: dict[str, tuple[str, str]] = {}
+        """By key of the tree: where an expression stands, and its text."""
         self._environments: dict[tuple[str, bool], Environment] = {}
 
     # --- findings ------------------------------------------------------------------------------
@@ -109,6 +133,14 @@ class _Checking:
 
     def warning(self, code: str, at: str, message: str, rule: str | None = None) -> None:
         self.findings.append(Finding("warning", code, at, message, rule))
+
+    def inside(self, code: str, key: str, message: str, line: int, column: int, rule: str | None = None) -> None:
+        """A warning at a place in the expression whose tree has that key."""
+        at, source = self._sources[key]
+        finding = Finding("warning", code, at, message, rule, line, column, under(source, line, column))
+        # One expression has a tree for each type of activity it is about.
+        if finding not in self.findings:
+            self.findings.append(finding)
 
     def expression(
         self,
@@ -128,6 +160,7 @@ class _Checking:
         environment = self._environment(kind, of_lines=of_lines)
         if environment is None:
             return
+        self._sources[key or at] = (at, source)
         try:
             tree = self.trees[key or at] = environment.check(source, expects)
             for what, *rest in references(tree):
@@ -163,6 +196,7 @@ class _Checking:
                 currencies=self.book.currencies,
                 measures=self.measures,
                 types={*self.book.activities, ENROLLED},
+                streaks=streak_names(self.book),
                 line=line_schema(activity, SHAPE, declared.personal) if of_lines else None,
             )
         return found
@@ -195,11 +229,13 @@ class _Checking:
             self._tiers(f"/tiers/{name}", tiers)
         check_offers(self)
         check_boards(self)
+        check_streaks(self)
+        check_badges(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "streaks", "badges", "referrals",
+            "stacking", "segments", "experiments", "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")
@@ -288,9 +324,9 @@ class _Checking:
         if rule.on not in self.book.activities and rule.on != ENROLLED:
             self.error("unknown-activity-type", f"{at}/on", f"{rule.on!r} is not an activity type here", rule.id)
             return
-        for name in ("calendar", "variant"):
-            if getattr(rule, name):
-                self._unsupported(f"{at}/{name}", rule.id)
+        if rule.variant:
+            self._unsupported(f"{at}/variant", rule.id)
+        check_calendar(self, at, rule)
         if rule.group is not None and rule.group not in self.book.groups:
             self.error("unknown-group", f"{at}/group", f"{rule.group!r} is not under `groups`", rule.id)
         if rule.lines is not None and rule.lines.where is not None:
@@ -447,6 +483,8 @@ class _Checking:
             elif old_measures.get((kind, name), source) != source:
                 self.error("measure-changed", at, "what has been counted would not add up: give it a new name")
         check_boards_against(self, before)
+        check_streaks_against(self, before)
+        check_badges_against(self, before)
 
     # --- small things --------------------------------------------------------------------------
 

@@ -15,11 +15,14 @@ import msgspec
 
 from domain.calendar import BEGINNING, FOREVER
 from domain.numbers import Exact, exact
+from domain.rules.badges import CompiledBadge, compile_badges
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.offers import CompiledOffer, codes_of, compile_offers
+from domain.rules.recurrence import Hours, hours_of
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
+from domain.rules.streaks import CompiledStreak, compile_streaks, streak_names
 from domain.rules.tiers import Tiers, compile_tiers
 from domain.rules.together import Found, together
 from domain.takes import Key
@@ -51,6 +54,8 @@ class CompiledRule(msgspec.Struct, frozen=True):
     """Whether the amount reads `line`: it is then evaluated for each line and added up."""
     reads_amounts: bool
     """Whether what it grants depends on the payload other than in proportion: a return then re-evaluates."""
+    hours: Hours | None = None
+    """The local days and hours in which it applies; None is always."""
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -78,6 +83,8 @@ class CompiledRulebook:
         self._schemas: dict[str, Schema] = {}
         self._budgets: dict[str, tuple[Key, ...]] = {}
         self._boards: dict[str, tuple[CompiledBoard, ...]] = {}
+        self._badges: dict[str, tuple[CompiledBadge, ...]] = {}
+        self._streaks: dict[str, tuple[CompiledStreak, ...]] = {}
 
     def evaluator(self, path: str) -> Evaluator | None:
         """The compiled expression at a JSON pointer; None where the document has none."""
@@ -161,6 +168,25 @@ class CompiledRulebook:
             found = self._boards[kind] = compile_boards(self.document, self.trees, self.evaluator, kind)
         return found
 
+    def streaks(self, kind: str) -> tuple[CompiledStreak, ...]:
+        """The streaks that an activity type counts for, by id."""
+        found = self._streaks.get(kind)
+        if found is None:
+            found = self._streaks[kind] = compile_streaks(self.document, self.evaluator, kind)
+        return found
+
+    def badges(self, kind: str) -> tuple[CompiledBadge, ...]:
+        """The badges that an activity type may bring, by id."""
+        found = self._badges.get(kind)
+        if found is None:
+            found = self._badges[kind] = compile_badges(self.document, self.evaluator, kind)
+        return found
+
+    def streak(self, name: str) -> CompiledStreak:
+        """The streak that `history.streak` means by a name."""
+        wanted = streak_names(self.document)[name]
+        return next(one for one in self.streaks(self.document.streaks[wanted].on) if one.id == wanted)
+
     def measures(self, kind: str) -> tuple[tuple[str, Evaluator], ...]:
         found = self._measures.get(kind)
         if found is None:
@@ -223,6 +249,7 @@ class CompiledRulebook:
             where=self.evaluator(f"{path}/lines/where"),
             by_line=self._reads(f"{path}/award/points", "line") or self._reads(amount_path, "line"),
             reads_amounts=reads or stepwise,
+            hours=hours_of(rule.calendar, rule.starts) if rule.calendar is not None else None,
         )
 
     def _reads(self, path: str, root: str) -> bool:

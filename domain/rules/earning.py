@@ -5,10 +5,9 @@ looked at, then groups choose among those that match, then what is left is grant
 explanation: nothing is written beside the code that could say something else.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,8 +18,15 @@ from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, n
 from domain.rules.rulebook import Budget, Cap
 from domain.takes import Take, Taken
 
-Used = Callable[[str, str], int]
-"""(counter name, period) -> how much of it the member has used in the period that contains the activity."""
+
+class Situation(Context, Protocol):
+    """What a pass reads: what expressions do, and what rules ask beside their expressions."""
+
+    def used(self, counter: str, period: str, /) -> int:
+        """How much of a cap's counter the member has used in the period that contains the activity."""
+
+    def wall(self, *, of_store: bool) -> datetime:
+        """Wall-clock time of the activity, without zone: in its own zone, or in the program's."""
 
 
 NOTHING = Exact(0)
@@ -80,6 +86,7 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
 NO_LINE = "no line of the order is one of its lines"
 STOPPED = "after a rule that stops"
 ELSEWHEN = "outside its dates"
+OFF_HOURS = "outside its calendar"
 
 
 class Earned(msgspec.Struct, frozen=True):
@@ -95,19 +102,21 @@ class Earned(msgspec.Struct, frozen=True):
     assigned: tuple[Assigned, ...] = ()
 
 
-def earn(book: CompiledRulebook, kind: str, at: datetime, context: Context, used: Used, taken: Taken) -> Earned:
-    """Run the rules of `kind` at the instant `at`. Pure: `context`, `used` and `taken` are all it reads.
+def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, taken: Taken) -> Earned:
+    """Run the rules of `kind` at the instant `at`. Pure: `context` and `taken` are all it reads.
 
     Raises TakenNeeded.
     """
-    run = _Run(book, kind, context, used, taken)
+    run = _Run(book, kind, context, taken)
     for phase in book.phases(kind):
         run.phase(phase, at)
     awards = run.capped()
     return Earned(awards, tuple(run.failed.items()), run.matched, frozenset(run.lineless), run.assigned())
 
 
-def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, context: Context) -> tuple[RuleTrace, ...]:
+def traced(
+    book: CompiledRulebook, kind: str, at: datetime, earned: Earned, context: Situation
+) -> tuple[RuleTrace, ...]:
     """What each rule did, with its condition's clauses and values: costly, so only for those who ask why."""
     awards = {award.rule: award for award in earned.awards}
     assigned = {one.rule: one for one in earned.assigned}
@@ -124,6 +133,8 @@ def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, cont
             note = STOPPED
         elif not compiled.starts <= at < compiled.ends:
             note = ELSEWHEN
+        elif not in_hours(compiled, context):
+            note = OFF_HOURS
         stopped = stopped or (matched and rule.stop)
         award = awards.get(rule.id) if matched else None
         limited = award or assigned.get(rule.id) if matched else None
@@ -162,6 +173,11 @@ def selected(rule: CompiledRule, lines: tuple[Line, ...], context: Context) -> t
     return tuple(found)
 
 
+def in_hours(rule: CompiledRule, context: Situation) -> bool:
+    """Whether the activity falls into the rule's calendar."""
+    return rule.hours is None or rule.hours.contain(context.wall(of_store=rule.hours.of_store))
+
+
 class _Match(msgspec.Struct, gc=False):
     """A rule that matches: the lines it is about (None: the order), and what it would grant, by currency."""
 
@@ -189,11 +205,10 @@ class _Base(msgspec.Struct):
 
 
 class _Run:
-    def __init__(self, book: CompiledRulebook, kind: str, context: Context, used: Used, taken: Taken) -> None:
+    def __init__(self, book: CompiledRulebook, kind: str, context: Situation, taken: Taken) -> None:
         self.book = book
         self.kind = kind
         self.context = context
-        self.used = used
         self.taken = taken
         self.splits = book.splits(kind)
         self.grants: list[_Grant] = []
@@ -226,6 +241,8 @@ class _Run:
         for number in phase.found(self.context):
             rule = phase.rules[number] if number >= 0 else phase.rules[~number]
             if not rule.starts <= at < rule.ends:
+                continue
+            if rule.hours is not None and not in_hours(rule, self.context):
                 continue
             try:
                 match = self._look(rule, holds=number >= 0)
@@ -433,7 +450,7 @@ class _Run:
         name = _counter(cap, rule)
         limit = cap.times if cap.times is not None else cap.points
         assert limit is not None
-        return limit - self.used(name, cap.period) - counted.get(name, 0)
+        return limit - self.context.used(name, cap.period) - counted.get(name, 0)
 
     def _of_budget(self, name: str, budget: Budget, wanted: int, took: dict[tuple[str, str], int]) -> tuple[int, int]:
         """What is left of a budget (its points, or its uses where these are what lacks), and what it allows."""

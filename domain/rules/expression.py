@@ -45,6 +45,7 @@ __all__ = [
     "compile_tree",
     "evaluate",
     "references",
+    "under",
     "unparse",
 ]
 
@@ -828,9 +829,14 @@ def _unreadable(source: str) -> Problem | None:
 
 
 def _problem(message: str, source: str, line: int, column: int) -> Problem:
+    return Problem(message, line, column, under(source, line, column))
+
+
+def under(source: str, line: int, column: int) -> str:
+    """A line of a text with a caret under a column; of a long line, what stands around the place."""
     lines = source.split("\n")
     text = lines[line - 1] if line <= len(lines) else ""
-    start = max(0, column - 60)  # of a long line, what stands around the place
+    start = max(0, column - 60)
     excerpt = text[start : start + 100].replace("\t", " ").replace("\r", " ")
     shown = "".join(char if char.isprintable() else "\ufffd" for char in excerpt)
-    return Problem(message, line, column, f"{shown}\n{' ' * (column - 1 - start)}^")
+    return f"{shown}\n{' ' * (column - 1 - start)}^"

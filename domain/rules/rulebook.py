@@ -140,6 +140,18 @@ class Lines(Section, frozen=True, kw_only=True):
     paid_with_points: bool = False
 
 
+class PromotionCalendar(Section, frozen=True, kw_only=True):
+    """The local days (`rrule`) and hours (`from`, included, to `to`, not) in which a rule applies.
+
+    Wall-clock time: a clock that is set moves the hours with it. Hours that end before they begin run past midnight.
+    """
+
+    rrule: str | None = None
+    from_: str = msgspec.field(default="00:00", name="from")
+    to: str = "24:00"
+    zone: Literal["store", "program"] = "program"
+
+
 class Rule(Section, frozen=True, kw_only=True):
     """One rule: on an activity type, when a condition holds, award or multiply."""
 
@@ -152,7 +164,7 @@ class Rule(Section, frozen=True, kw_only=True):
     stop: bool = False
     starts: str | None = None
     ends: str | None = None
-    calendar: dict[str, Json] | None = None
+    calendar: PromotionCalendar | None = None
     award: Award | None = None
     by: str | None = None
     lines: Lines | None = None
@@ -286,6 +298,39 @@ class Offer(Section, frozen=True, kw_only=True):
     coupon: Coupon | None = None
 
 
+class StreakAward(Section, frozen=True, kw_only=True):
+    """What a streak grants when it is `at` so many periods long, or for `every` so many."""
+
+    at: int | None = None
+    every: int | None = None
+    points: int
+    currency: str | None = None
+
+
+class Streak(Section, frozen=True, kw_only=True):
+    """Calendar periods in a row in which an activity came. At most `grace` of them in between may be missed."""
+
+    on: str
+    when: Expression | None = None
+    period: Literal["day", "week", "month"] = "day"
+    grace: int = 0
+    awards: list[StreakAward] = []
+
+
+class Badge(Section, frozen=True, kw_only=True):
+    """Granted once, or once a period: when a condition holds, or a measure reaches a mark over a window."""
+
+    on: str | None = None
+    when: Expression | None = None
+    measure: str | None = None
+    at: int | None = None
+    window: str = "ever"
+    per: Literal["day", "week", "month", "quarter", "half", "year", "ever"] = "ever"
+    points: int | None = None
+    currency: str | None = None
+    reversal: Literal["keep", "revoke"] = "keep"
+
+
 class Members(Section, frozen=True, kw_only=True):
     attributes: dict[str, Json] = {}
 
@@ -320,8 +365,8 @@ class Rulebook(Section, frozen=True, kw_only=True):
     experiments: dict[str, Json] = {}
     tiers: dict[str, TierSet] = {}
     offers: dict[str, Offer] = {}
-    streaks: dict[str, Json] = {}
-    badges: dict[str, Json] = {}
+    streaks: dict[str, Streak] = {}
+    badges: dict[str, Badge] = {}
     referrals: dict[str, Json] = {}
     leaderboards: dict[str, Leaderboard] = {}
 

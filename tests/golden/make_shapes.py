@@ -41,6 +41,12 @@ EVENTS: list[Any] = [
     events.ScoreCounted(
         leaderboard="season", board="north", period="2026-03", day=739676, score=-40, places=(1, 12), activity=2
     ),
+    events.StreakMoved(
+        streak="daily", day=739676, current=8, longest=12, previous=3, first=739668, last=739676, at=AT,
+        zone="Europe/Berlin", reason="ticked", counts={"skip:daily": 1},
+    ),
+    events.BadgeGranted(badge="regular", period="2026-03", day=739676, at=AT, counts={"badge:regular": 1}),
+    events.BadgeRevoked(badge="regular", period="2026-03", day=739676, counts={"badge:regular": -1}),
     events.RuleFailed(rule="odd", error="division by zero"),
     events.LotActivated(lot="2.1", currency="points", points=60, at=AT, repaid=10),
     events.LotExpired(lot="2.1", currency="points", points=25, at=LATER),
@@ -164,7 +170,7 @@ ENTRY = Entry(
         engine=1, timeline=2, rulebook=1, rulebooks={1: DIGEST, 2: DIGEST}, zone="Europe/Berlin",
         offsets={"Europe/Berlin": {1772357415: 3600, -1: 3600}},
     ),
-    events=(EVENTS[9], EVENTS[4], EVENTS[5]),
+    events=(EVENTS[12], EVENTS[4], EVENTS[5]),
     settled=1,
     after=After(balances={"points": Balance(60, 10, 0, 5, 160)}, tiers={"status": "gold", "other": None}),
     claims=(Claim("activity", "shop\x1fp1", "hash"), Claim("key", "k1")),

@@ -386,6 +386,9 @@ leaderboard_scores 1: program stream version number leaderboard board period sco
 leaderboard_totals 1: program leaderboard board period results score
 leaderboard_snapshots 1: program leaderboard board period number rank stream score tiebreak reached_at members
     digest rulebook closed_at position
+streaks 1: program stream streak current longest previous first_period last_period moved_at version position
+    recorded_at
+badges 1: program stream badge period granted_at day revoked_at version rulebook position recorded_at
 """
 
 

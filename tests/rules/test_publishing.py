@@ -2,11 +2,13 @@
 
 import asyncio
 import copy
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.wiring import Wired, wired
@@ -58,6 +60,11 @@ def with_program(database_url: str, work: Callable[[Wired], Awaitable[None]]) ->
     asyncio.run(done())
 
 
+def sent(document: Json) -> msgspec.Raw:
+    """A document as a client sends it."""
+    return msgspec.Raw(json.dumps(document).encode())
+
+
 def dearer() -> Json:
     document: Json = copy.deepcopy(COFFEE)
     document["rules"][1]["award"]["per"]["points"] = 2
@@ -66,7 +73,7 @@ def dearer() -> Json:
 
 def test_a_draft_becomes_a_version_with_document_and_digest(database_url: str) -> None:
     async def work(app: Wired) -> None:
-        draft = await rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=COFFEE, note="first"))
+        draft = await rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=sent(COFFEE), note="first"))
         assert (draft["draft"], draft["findings"]) == ("rb_1", ())
         published = await rulebooks.publish(
             app.handler, app.drafts, PROGRAM, "rb_1", PublishBody(expects=0), actor="test"
@@ -105,7 +112,7 @@ def test_an_editor_who_saw_an_older_version_conflicts(database_url: str) -> None
 
 def test_a_rulebook_with_errors_is_kept_as_a_draft_and_not_published(database_url: str) -> None:
     async def work(app: Wired) -> None:
-        draft = await rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=BROKEN))
+        draft = await rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=sent(BROKEN)))
         assert "/rules/0/when" in [finding["at"] for finding in draft["findings"]]
         with pytest.raises(RulebookInvalid) as refused:
             await rulebooks.publish(app.handler, app.drafts, PROGRAM, "rb_1", PublishBody(), actor="test")
@@ -119,7 +126,7 @@ def test_a_rulebook_with_errors_is_kept_as_a_draft_and_not_published(database_ur
 @pytest.mark.parametrize("document", [None, 3, "text", [], {"currencies": {"points": {"scale": 0.5}}}])
 def test_a_draft_may_be_anything(database_url: str, document: Json) -> None:
     async def work(app: Wired) -> None:
-        draft = await rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=document))
+        draft = await rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=sent(document)))
         assert [finding["code"] for finding in draft["findings"]] == ["shape"]
         kept = await rulebooks.read(app.handler, app.drafts, PROGRAM, "rb_1")
         assert kept["document"] == document
@@ -130,17 +137,17 @@ def test_a_draft_may_be_anything(database_url: str, document: Json) -> None:
 def test_an_edit_names_what_it_edits(database_url: str) -> None:
     async def work(app: Wired) -> None:
         handler, drafts = app.handler, app.drafts
-        first = await rulebooks.create(handler, drafts, PROGRAM, DraftBody(document=COFFEE))
+        first = await rulebooks.create(handler, drafts, PROGRAM, DraftBody(document=sent(COFFEE)))
         with pytest.raises(PreconditionRequired):
-            await rulebooks.update(handler, drafts, PROGRAM, "rb_1", DraftBody(document={}), etag=None)
+            await rulebooks.update(handler, drafts, PROGRAM, "rb_1", DraftBody(document=sent({})), etag=None)
         second = await rulebooks.update(
-            handler, drafts, PROGRAM, "rb_1", DraftBody(document=dearer()), etag=first["etag"]
+            handler, drafts, PROGRAM, "rb_1", DraftBody(document=sent(dearer())), etag=first["etag"]
         )
         assert second["etag"] != first["etag"]
         with pytest.raises(PreconditionFailed):
-            await rulebooks.update(handler, drafts, PROGRAM, "rb_1", DraftBody(document={}), etag=first["etag"])
+            await rulebooks.update(handler, drafts, PROGRAM, "rb_1", DraftBody(document=sent({})), etag=first["etag"])
         with pytest.raises(UnknownRulebook):
-            await rulebooks.update(handler, drafts, PROGRAM, "rb_2", DraftBody(document={}), etag=first["etag"])
+            await rulebooks.update(handler, drafts, PROGRAM, "rb_2", DraftBody(document=sent({})), etag=first["etag"])
 
     with_program(database_url, work)
 
@@ -148,7 +155,7 @@ def test_an_edit_names_what_it_edits(database_url: str) -> None:
 def test_drafts_made_at_once_have_numbers_of_their_own(database_url: str) -> None:
     async def work(app: Wired) -> None:
         made = await asyncio.gather(
-            *(rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document={})) for _ in range(8))
+            *(rulebooks.create(app.handler, app.drafts, PROGRAM, DraftBody(document=sent({}))) for _ in range(8))
         )
         assert sorted(draft["draft"] for draft in made) == sorted(f"rb_{number}" for number in range(1, 9))
 
