@@ -33,6 +33,7 @@ from domain.member.activities import Evaluated, evaluate, rulebook_for
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.decide import Decision, next_instant
 from domain.member.draft import Circumstances, Draft
+from domain.member.offers import Weighed
 from domain.member.settle import settle
 from domain.member.shape import bring_in
 from domain.member.state import Member
@@ -193,10 +194,24 @@ def explanation(evaluated: Evaluated, command: RecordActivity, entry: Entry, bef
     traces = traced(evaluated.book, evaluated.kind, command.occurred_at, evaluated.earned, evaluated.reading)
     return {
         "rules": [_trace(trace) for trace in traces],
+        "offers": [_weighed(one) for one in evaluated.weighed],
         "measures": evaluated.measures,
         "read": _read(evaluated, command),
         "zone": evaluated.zone,
         **games.explained(evaluated, entry, before),
+    }
+
+
+def _weighed(one: Weighed) -> Json:
+    """What it counted for a slot, and why nothing."""
+    return {
+        "offer": one.slot.offer,
+        "slot": one.slot.id,
+        "step": one.step,
+        "progress": one.progress,
+        "target": one.offer.goal.target if one.offer.goal else None,
+        "completed": one.completes,
+        "note": one.note,
     }
 
 
@@ -216,6 +231,7 @@ def _trace(trace: RuleTrace) -> Json:
         "limited_by": msgspec.to_builtins(trace.limited_by) if trace.limited_by else None,
         "error": trace.error,
         "note": trace.note,
+        "assigns": trace.assigns,
     }
 
 

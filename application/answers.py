@@ -17,8 +17,14 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    CodeRedeemed,
     ExperimentAssigned,
     MemberReferred,
+    OfferAssigned,
+    OfferCompleted,
+    OfferReopened,
+    OfferViewed,
+    OfferWithdrawn,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -184,6 +190,43 @@ def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Js
     }
 
 
+def assignment(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to an assignment: the slot that it opened."""
+    entry = stored.entry
+    opened = next(event for event in entry.events if isinstance(event, OfferAssigned))
+    return {
+        "assignment": {
+            "offer": opened.offer,
+            "slot": opened.slot,
+            "assigned_at": opened.assigned_at,
+            "ends_at": opened.ends_at,
+        },
+        "rulebook": rulebook(entry),
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def code(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to the use of a code: for which slot of which offer, and what that gave."""
+    entry = stored.entry
+    used = next(event for event in entry.events if isinstance(event, CodeRedeemed))
+    return {
+        "code": {
+            "code": used.code,
+            "campaign": used.campaign,
+            "offer": used.offer,
+            "slot": used.slot,
+            "at": used.at,
+        },
+        "rulebook": rulebook(entry),
+        "awards": awards(entry),
+        "effects": effects(entry),
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
 def rulebook(entry: Entry) -> Json | None:
     """The version that ruled the input; None before any was published."""
     number = entry.pins.rulebook
@@ -209,7 +252,7 @@ def awards(entry: Entry) -> list[Json]:
 
 
 def effects(entry: Entry) -> list[Json]:
-    """What else happened: tiers moved, points spent by a feed, results, arms drawn, streaks, badges, referrals."""
+    """What else happened: tiers, points spent by a feed, results, arms drawn, offers, streaks, badges, referrals."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
@@ -219,6 +262,8 @@ def effects(entry: Entry) -> list[Json]:
         elif isinstance(event, ScoreCounted):
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})
+        elif isinstance(event, _OFFERS):
+            found.append({"kind": _KINDS[type(event)], "offer": event.offer, "slot": event.slot})
         elif isinstance(event, StreakMoved):
             run = {"current": event.current, "longest": event.longest, "previous": event.previous}
             found.append({"kind": "streak_moved", "streak": event.streak, **run, "reason": event.reason})
@@ -244,6 +289,16 @@ def effects(entry: Entry) -> list[Json]:
                 }
             )
     return found
+
+
+_OFFERS = (OfferAssigned, OfferViewed, OfferCompleted, OfferReopened, OfferWithdrawn, CodeRedeemed)
+_KINDS = dict(
+    zip(
+        _OFFERS,
+        ("offer_assigned", "offer_viewed", "offer_completed", "offer_reopened", "offer_withdrawn", "code_redeemed"),
+        strict=True,
+    )
+)
 
 
 def draws(found: Any) -> list[Json]:

@@ -25,6 +25,7 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    CodeRedeemed,
     ExperimentAssigned,
     LotActivated,
     LotExpired,
@@ -37,6 +38,13 @@ from domain.member.events import (
     MemberStatusChanged,
     OccasionPlanned,
     OccasionReached,
+    OfferAssigned,
+    OfferClosed,
+    OfferCompleted,
+    OfferProgressed,
+    OfferReopened,
+    OfferViewed,
+    OfferWithdrawn,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -53,7 +61,7 @@ from domain.member.events import (
     TierRenewed,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements
+from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
@@ -136,6 +144,7 @@ async def view_as_of(
             "balances": _balances(found, as_of, view["balances"], lifetimes),
             "tiers": then["tiers"],
             "counters": then["counters"],
+            "offers": then["offers"],
             "streaks": then["streaks"],
             "badges": then["badges"],
             "referrals": view["referrals"] | {"brought": then["referrals"]["brought"]},
@@ -166,7 +175,7 @@ def _balances(found: Past, as_of: datetime, names: Json, lifetimes: dict[str, in
 
 
 def _counted(found: Past, as_of: datetime) -> Member:
-    """A book that holds only the counters and levels of what happened by `as_of`."""
+    """A book that holds only the counters, levels and slots of what happened by `as_of`."""
     partial = Member(id=found.member.id, status=found.member.status)
     for entry in _all(found):
         for event in entry.events:
@@ -185,11 +194,17 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
+        case OfferViewed() | OfferClosed():
+            return event.at <= as_of
+        case OfferAssigned():
+            return event.assigned_at <= as_of
         case PointsEarned() if event.occasion is not None:
             return event.occasion.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
             return entry.at <= as_of
         case ReferralRewarded() | ReferralTakenBack():
+            return entry.at <= as_of
+        case OfferProgressed() | OfferCompleted() | OfferReopened() | OfferWithdrawn():
             return entry.at <= as_of
         case _:
             return False
@@ -263,7 +278,7 @@ def _items(found: Past) -> Iterator[Json]:
                 "points": points,
                 "balance_after": running.get(currency, 0) if currency is not None else None,
                 "cause": cause
-                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed)
+                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed | OfferClosed)
                 else None,
                 "rule": rule,
                 "rulebook": entry.pins.rulebook or None,
@@ -283,6 +298,8 @@ def _cause(entry: Entry) -> str | None:
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
+        if isinstance(event, CodeRedeemed):
+            return slot_cause(event)
     return None
 
 
@@ -387,6 +404,28 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_changed", event.at, None, None, None, text
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case OfferAssigned():
+            text = f"The offer {event.offer} was assigned, until {event.ends_at:%Y-%m-%d %H:%M} UTC"
+            return "offer_assigned", event.assigned_at, None, None, event.rule or None, text
+        case OfferViewed():
+            return "offer_viewed", event.at, None, None, None, f"The offer {event.offer} was seen"
+        case OfferProgressed():
+            step = f"+{event.step}" if event.step > 0 else f"{event.step}"
+            text = f"{step} for the offer {event.offer}, which makes {event.progress}"
+            return "offer_progressed", entry.at, None, None, None, text
+        case OfferCompleted():
+            return "offer_completed", entry.at, None, None, None, f"The offer {event.offer} was completed"
+        case OfferReopened():
+            text = f"The offer {event.offer} is not completed any more, after a return"
+            return "offer_reopened", entry.at, None, None, None, text
+        case OfferWithdrawn():
+            text = f"The offer {event.offer} was withdrawn: what it was assigned by was returned"
+            return "offer_withdrawn", entry.at, None, None, None, text
+        case OfferClosed():
+            return "offer_closed", event.at, None, None, None, f"The offer {event.offer} is over"
+        case CodeRedeemed():
+            text = f"The code {event.code} of {event.campaign} was used, for the offer {event.offer}"
+            return "code_redeemed", event.at, None, None, None, text
         case StreakMoved():
             text = f"{event.streak}: {event.current} in a row ({event.reason}), {event.longest} at most"
             return "streak", entry.at, None, None, f"streak:{event.streak}", text

@@ -13,8 +13,10 @@ from domain.member import counters
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.draft import Circumstances, local_day
 from domain.member.levels import evidence
+from domain.member.offers import by_assignment
 from domain.member.settle import settled
 from domain.member.shape import bring_in
+from domain.member.slots import Slot
 from domain.member.state import Member, TierStanding
 from domain.member.wallet import Balance, balance, currencies
 from domain.rules.compiled import CompiledRulebook
@@ -45,7 +47,7 @@ async def current_member(
 
 
 def shown(member: Member, circumstances: Circumstances, now: datetime) -> Json:
-    """The public shape of a settled member, less its personal fields."""
+    """The public shape of a settled member, less its personal fields. `offers` are its open slots."""
     book = circumstances.timeline.at(now)
     names = sorted({*currencies(member), *(book.document.currencies if book else ())})
     return {
@@ -59,9 +61,28 @@ def shown(member: Member, circumstances: Circumstances, now: datetime) -> Json:
         "balances": {name: balance_shape(balance(member, name, now)) for name in names},
         "tiers": tiers_of(member, circumstances, book, now),
         "counters": counters_of(member, circumstances, book, now),
+        "offers": [slot_shape(slot, circumstances, now) for slot in sorted(member.slots, key=by_assignment)],
         "streaks": streaks_of(member, circumstances, book, now),
         "badges": badges_of(member),
         "referrals": {"code": member.code or None, "brought": dict(sorted(member.referrals.items()))},
+    }
+
+
+def slot_shape(slot: Slot, circumstances: Circumstances, now: datetime) -> Json:
+    """A slot as its own rulebook means it. `state` is open, completed, or closed without having been."""
+    offer = circumstances.timeline.version(slot.rulebook).offers[slot.offer]
+    return {
+        "slot": slot.id,
+        "offer": slot.offer,
+        "state": "completed" if slot.completed else "open" if now <= slot.ends_at else "closed",
+        "assigned_at": slot.assigned_at,
+        "ends_at": slot.ends_at,
+        "viewed_at": slot.viewed_at,
+        "progress": slot.progress,
+        "target": offer.goal.target if offer.goal else None,
+        "completed_at": slot.completed_at,
+        "uses": slot.uses,
+        "rulebook": slot.rulebook,
     }
 
 

@@ -106,6 +106,26 @@ class NotEligible(Refused):
     code = "not-eligible"
 
 
+class UnknownOffer(Refused):
+    code = "unknown-offer"
+
+
+class CodeNotTargeted(Refused):
+    code = "code-not-targeted"
+
+
+class CodeOutsideWindow(Refused):
+    code = "code-outside-window"
+
+
+class CodeNotInCampaign(Refused):
+    code = "code-not-in-campaign"
+
+
+class CodeUsed(Refused):
+    code = "code-used"
+
+
 class ReturnExceedsActivity(Refused):
     code = "return-exceeds-activity"
 
@@ -152,10 +172,6 @@ class ClockBackwards(Refused):
 
 class UnknownCode(Refused):
     code = "unknown-code"
-
-
-class CodeOutsideWindow(Refused):
-    code = "code-outside-window"
 
 
 class SelfReferral(Refused):

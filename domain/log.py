@@ -75,6 +75,8 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     balances: dict[str, Balance] = {}
     tiers: dict[str, str | None] = {}
+    slots: dict[str, int] = {}
+    """How far each open slot of an offer has come."""
     streaks: dict[str, Streak] = {}
     badges: dict[str, int] = {}
     referrals: dict[str, int] = {}
@@ -222,6 +224,7 @@ def after(member: Member, now: datetime) -> After:
     return After(
         balances={currency: balance(member, currency, now) for currency in currencies(member)},
         tiers={name: standing.level for name, standing in sorted(member.tiers.items())},
+        slots={slot.id: slot.progress for slot in member.slots},
         streaks={
             name: Streak(standing.current, standing.longest, standing.previous)
             for name, standing in sorted(member.streaks.items())

@@ -25,6 +25,9 @@ from domain.member.events import (
     BadgeRevoked,
     LotActivated,
     LotExpired,
+    OfferAssigned,
+    OfferCompleted,
+    OfferProgressed,
     PointsClawedBack,
     PointsEarned,
     ReferralConverted,
@@ -107,9 +110,11 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     for event in entry.events[: entry.settled]:
         evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
-    awards = tuple(
-        event for event in entry.events if isinstance(event, PointsEarned) and event.points and not event.occasion
-    )
+    own = entry.events[entry.settled :]
+    earned = [event for event in own if isinstance(event, PointsEarned) and event.points]
+    # What offers gave goes back with their slots, not with this activity.
+    given = {event.lot for event in entry.events if isinstance(event, OfferCompleted)}
+    awards = tuple(event for event in earned if event.lot not in given)
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,
@@ -124,10 +129,12 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         before=before,
         fates=_fates(awards, entry.recorded_at, since),
         taken=taken_of(entry),
+        progressed=tuple(event for event in entry.events if isinstance(event, OfferProgressed)),
+        assigned=tuple(event for event in own if isinstance(event, OfferAssigned)),
     )
 
 
-def _fates(awards: tuple[PointsEarned, ...], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
+def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
     """By lot: what has become of the awards in the entries since."""
     found = {award.lot: _at_first(award, recorded_at) for award in awards}
     for entry in since:

@@ -18,6 +18,7 @@ from projections.leaderboard_totals import LEADERBOARD_TOTALS
 from projections.lots import LOTS
 from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
+from projections.offer_progress import OFFER_PROGRESS
 from projections.redemptions import REDEMPTIONS
 from projections.referral_rewards import REFERRAL_REWARDS
 from projections.referrals import REFERRALS
@@ -36,6 +37,7 @@ ANALYTICS = Boards(
         AWARDS,
         TIER_HISTORY,
         REDEMPTIONS,
+        OFFER_PROGRESS,
         RULE_PERFORMANCE_DAILY,
         LEADERBOARD_ENTRIES,
         LEADERBOARD_SCORES,

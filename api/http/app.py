@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system
+from api.http import activities, audit, leaderboards, members, offers, pages, points, programs, rulebooks, system
 from api.http.body import MAX_BODY
 from api.http.hot import hot
 from api.http.metrics import Metrics
@@ -50,6 +50,10 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     points.return_activity,
     points.redeem,
     points.adjust,
+    offers.listing,
+    offers.assign,
+    offers.redeem_code,
+    offers.of_member,
     leaderboards.listing,
     leaderboards.read,
     leaderboards.read_own,

@@ -74,6 +74,7 @@ class Member(msgspec.Struct, kw_only=True):
     balances: dict[str, Balance]
     tiers: dict[str, TierStanding]
     counters: dict[str, dict[str, int]]
+    offers: list[Json] = []
     streaks: dict[str, StreakStanding] = {}
     badges: dict[str, BadgeStanding] = {}
     referrals: Json = {}
@@ -121,10 +122,14 @@ class Activity(msgspec.Struct, kw_only=True):
 
 
 class Explanation(msgspec.Struct, kw_only=True):
-    """Each rule, each clause with its value, what was wanted and granted; `read` is what the rules looked at."""
+    """Each rule, each clause with its value, what was wanted and granted; `read` is what the rules looked at.
+
+    `offers` says what it counted for each slot, and why nothing.
+    """
 
     rules: list[Json]
     read: Json
+    offers: list[Json]
     streaks: list[Json] = []
     badges: list[Json] = []
     referral: Json | None = None
@@ -220,6 +225,33 @@ class Redemption(msgspec.Struct, kw_only=True):
 
 class Redeemed(msgspec.Struct, kw_only=True):
     redemption: Redemption
+    member: MemberAfter
+    position: int
+
+
+class Assignment(msgspec.Struct, kw_only=True):
+    """A slot that was opened: what happens from `assigned_at` to `ends_at`, both included, counts for it."""
+
+    offer: str
+    slot: str
+    assigned_at: datetime
+    ends_at: datetime
+
+
+class OfferAssigned(msgspec.Struct, kw_only=True):
+    assignment: Assignment
+    rulebook: RulebookPin
+    member: MemberAfter
+    position: int
+
+
+class CodeRedeemed(msgspec.Struct, kw_only=True):
+    """`code` says of which campaign it was, and for which slot of which offer it was used."""
+
+    code: Json
+    rulebook: RulebookPin
+    awards: list[Award]
+    effects: list[Json]
     member: MemberAfter
     position: int
 

@@ -1,27 +1,19 @@
 """An activity: count it, run the rules, open lots, move tiers."""
 
-from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from domain.calendar import parse_period
-from domain.errors import (
-    AmountOutOfRange,
-    FromTheFuture,
-    MemberSuspended,
-    NotEligible,
-    TooOld,
-    UnknownActivityType,
-)
+from domain.errors import AmountOutOfRange, MemberSuspended, NotEligible, UnknownActivityType
 from domain.member.badges import grant_badges
 from domain.member.commands import RecordActivity
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import ActivityRecorded, ExperimentAssigned, RuleFailed
 from domain.member.granting import open_lots
+from domain.member.lateness import not_ahead, not_too_old
 from domain.member.lives import keep_alive
+from domain.member.offers import Weighed, assign_by_rules, count_for_offers, hear_of_offers, weigh
 from domain.member.reading import Reading
 from domain.member.referrals import convert
 from domain.member.scores import count_scores, scores_of
@@ -50,6 +42,8 @@ class Evaluated(msgspec.Struct, frozen=True):
     failed: tuple[tuple[str, str], ...]
     earned: Earned
     scored: tuple[Scored, ...] = ()
+    weighed: tuple[Weighed, ...] = ()
+    """What it counts for each slot of an offer."""
     ticked: tuple[str, ...] = ()
 
 
@@ -80,7 +74,7 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
             counts=counts,
         )
     )
-    for experiment, arm in evaluated.earned.assigned.items():
+    for experiment, arm in evaluated.earned.arms.items():
         draft.record(ExperimentAssigned(experiment=experiment, arm=arm))
     for rule, error in (*evaluated.failed, *evaluated.earned.failed):
         draft.record(RuleFailed(rule=rule, error=error))
@@ -100,7 +94,13 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     if draft.member.referred is not None:
         convert(draft, command, evaluated.day, evaluated.zone)
     count_scores(draft, evaluated.scored, evaluated.day)
-    raise_tiers(draft, book, command.occurred_at, evaluated.day, evaluated.zone, "reached", before)
+    at, day, zone = command.occurred_at, evaluated.day, evaluated.zone
+    count_for_offers(draft, evaluated.weighed, at, day, zone)
+    if declared.offer is not None and declared.role in ("assigns", "views"):
+        hear_of_offers(draft, book, declared, command, evaluated.reading, day, zone)
+    if evaluated.earned.assigned:
+        assign_by_rules(draft, book, evaluated.earned.assigned, at, day, zone)
+    raise_tiers(draft, book, at, day, zone, "reached", before)
     badges = book.badges(command.type)
     if badges:
         after = reading_of(draft, draft.member, book, command, evaluated.day, evaluated.zone)
@@ -137,7 +137,8 @@ def evaluate(draft: Draft, member: Member, book: CompiledRulebook, command: Reco
     if streaks:
         ticks, unticked = ticked(streaks, reading)
         failed += unticked
-    return Evaluated(book, command.type, zone, day, reading, measures, failed, earned, scored, ticks)
+    weighed = weigh(draft, member, command.type, command.occurred_at, day, measures)
+    return Evaluated(book, command.type, zone, day, reading, measures, failed, earned, scored, weighed, ticks)
 
 
 def reading_of(
@@ -186,32 +187,12 @@ def _acceptable(draft: Draft, command: RecordActivity, book: CompiledRulebook) -
     if member.status != "active":
         raise MemberSuspended(f"the member is {member.status}: activities are refused")
     not_ahead(draft, command.occurred_at, late)
-    too_old = late.max_age is not None and command.occurred_at < draft.now - _duration(late.max_age)
     # Enrolments are taken however old: programs are imported with their members.
-    if too_old and command.type != ENROLLED:
-        raise TooOld(
-            f"older than {late.max_age}",
-            errors=[("/occurred_at", f"at most {late.max_age} before the program's clock")],
-        )
+    if command.type != ENROLLED:
+        not_too_old(draft, command.occurred_at, late)
     if (
         book.document.before_enrolment == "refuse"
         and member.enrolled_at is not None
         and command.occurred_at < member.enrolled_at
     ):
         raise NotEligible("the activity lies before the member's enrolment", reasons=["before-enrolment"])
-
-
-def not_ahead(draft: Draft, occurred_at: datetime, late: Late) -> None:
-    """Raises FromTheFuture for what lies further ahead of the program's clock than clocks differ."""
-    if occurred_at > draft.now + _duration(late.future_skew):
-        raise FromTheFuture(
-            f"occurred_at lies after the program's clock, {draft.now.isoformat()}",
-            errors=[("/occurred_at", f"at most {late.future_skew} ahead")],
-        )
-
-
-@lru_cache(maxsize=256)
-def _duration(text: str) -> timedelta:
-    # An age limit is a distance, not a date: months count as 30 days here.
-    period = parse_period(text)
-    return timedelta(days=period.days + 30 * period.months, seconds=period.seconds)

@@ -1,4 +1,4 @@
-"""Bonuses: points that no rule over one activity grants, but a streak, a badge or a referral.
+"""Bonuses: points that no rule over one activity grants, but a streak, a badge, an offer or a referral.
 
 They open lots as awards do, by the policies of their currency, and count for tiers, but on no leaderboard. What they
 were given for may be undone by another activity's return than that of their own: then they are found in the stream
@@ -29,27 +29,31 @@ def grant(
     zone: str,
     counts: dict[str, int] | None = None,
     hold: str | None = None,
+    lot: str | None = None,
 ) -> None:
-    """Open a lot for what happened at `occurred_at`; `hold` is a period in which the points wait."""
+    """Open a lot for what happened at `occurred_at`; `hold` is a period in which the points wait.
+
+    `lot` is its id where somebody has named it already.
+    """
     policy = book.document.currencies[currency]
     begins = Availability(after=hold) if hold is not None else policy.available
-    lot = life(draft, begins, policy.expires, occurred_at, zone)
+    lasts = life(draft, begins, policy.expires, occurred_at, zone)
     if lifetime_total(draft, currency) + points > MAX_AMOUNT:
         raise AmountOutOfRange("the balance would exceed 2^53 - 1")
     owed = draft.member.debt.get(currency, 0)
     draft.record(
         PointsEarned(
-            lot=draft.new_lot(),
+            lot=lot or draft.new_lot(),
             currency=currency,
             rule=rule,
             wanted=points,
             points=points,
-            available_at=lot.available,
-            expires_at=lot.expires,
-            repaid=min(owed, points) if owed and lot.spendable(draft.now) else 0,
+            available_at=lasts.available,
+            expires_at=lasts.expires,
+            repaid=min(owed, points) if owed and lasts.spendable(draft.now) else 0,
             day=day,
             counts=counts or {},
-            idle=lot.idle,
+            idle=lasts.idle,
         )
     )
 

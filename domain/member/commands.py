@@ -183,6 +183,21 @@ class ReverseReferral(Command, frozen=True, kw_only=True, tag="ReverseReferral")
     paid: int
 
 
+class AssignOffer(Command, frozen=True, kw_only=True, tag="AssignOffer"):
+    """Open a slot of an offer for the member, as of `at`."""
+
+    offer: str
+    at: datetime
+
+
+class RedeemCode(Command, frozen=True, kw_only=True, tag="RedeemCode"):
+    """Use the code of a coupon: of `campaign`, or of whichever it fits. `at` None is when it is recorded."""
+
+    code: str
+    campaign: str | None = None
+    at: datetime | None = None
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -207,5 +222,7 @@ MemberCommand = (
     | ReferMember
     | PayReferral
     | ReverseReferral
+    | AssignOffer
+    | RedeemCode
     | Settle
 )

@@ -14,6 +14,7 @@ from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AdjustPoints,
+    AssignOffer,
     ChangeMember,
     EnrolMember,
     EraseMember,
@@ -22,6 +23,7 @@ from domain.member.commands import (
     PayPrize,
     PayReferral,
     RecordActivity,
+    RedeemCode,
     RedeemPoints,
     ReferMember,
     ReturnActivity,
@@ -29,6 +31,7 @@ from domain.member.commands import (
     SetMemberStatus,
     Settle,
 )
+from domain.member.coupons import redeem_code
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import (
     MemberChanged,
@@ -38,6 +41,7 @@ from domain.member.events import (
     MemberStatusChanged,
 )
 from domain.member.occasions import plan
+from domain.member.offers import assign_offer
 from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
@@ -100,6 +104,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             pay_referral(draft, command)
         case ReverseReferral():
             reverse_referral(draft, command)
+        case AssignOffer():
+            assign_offer(draft, command)
+        case RedeemCode():
+            redeem_code(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():
@@ -161,6 +169,10 @@ def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:
             return command.closed_at
         case PayReferral() | ReverseReferral():
             return command.occurred_at
+        case AssignOffer():
+            return command.at
+        case RedeemCode():
+            return command.at or recorded_at
         case _:
             return recorded_at
 

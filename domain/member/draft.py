@@ -11,6 +11,8 @@ from domain.member.commands import RecordActivity
 from domain.member.events import (
     BadgeGranted,
     MemberEventUnion,
+    OfferAssigned,
+    OfferProgressed,
     PointsClawedBack,
     PointsEarned,
     ReferralConverted,
@@ -56,7 +58,8 @@ class Given(msgspec.Struct, frozen=True):
 class Original(msgspec.Struct, frozen=True):
     """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
 
-    `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities.
+    `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities;
+    `progressed` is what it counted for slots of offers, `assigned` the slots it opened.
     """
 
     version: int
@@ -72,6 +75,8 @@ class Original(msgspec.Struct, frozen=True):
     before: Member
     fates: dict[str, Fate]
     taken: Taken
+    progressed: tuple[OfferProgressed, ...] = ()
+    assigned: tuple[OfferAssigned, ...] = ()
 
 
 class HistoryNeeded(Exception):
@@ -125,11 +130,17 @@ class Draft:
         self.edited = False
         """Whether what new versions of the rules say of what the member has stands in this draft already."""
         self._lots = 0
+        self._slots = 0
 
     def new_lot(self) -> str:
         """An id that is unique in the stream and the same whenever the entry is decided again."""
         self._lots += 1
         return f"{self.version}.{self._lots}"
+
+    def new_slot(self) -> str:
+        """The same for a slot of an offer."""
+        self._slots += 1
+        return f"{self.version}.{self._slots}"
 
     def record(self, event: MemberEventUnion) -> None:
         stamp = Stamp(self.version, self.at, self.now, self.rulebook)

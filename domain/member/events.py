@@ -150,6 +150,71 @@ class ScoreCounted(MemberEvent, frozen=True, kw_only=True, tag="ScoreCounted"):
     activity: int | None = None
 
 
+class OfferAssigned(MemberEvent, frozen=True, kw_only=True, tag="OfferAssigned"):
+    """A slot of an offer was opened: what happens from `assigned_at` to `ends_at`, both included, counts for it.
+
+    `rule` is the rule that assigned it, if one did; `counts` moves the counters of its caps on the local `day`.
+    `rulebook` is the version that defines it, 0 for the entry's own.
+    """
+
+    slot: str
+    offer: str
+    assigned_at: datetime
+    ends_at: datetime
+    day: int
+    rule: str = ""
+    counts: dict[str, int] = {}
+    rulebook: int = 0
+
+
+class OfferViewed(MemberEvent, frozen=True, kw_only=True, tag="OfferViewed"):
+    """The member saw the offer at `at`, while the slot was open."""
+
+    slot: str
+    offer: str
+    at: datetime
+
+
+class OfferProgressed(MemberEvent, frozen=True, kw_only=True, tag="OfferProgressed"):
+    """An activity counted `step` for a slot, whose progress is now `progress`.
+
+    Of a goal about periods, `period` is the first local day of the one that the step is about. With `activity`, the
+    entry of a returned one, the step is taken back.
+    """
+
+    slot: str
+    offer: str
+    step: int
+    progress: int
+    period: int | None = None
+    activity: int | None = None
+
+
+class OfferCompleted(MemberEvent, frozen=True, kw_only=True, tag="OfferCompleted"):
+    """A slot reached its goal. `lot` is that of its reward, '' where there is none."""
+
+    slot: str
+    offer: str
+    lot: str = ""
+
+
+class OfferReopened(MemberEvent, frozen=True, kw_only=True, tag="OfferReopened"):
+    """The return of the activity of entry `activity` left a completed slot below its goal: it was not completed."""
+
+    slot: str
+    offer: str
+    activity: int
+
+
+class OfferWithdrawn(MemberEvent, frozen=True, kw_only=True, tag="OfferWithdrawn"):
+    """The activity that a slot was assigned by was returned whole, before the slot was completed or used."""
+
+    slot: str
+    offer: str
+    day: int
+    counts: dict[str, int] = {}
+
+
 class StreakMoved(MemberEvent, frozen=True, kw_only=True, tag="StreakMoved"):
     """A streak stands at another length: an activity of the local `day` counted, or one was returned.
 
@@ -247,6 +312,25 @@ class ExperimentAssigned(MemberEvent, frozen=True, kw_only=True, tag="Experiment
 
     experiment: str
     arm: str
+
+
+class OfferClosed(MemberEvent, frozen=True, kw_only=True, tag="OfferClosed"):
+    """A slot's window is over, at `at`: completed or not."""
+
+    slot: str
+    offer: str
+    at: datetime
+
+
+class CodeRedeemed(MemberEvent, frozen=True, kw_only=True, tag="CodeRedeemed"):
+    """A coupon's code was used at `at`, for a slot of its offer. `lot` is that of its reward, '' for none."""
+
+    code: str
+    campaign: str
+    slot: str
+    offer: str
+    at: datetime
+    lot: str = ""
 
 
 class RuleFailed(MemberEvent, frozen=True, kw_only=True, tag="RuleFailed"):
@@ -441,4 +525,12 @@ MemberEventUnion = (
     | TierRenewed
     | TierGraceBegan
     | TierUpgradePlanned
+    | OfferAssigned
+    | OfferViewed
+    | OfferProgressed
+    | OfferCompleted
+    | OfferReopened
+    | OfferWithdrawn
+    | OfferClosed
+    | CodeRedeemed
 )

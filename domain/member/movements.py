@@ -26,6 +26,7 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    CodeRedeemed,
     Draw,
     ExperimentAssigned,
     LotActivated,
@@ -39,6 +40,13 @@ from domain.member.events import (
     Occasion,
     OccasionPlanned,
     OccasionReached,
+    OfferAssigned,
+    OfferClosed,
+    OfferCompleted,
+    OfferProgressed,
+    OfferReopened,
+    OfferViewed,
+    OfferWithdrawn,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -86,6 +94,11 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     rulebook: int | None
 
 
+def slot_cause(event: CodeRedeemed) -> str:
+    """`offer:spring/12.1`: the slot whose code was used."""
+    return f"offer:{event.offer}/{event.slot}"
+
+
 def movements(entry: Entry) -> tuple[Movement, ...]:
     """The lines of an entry, in the order of its events. Entries of other streams than members' have none."""
     sheet = _Sheet(entry)
@@ -124,6 +137,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
                 sheet.claw_back(event)
+            case CodeRedeemed():
+                sheet.cause = slot_cause(event)
             case (
                 MemberEnrolled()
                 | MemberChanged()
@@ -148,6 +163,13 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierGraceBegan()
                 | TierUpgradePlanned()
                 | LotsRescheduled()
+                | OfferAssigned()
+                | OfferViewed()
+                | OfferProgressed()
+                | OfferCompleted()
+                | OfferReopened()
+                | OfferWithdrawn()
+                | OfferClosed()
                 | ProgramCreated()
                 | RulebookPublished()
                 | LeaderboardClosed()

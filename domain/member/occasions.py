@@ -11,6 +11,7 @@ from domain.errors import AmountOutOfRange
 from domain.member.draft import Draft
 from domain.member.events import ExperimentAssigned, Occasion, OccasionPlanned, OccasionReached, RuleFailed
 from domain.member.granting import open_lots
+from domain.member.offers import assign_by_rules
 from domain.member.reading import Reading
 from domain.member.standing import lift_tiers
 from domain.rules.compiled import CompiledRulebook
@@ -70,7 +71,7 @@ def celebrate(
         store_zone=program_zone,
     )
     earned = earn(book, kind, at, reading, draft.circumstances.taken)
-    for experiment, arm in earned.assigned.items():
+    for experiment, arm in earned.arms.items():
         draft.record(ExperimentAssigned(experiment=experiment, arm=arm))
     for rule, error in earned.failed:
         draft.record(RuleFailed(rule=rule, error=error))
@@ -80,6 +81,7 @@ def celebrate(
     except AmountOutOfRange as error:
         # Nobody asked for it, so there is nobody to refuse.
         draft.record(RuleFailed(rule=kind, error=str(error)))
+    assign_by_rules(draft, book, earned.assigned, at, day, zone)
     lift_tiers(draft, book, at, day, zone)
 
 

@@ -8,14 +8,17 @@ import msgspec
 
 from domain.calendar import month_of
 from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
-from domain.member.activities import evaluate, not_ahead
+from domain.member.activities import evaluate
 from domain.member.badges import take_back_badges
+from domain.member.bonuses import granted, take_back
 from domain.member.clawback import claw_back
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
 from domain.member.draft import Draft, Given, HistoryNeeded, Original
 from domain.member.events import ActivityReversed, LineReturned, PointsClawedBack, PointsEarned
 from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
+from domain.member.lateness import not_ahead
+from domain.member.offers import rule_name, take_back_progress, withdraw
 from domain.member.referrals import take_back_referral
 from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
@@ -87,8 +90,26 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     take_back_badges(draft, book, original, complete=complete)
     if complete and not so_far.complete:
         take_back_referral(draft, original)
+    day = _offers_back(draft, original, so_far, counts, complete=complete)
     zone = draft.zone(book, original.command.time_zone)
-    lower_tiers(draft, book, command.occurred_at, original.day, zone, moved(draft))
+    lower_tiers(draft, book, command.occurred_at, day, zone, moved(draft))
+
+
+def _offers_back(draft: Draft, original: Original, so_far: Reversed, counts: dict[str, int], *, complete: bool) -> int:
+    """Take back what the activity counted for offers, and the rewards of those that this leaves uncompleted.
+
+    The earliest local day that anything is taken back of: a reward counted on the day of what completed its offer.
+    """
+    day = original.day
+    for slot in take_back_progress(draft, original, so_far, counts, complete=complete):
+        for given in granted(draft, rule_name(slot.offer)) if slot.lot else ():
+            if given.award.lot == slot.lot:
+                require(draft.member, given.award.day)
+                take_back(draft, draft.circumstances.timeline.version(given.rulebook), given, given.left, {})
+                day = min(day, given.award.day)
+    if complete:
+        withdraw(draft, original)
+    return day
 
 
 def amount_of(command: RecordActivity) -> int | None:

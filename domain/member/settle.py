@@ -1,4 +1,4 @@
-"""What time alone makes true: activations, tier reviews, occasions, expiries, in the order they fell due.
+"""What time alone makes true, in the order it fell due: activations, ends of offers, reviews, occasions, expiries.
 
 One function serves the sweeper (which writes the events down), every decision (whose entry begins with
 them) and every read (which does not write): so a swept and an unswept member answer alike.
@@ -7,21 +7,22 @@ them) and every read (which does not write): so a swept and an unswept member an
 from collections.abc import Iterator
 from datetime import datetime
 
-from domain.calendar import FOREVER
+from domain.calendar import FOREVER, MICROSECOND
 from domain.member.counters import require
 from domain.member.draft import Circumstances, Draft
 from domain.member.edits import edit
-from domain.member.events import LotActivated, LotExpired, MemberEventUnion
+from domain.member.events import LotActivated, LotExpired, MemberEventUnion, OfferClosed
 from domain.member.occasions import reach
 from domain.member.reviews import begin_period, review
+from domain.member.slots import Slot
 from domain.member.standing import follow, unlock_tiers
 from domain.member.state import Lot, Member
 from domain.member.wallet import age
 from domain.rules.timeline import Published
 
-# At equal instants: activations, then edits of the rules, then reviews and levels that begin with a period, then
-# occasions, which may reward the level that these left, then expiries (blueprint, law 5).
-_ACTIVATION, _EDIT, _REVIEW, _PERIOD, _OCCASION, _EXPIRY = 1, 2, 3, 4, 5, 6
+# At equal instants: activations, closings of offers, edits of the rules, then reviews and levels that begin with a
+# period, then occasions, which may reward the level that these left, then expiries (blueprint, law 5).
+_ACTIVATION, _CLOSING, _EDIT, _REVIEW, _PERIOD, _OCCASION, _EXPIRY = 1, 2, 3, 4, 5, 6, 7
 
 
 def settle(draft: Draft) -> None:
@@ -47,6 +48,9 @@ def settle(draft: Draft) -> None:
             reach(draft, subject, instant)
         elif isinstance(subject, str):
             review(draft, subject, instant)
+        elif isinstance(subject, Slot):
+            require(draft.member, subject.ends_at.toordinal())
+            draft.record(OfferClosed(slot=subject.id, offer=subject.offer, at=instant))
         elif kind == _ACTIVATION:
             _activate(draft, subject, instant)
             _follow(draft, instant)
@@ -92,10 +96,13 @@ def next_due(member: Member) -> datetime | None:
     for planned in member.occasions.values():
         if planned.at is not None and planned.at < soonest:
             soonest = planned.at
+    for slot in member.slots:
+        if slot.ends_at < soonest:
+            soonest = slot.ends_at + MICROSECOND
     return soonest if soonest < FOREVER else None
 
 
-_Due = tuple[datetime, int, Lot | str | Published]
+_Due = tuple[datetime, int, Lot | Slot | str | Published]
 
 
 def _edits(draft: Draft) -> list[_Due]:
@@ -134,6 +141,9 @@ def _due(member: Member) -> Iterator[_Due]:
     for kind, planned in member.occasions.items():
         if planned.at is not None:
             yield planned.at, _OCCASION, kind
+    for slot in member.slots:
+        # The last instant still counts: a slot is closed with the next one.
+        yield slot.ends_at + MICROSECOND, _CLOSING, slot
 
 
 def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
@@ -147,6 +157,9 @@ def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
             return instant, kind, 0, 0, subject
         case Published():
             return instant, kind, subject.number, 0, ""
+        case Slot():
+            entry, _, number = subject.id.partition(".")
+            return instant, kind, int(entry), int(number), ""
         case Lot():
             return instant, kind, *age(subject), ""
 

@@ -17,6 +17,7 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    CodeRedeemed,
     Draw,
     ExperimentAssigned,
     Idle,
@@ -32,6 +33,13 @@ from domain.member.events import (
     MemberStatusChanged,
     OccasionPlanned,
     OccasionReached,
+    OfferAssigned,
+    OfferClosed,
+    OfferCompleted,
+    OfferProgressed,
+    OfferReopened,
+    OfferViewed,
+    OfferWithdrawn,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -50,6 +58,7 @@ from domain.member.events import (
     TierUpgradePlanned,
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
+from domain.member.slots import Slot, changed, opened
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
@@ -111,13 +120,14 @@ class Reversed(msgspec.Struct, gc=False):
 
 
 class Month(msgspec.Struct, gc=False):
-    """Counters by local day, and returns of the activities of this month."""
+    """Counters by local day, returns of the activities of this month, and slots of offers that ended in it (UTC)."""
 
     counts: dict[str, dict[int, int]] = {}
     reversed: dict[int, Reversed] = {}
+    slots: dict[str, Slot] = {}
 
     def copy(self) -> "Month":
-        return Month({name: dict(days) for name, days in self.counts.items()}, dict(self.reversed))
+        return Month({name: dict(days) for name, days in self.counts.items()}, dict(self.reversed), dict(self.slots))
 
 
 class Shared(dict[int, Month]):
@@ -178,6 +188,10 @@ class Member(msgspec.Struct, gc=False):
     months: dict[int, Month] = {}
     since: int = 0
     tiers: dict[str, TierStanding] = {}
+    slots: tuple[Slot, ...] = ()
+    """Open slots of offers, in the order in which they were recorded."""
+    closed_until: datetime | None = None
+    """The last instant of the latest slot that is closed: what happens after it counts for open ones alone."""
     streaks: dict[str, StreakStanding] = {}
     badges: dict[str, BadgeStanding] = {}
     code: str = ""
@@ -322,10 +336,21 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.code = ""
             member.arms = {}
             member.occasions = {}
+            member.slots = ()
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
+        case OfferAssigned():
+            member.slots = (*member.slots, opened(event, stamp.rulebook))
+            _count(member, event.counts, event.day)
+        case OfferViewed() | OfferProgressed() | OfferCompleted() | OfferReopened() | CodeRedeemed():
+            _change_slot(member, event, stamp)
+        case OfferClosed():
+            _close_slot(member, event.slot)
+        case OfferWithdrawn():
+            _withdraw_slot(member, event.slot)
+            _count(member, event.counts, event.day)
         case StreakMoved():
             member.streaks[event.streak] = StreakStanding(
                 event.current, event.longest, event.previous, event.first, event.last, event.at, event.zone
@@ -458,9 +483,51 @@ def _reversed(member: Member, activity: int, day: int) -> Reversed:
     return note
 
 
+def _change_slot(
+    member: Member,
+    event: OfferViewed | OfferProgressed | OfferCompleted | OfferReopened | CodeRedeemed,
+    stamp: Stamp,
+) -> None:
+    for place, slot in enumerate(member.slots):
+        if slot.id == event.slot:
+            member.slots = (
+                *member.slots[:place],
+                changed(slot, event, stamp.version, stamp.at),
+                *member.slots[place + 1 :],
+            )
+            return
+    rows = _closed_in(member, event.slot)
+    rows.slots[event.slot] = changed(rows.slots[event.slot], event, stamp.version, stamp.at)
+
+
+def _close_slot(member: Member, name: str) -> None:
+    """An ended slot goes to the month of its end, and with it to the cold rows."""
+    slot = next(one for one in member.slots if one.id == name)
+    member.slots = tuple(one for one in member.slots if one is not slot)
+    _month(member, slot.ends_at.toordinal()).slots[name] = slot
+    if member.closed_until is None or slot.ends_at > member.closed_until:
+        member.closed_until = slot.ends_at
+
+
+def _withdraw_slot(member: Member, name: str) -> None:
+    left = tuple(one for one in member.slots if one.id != name)
+    if len(left) == len(member.slots):
+        del _closed_in(member, name).slots[name]
+    member.slots = left
+
+
+def _closed_in(member: Member, name: str) -> Month:
+    """The month that has a closed slot, to write in."""
+    return _numbered(member, next(number for number, rows in member.months.items() if name in rows.slots))
+
+
 def _month(member: Member, day: int) -> Month:
     """The month of a local day, to write in."""
-    months, number = member.months, month_of(day)
+    return _numbered(member, month_of(day))
+
+
+def _numbered(member: Member, number: int) -> Month:
+    months = member.months
     rows = months.get(number)
     if rows is None or (isinstance(months, Shared) and number not in months.own):
         rows = months[number] = rows.copy() if rows is not None else Month({}, {})

@@ -16,6 +16,7 @@ from domain.calendar import UNITS, parse_period, reach
 from domain.numbers import MAX_AMOUNT
 from domain.rules.check_badges import check_badges, check_badges_against
 from domain.rules.check_boards import check_boards, check_boards_against
+from domain.rules.check_offers import check_assigning, check_offers
 from domain.rules.check_promotions import (
     check_birthday,
     check_calendar,
@@ -239,6 +240,7 @@ class _Checking:
         check_birthday(self)
         check_stacking(self)
         check_experiments(self)
+        check_offers(self)
         check_boards(self)
         check_streaks(self)
         check_badges(self)
@@ -247,7 +249,7 @@ class _Checking:
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "segments", "offers",
+            "segments",
         ):  # fmt: skip
             if getattr(self.book, name):
                 self._unsupported(f"/{name}")
@@ -323,8 +325,8 @@ class _Checking:
                 self._needed(at, "original", activity.original, "string", kind)
                 if activity.amount is not None:
                     self.expression(f"{at}/amount", activity.amount, "int", kind)
-            case _:
-                self._unsupported(f"{at}/role")
+            case "assigns" | "views":
+                self._needed(at, "offer", activity.offer, "string", kind)
 
     def _needed(self, at: str, name: str, source: str | None, expects: Any, kind: str) -> None:
         if source is None:
@@ -348,7 +350,9 @@ class _Checking:
             self._instant(f"{at}/{name}", getattr(rule, name), rule.id)
         if rule.when is not None:
             self.expression(f"{at}/when", rule.when, "bool", rule.on, rule.id)
-        if rule.phase == "multiply":
+        if rule.assign is not None:
+            check_assigning(self, at, rule)
+        elif rule.phase == "multiply":
             self._multiplier(at, rule)
         else:
             self._award(at, rule)

@@ -19,6 +19,7 @@ from domain.rules.badges import CompiledBadge, compile_badges
 from domain.rules.boards import CompiledBoard, compile_boards
 from domain.rules.expression import Context, Tree, compile_tree, references
 from domain.rules.occasions import ANNIVERSARY, BIRTHDAY, rewarded
+from domain.rules.offers import CompiledOffer, codes_of, compile_offers
 from domain.rules.recurrence import Hours, hours_of
 from domain.rules.referrals import Terms, compile_referrals
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
@@ -236,6 +237,15 @@ class CompiledRulebook:
         document = self.document
         place = (document.time_zone, document.zone_policy, document.day_starts)
         return (kinds, document.members.birthday, *place) if kinds else None
+
+    @cached_property
+    def offers(self) -> dict[str, CompiledOffer]:
+        return compile_offers(self.document)
+
+    @cached_property
+    def codes(self) -> dict[str, tuple[str, ...]]:
+        """By code of a coupon the offers that have it."""
+        return codes_of(self.offers)
 
     @cached_property
     def edits(self) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from domain.numbers import MAX_AMOUNT, Exact
 from domain.rules.compiled import CompiledRule, CompiledRulebook, Phase
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
-from domain.rules.limits import Awarded, Grant, LimitedBy, Limits
+from domain.rules.limits import Assigned, Awarded, Grant, LimitedBy, Limits
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
 from domain.rules.rulebook import Variant
 from domain.rules.situation import Situation
@@ -25,7 +25,7 @@ NOTHING = Exact(0)
 
 
 class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule did, clause by clause. `lines` are the ids of the lines that it is about."""
+    """What one rule did, clause by clause. `lines` are the ids of the lines, `assigns` the offer that it is about."""
 
     rule: str
     phase: str
@@ -38,6 +38,7 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
     limited_by: LimitedBy | None = None
     error: str | None = None
     note: str | None = None
+    assigns: str | None = None
 
 
 NO_LINE = "no line of the order is one of its lines"
@@ -59,7 +60,8 @@ class Earned(msgspec.Struct, frozen=True):
     matched: dict[str, tuple[Line, ...] | None]
     lineless: frozenset[str]
     other_arm: dict[str, str] = {}
-    assigned: dict[str, str] = {}
+    arms: dict[str, str] = {}
+    assigned: tuple[Assigned, ...] = ()
 
 
 def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, taken: Taken) -> Earned:
@@ -77,7 +79,8 @@ def earn(book: CompiledRulebook, kind: str, at: datetime, context: Situation, ta
         matched=run.matched,
         lineless=frozenset(run.lineless),
         other_arm=run.other_arm,
-        assigned=run.assigned,
+        arms=run.arms,
+        assigned=limits.assigned(run.assigning),
     )
 
 
@@ -86,6 +89,7 @@ def traced(
 ) -> tuple[RuleTrace, ...]:
     """What each rule did, with its condition's clauses and values: costly, so only for those who ask why."""
     awards = {award.rule: award for award in earned.awards}
+    assigned = {one.rule: one for one in earned.assigned}
     errors = dict(earned.failed)
     stopped = False
 
@@ -105,6 +109,7 @@ def traced(
             note = f"the member is in the arm {earned.other_arm[rule.id]} of the experiment"
         stopped = stopped or (matched and rule.stop)
         award = awards.get(rule.id) if matched else None
+        limited = award or assigned.get(rule.id) if matched else None
         tree: Any = book.trees.get(f"{compiled.path}/when")
         return RuleTrace(
             rule=rule.id,
@@ -115,7 +120,8 @@ def traced(
             wanted=award.wanted if award else 0,
             granted=award.granted if award else 0,
             currency=award.currency if award else None,
-            limited_by=award.limited_by if award else None,
+            limited_by=limited.limited_by if limited else None,
+            assigns=rule.assign,
             error=errors.get(rule.id),
             note=note,
         )
@@ -169,12 +175,13 @@ class _Run:
         self.context = context
         self.splits = book.splits(kind)
         self.grants: list[Grant] = []
+        self.assigning: list[CompiledRule] = []
         self.base: dict[str, _Base] = {}
         self.failed: dict[str, str] = {}
         self.matched: dict[str, tuple[Line, ...] | None] = {}
         self.lineless: list[str] = []
         self.other_arm: dict[str, str] = {}
-        self.assigned: dict[str, str] = {}
+        self.arms: dict[str, str] = {}
         self.stopped = False
 
     @cached_property
@@ -266,7 +273,7 @@ class _Run:
         """Whether the member is in the arm that the rule is for. To be asked is to be exposed."""
         arm, fresh = self.context.arm(variant.experiment, self.book.document.experiments[variant.experiment].arms)
         if fresh:
-            self.assigned[variant.experiment] = arm
+            self.arms[variant.experiment] = arm
         if arm != variant.arm:
             self.other_arm[rule.rule.id] = arm
         return arm == variant.arm
@@ -367,6 +374,8 @@ class _Run:
 
     def _grant(self, match: _Match) -> None:
         phase = match.rule.rule.phase
+        if match.rule.rule.assign is not None:
+            self.assigning.append(match.rule)
         for currency, wanted in self._wants(match).items():
             self.grants.append(Grant(match.rule, currency, wanted))
             if phase == "multiply":

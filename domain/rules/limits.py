@@ -47,6 +47,16 @@ class Awarded(msgspec.Struct, frozen=True, gc=False):
     takes: tuple[Take, ...] = ()
 
 
+class Assigned(msgspec.Struct, frozen=True):
+    """An offer that a rule assigns, unless a cap has `limited_by` it. `counts` and `takes` are what it used of caps."""
+
+    rule: str
+    offer: str
+    limited_by: LimitedBy | None
+    counts: dict[str, int]
+    takes: tuple[Take, ...] = ()
+
+
 class Grant(msgspec.Struct, gc=False):
     """What a rule wants before anything cuts it; `lost_to` is what chose another rule in its place."""
 
@@ -70,6 +80,10 @@ class Limits:
     def awards(self, grants: Iterable[Grant]) -> tuple[Awarded, ...]:
         """Raises TakenNeeded."""
         return tuple(self._award(grant) for grant in grants if grant.wanted)
+
+    def assigned(self, rules: Iterable[CompiledRule]) -> tuple[Assigned, ...]:
+        """The offers that rules assign, as often as their caps allow. Raises TakenNeeded."""
+        return tuple(self._assigned(one.rule, one.rule.assign) for one in rules if one.rule.assign is not None)
 
     def exhausted(self, rule: Rule, currencies: Iterable[str]) -> bool:
         """Whether nothing was left for a rule when the activity came. Raises TakenNeeded."""
@@ -97,18 +111,28 @@ class Limits:
         counts: dict[str, int] = {}
         takes: tuple[Take, ...] = ()
         if granted and rule.cap:
-            counts = {
-                _counter(cap, rule, currency): 1 if cap.times is not None else granted
-                for cap in rule.cap
-                if cap.per not in SHARED
-            }
+            counts = _counts(rule, currency, granted)
         if granted and (rule.budget is not None or rule.cap):
             takes = takes_of(self._book.document, rule, currency, self._situation.day, granted)
+        self._note(counts, takes)
+        return Awarded(rule.id, currency, grant.wanted, granted, limited_by, counts, takes)
+
+    def _assigned(self, rule: Rule, offer: str) -> Assigned:
+        for number, cap in enumerate(rule.cap):
+            if self._left(cap, rule, "") <= 0:
+                return Assigned(rule.id, offer, LimitedBy(left=0, cap=f"{rule.id}.{number}"), {})
+        if not rule.cap:
+            return Assigned(rule.id, offer, None, {})
+        counts = _counts(rule, "", 0)
+        takes = takes_of(self._book.document, rule, "", self._situation.day, 0)
+        self._note(counts, takes)
+        return Assigned(rule.id, offer, None, counts, takes)
+
+    def _note(self, counts: dict[str, int], takes: tuple[Take, ...]) -> None:
         for name, step in counts.items():
             self._counted[name] = self._counted.get(name, 0) + step
         for take in takes:
             self._took[take.kind, take.key] = self._took.get((take.kind, take.key), 0) + take.amount
-        return Awarded(rule.id, currency, grant.wanted, granted, limited_by, counts, takes)
 
     def _left(self, cap: Cap, rule: Rule, currency: str) -> int:
         limit = _limit(cap)
@@ -137,9 +161,10 @@ class Limits:
         """The shared caps of the activity's rules: what may be asked for next."""
         for compiled in self._book.rules(self._kind):
             rule = compiled.rule
-            for cap in rule.cap if rule.award is not None else ():
+            currency = rule.award.currency if rule.award is not None else ""
+            for cap in rule.cap if rule.award is not None or rule.assign is not None else ():
                 if cap.per in SHARED:
-                    yield _shared(cap, rule, rule.award.currency, self._situation.day)  # type: ignore[union-attr]
+                    yield _shared(cap, rule, currency, self._situation.day)
 
 
 def takes_of(book: Rulebook, rule: Rule, currency: str, day: int, points: int, *, uses: int = 1) -> tuple[Take, ...]:
@@ -184,6 +209,15 @@ def _allowed(cap: Cap, wanted: int, left: int) -> int:
     if cap.times is not None:
         return wanted if left else 0
     return wanted if wanted <= left else left if cap.partial else 0
+
+
+def _counts(rule: Rule, currency: str, granted: int) -> dict[str, int]:
+    """What a grant moves of the member's own counters."""
+    return {
+        _counter(cap, rule, currency): 1 if cap.times is not None else granted
+        for cap in rule.cap
+        if cap.per not in SHARED
+    }
 
 
 def _counter(cap: Cap, rule: Rule, currency: str) -> str:

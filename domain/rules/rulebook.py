@@ -85,7 +85,8 @@ class Currency(Section, frozen=True, kw_only=True):
 class ActivityType(Section, frozen=True, kw_only=True):
     """What one type of activity carries and what it does.
 
-    Without a role it earns. `reverses` returns an earlier activity, `spends` reports points spent elsewhere.
+    Without a role it earns. `reverses` returns an earlier activity, `spends` reports points spent elsewhere, `assigns`
+    assigns an offer, `views` says that one was seen.
     """
 
     data: dict[str, Json] = {}
@@ -181,6 +182,7 @@ class Rule(Section, frozen=True, kw_only=True):
     cap: list[Cap] = []
     budget: str | None = None
     variant: Variant | None = None
+    assign: str | None = None
 
 
 class Budget(Section, frozen=True, kw_only=True):
@@ -267,6 +269,56 @@ class Leaderboard(Section, frozen=True, kw_only=True):
     ties: Literal["competition", "dense", "ordinal", "count_back"] = "competition"
     count_back: list[Expression] = []
     prizes: list[Prize] = []
+
+
+class Goal(Section, frozen=True, kw_only=True):
+    """What completes an offer: exactly one of these, about what its `of` names.
+
+    `one_above` and `one_at_least` are about one activity, `sum` and `count` about all of them together; `distinct` is
+    in how many calendar periods there was one, `periods` how many of these follow each other.
+    """
+
+    one_above: int | None = None
+    one_at_least: int | None = None
+    sum: int | None = None
+    count: int | None = None
+    distinct: tuple[str, int] | None = None
+    periods: tuple[str, int] | None = None
+
+
+class Reward(Section, frozen=True, kw_only=True):
+    """What a completed offer, or the use of its code, gives."""
+
+    currency: str
+    points: int
+
+
+class Coupon(Section, frozen=True, kw_only=True):
+    """Codes that only members who were assigned the offer may use, on the days from `from` to `to`, both included.
+
+    `uses` is how often each code may be used by all members together, `per_assignment` how often for one slot.
+    """
+
+    campaign: str
+    codes: list[str]
+    from_: str | None = msgspec.field(default=None, name="from")
+    to: str | None = None
+    uses: int | None = None
+    per_assignment: int | None = None
+
+
+class Offer(Section, frozen=True, kw_only=True):
+    """A challenge or a coupon that is assigned to members. What it means is in `offers.py`.
+
+    `of` names an activity type and one of its measures, `purchase.spend`, or an activity type alone.
+    """
+
+    goal: Goal | None = None
+    of: str | None = None
+    window: str | None = None
+    reward: Reward | None = None
+    requires_view: bool = False
+    coupon: Coupon | None = None
 
 
 class StreakAward(Section, frozen=True, kw_only=True):
@@ -357,7 +409,7 @@ class Rulebook(Section, frozen=True, kw_only=True):
     segments: dict[str, Expression] = {}
     experiments: dict[str, Experiment] = {}
     tiers: dict[str, TierSet] = {}
-    offers: dict[str, Json] = {}
+    offers: dict[str, Offer] = {}
     streaks: dict[str, Streak] = {}
     badges: dict[str, Badge] = {}
     referrals: dict[str, Referral] = {}

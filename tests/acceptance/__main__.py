@@ -54,7 +54,7 @@ def _one(settings: Settings, data: DataSet) -> int:
         click.echo(compared.line())
         for difference in compared.differences[:10]:
             click.echo(f"  {difference}")
-        if compared.exact < compared.of or compared.extra:
+        if not compared.whole:
             code = max(code, TOO_LITTLE if compared.missing else DIFFERENT)
     for refusal in answers.refusals:
         click.echo(f"  {data.name}: refused line {refusal}")

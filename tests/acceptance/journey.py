@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from api.cli.demo import MONEY, RULEBOOK, load
 from application.ingest import Tally
 from infrastructure.journey import PACKAGE, read
+from tests.acceptance.coupons import coupons
 from tests.acceptance.sets import Compared, DataSet, compared
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ KNOWN = {
 
 
 def journeys(folder: Path) -> list[DataSet]:
-    """The set, where the package is installed."""
+    """The sets, where the package is installed."""
     if find_spec(PACKAGE) is None:
         return []
     journey = read()
@@ -51,7 +52,8 @@ def journeys(folder: Path) -> list[DataSet]:
             as_of=None,
             outcomes=_outcomes,
             boards=(("year", None),),
-        )
+        ),
+        coupons(folder),
     ]
 
 

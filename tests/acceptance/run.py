@@ -45,6 +45,8 @@ class Answers(msgspec.Struct):
     members: dict[str, Json]
     refusals: list[Refusal]
     boards: dict[tuple[str, str | None], list[Json]] = {}
+    codes: list[Json] = []
+    """Codes of coupons that were used: whose, of which campaign, when."""
 
 
 def run(settings: Settings, data: DataSet) -> Answers:
@@ -59,7 +61,8 @@ def run(settings: Settings, data: DataSet) -> Answers:
         with _told(f"{data.name}: projected") as told:
             told(within(settings, _projected))
         with _told(f"{data.name}: activities read back") as told:
-            logged = dict(_activities(client))
+            entries = list(_log(client))
+            logged = dict(_activities(entries))
             told(len(logged))
         _check_some(client, logged)
         with _told(f"{data.name}: members read back") as told:
@@ -69,14 +72,13 @@ def run(settings: Settings, data: DataSet) -> Answers:
             found = {(board, at): _board(client, board, at) for board, at in data.boards}
             told(len(found))
     activities = {name: events for (_, name), events in logged.items()}
-    return Answers(activities, members, tally.refusals, found)
+    return Answers(activities, members, tally.refusals, found, list(_codes(entries)))
 
 
 async def _open(wired: Wired, data: DataSet) -> str:
     body = ProgramBody(id=PROGRAM, sandbox=True, money=data.money)
     await create_program(wired.handler, body, actor="acceptance")
-    document = json.loads(data.rulebook.read_text())
-    await publish_document(wired.handler, PROGRAM, document, PublishBody(), actor="acceptance")
+    await publish_document(wired.handler, PROGRAM, data.document, PublishBody(), actor="acceptance")
     _, key = await wired.api_keys.create(PROGRAM, SCOPES, "acceptance")
     return key
 
@@ -121,16 +123,35 @@ class _Client:
         return found
 
 
-def _activities(client: _Client) -> Iterator[tuple[tuple[str, str], list[Json]]]:
-    """The events of every recorded activity by its source and id, from the log."""
+def _log(client: _Client) -> Iterator[Json]:
+    """Every entry: its stream, what of its input is looked at, and its events."""
     cursor = "0"
     while cursor:
         page = client.get("/v1/log", after=cursor, limit="1000")
         for entry in page["items"]:
             asked = entry.get("input") or {}
-            if asked.get("command") == "RecordActivity":
-                yield (asked["source"], asked["id"]), entry["events"]
+            kept = {name: asked.get(name) for name in ("command", "source", "id")}
+            yield {"stream": entry["stream"], "input": kept, "events": entry["events"]}
         cursor = page["next_cursor"]
+
+
+def _activities(entries: Iterable[Json]) -> Iterator[tuple[tuple[str, str], list[Json]]]:
+    """The events of every recorded activity by its source and id."""
+    for entry in entries:
+        asked = entry["input"]
+        if asked["command"] == "RecordActivity":
+            yield (asked["source"], asked["id"]), entry["events"]
+
+
+def _codes(entries: Iterable[Json]) -> Iterator[Json]:
+    """Every use of a code, with the member it was used by."""
+    members: dict[str, str] = {}
+    for entry in entries:
+        for event in entry["events"]:
+            if event["event"] == "MemberEnrolled":
+                members[entry["stream"]] = event["member"]
+            elif event["event"] == "CodeRedeemed":
+                yield event | {"member": members[entry["stream"]]}
 
 
 def _check_some(client: _Client, activities: dict[tuple[str, str], list[Json]]) -> None:

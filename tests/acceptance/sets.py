@@ -23,7 +23,10 @@ Json = dict[str, Any]
 
 
 class Compared(msgspec.Struct):
-    """One file of outcomes against the answers. `missing` outcomes had no answer, `extra` answers no outcome."""
+    """One file of outcomes against the answers. `missing` outcomes had no answer, `extra` answers no outcome.
+
+    `in_order` says whether they came in the recorded order, where there is one.
+    """
 
     what: str
     exact: int = 0
@@ -31,15 +34,22 @@ class Compared(msgspec.Struct):
     missing: int = 0
     extra: int = 0
     differences: list[str] = []
+    noun: str = "exact"
+    in_order: bool | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.exact == self.of and not self.extra and self.in_order is not False
 
     def line(self) -> str:
-        return f"{self.what}: {self.exact} of {self.of} exact, {self.extra} extra"
+        order = "" if self.in_order is None else ", order kept" if self.in_order else ", order lost"
+        return f"{self.what}: {self.exact} of {self.of} {self.noun}, {self.extra} extra{order}"
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     """A feed with its recorded outcomes. Nothing but `compare` opens the files of outcomes.
 
-    `load` takes it in where that is not the feed of `events` and `members`.
+    `load` takes it in where that is not the feed of `events` and `members`. `rulebook` is a file, or the document.
     """
 
     name: str
@@ -49,12 +59,17 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     fields: MemberFields = MemberFields()
     load: "Callable[[Wired, str], Awaitable[Tally]] | None" = None
     everybody: tuple[str, ...] = ()
-    rulebook: Path
+    rulebook: Path | Json
     money: str
     as_of: str | None
     outcomes: Callable[["DataSet", "Answers"], Iterator[Compared]]
     boards: tuple[tuple[str, str | None], ...] = ()
     """Leaderboards to read: (board, as of which instant; None: as it stands)."""
+
+    @property
+    def document(self) -> Json:
+        found: Json = json.loads(self.rulebook.read_text()) if isinstance(self.rulebook, Path) else self.rulebook
+        return found
 
     def compare(self, answers: "Answers") -> Iterator[Compared]:
         return self.outcomes(self, answers)
@@ -70,7 +85,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
 def found_in(folder: Path) -> list[DataSet]:
     """The sets in a folder, or the folder itself as one."""
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
-    return [data for place in places if (data := _airline(place) or _cdnow(place) or _f1(place))]
+    return [data for place in places if (data := _airline(place) or _cdnow(place) or _f1(place) or _starbucks(place))]
 
 
 def lines(file: Path) -> Iterator[Json]:
@@ -229,6 +244,91 @@ def _count_back(events: Path, board: str, ends: str) -> dict[str, tuple[int, lis
             if result["kind"] == "race" and result["finish"]:
                 counts[result["finish"]] += 1
     return {name: (points[name], places[name]) for name in points}
+
+
+# --- offers: which purchase completed which assignment, in order ------------------------------------
+
+_NAMED: Json = {"data": {"type": "object", "properties": {"offer_id": {"type": "string"}}, "required": ["offer_id"]}}
+
+
+def _starbucks(folder: Path) -> DataSet | None:
+    events, members, offers = _file(folder, "events"), _file(folder, "members"), folder / "offers.json"
+    if not events or not offers.is_file() or not _file(folder, "expected_completions"):
+        return None
+    return DataSet(
+        name="starbucks",
+        folder=folder,
+        events=events,
+        members=members,
+        rulebook=_offers(json.loads(offers.read_text())),
+        money="USD",
+        as_of=None,
+        outcomes=_starbucks_outcomes,
+    )
+
+
+def _offers(portfolio: list[Json]) -> Json:
+    """The rulebook of a portfolio: one purchase above the threshold, or the sum of them at least at it."""
+    offers: Json = {}
+    for row in portfolio:
+        offer = offers[row["offer_id"]] = {"window": f"PT{row['duration_hours']}H"}
+        if row["type"] != "informational":
+            goal = "one_above" if row["type"] == "bogo" else "sum"
+            offer["goal"], offer["of"] = {goal: row["threshold_minor"]}, "purchase.spend"
+            offer["reward"] = {"currency": "dollars", "points": row["reward"]}
+    purchase: Json = {
+        "data": {
+            "type": "object",
+            "properties": {"amount_minor": {"type": "integer"}, "currency": {"type": "string"}},
+            "required": ["amount_minor"],
+        },
+        "money": "/currency",
+        "measures": {"spend": "activity.amount_minor", "purchases": "1"},
+    }
+    assigned = _NAMED | {"role": "assigns", "offer": "activity.offer_id", "measures": {"assigned": "1"}}
+    viewed = _NAMED | {"role": "views", "offer": "activity.offer_id", "measures": {"viewed": "1"}}
+    activities = {"purchase": purchase, "offer.assigned": assigned, "offer.viewed": viewed}
+    return {"currencies": {"dollars": {}}, "unknown_member": "enrol", "activities": activities, "offers": offers}
+
+
+def _starbucks_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
+    """Each completion by the assignment it is of: whose, of which offer, by which purchase, when, worth what."""
+    slots: dict[tuple[str, str], str] = {}
+    found: Json = {}
+    for line in lines(data.events):
+        whose, name = line["member_id"], line["id"]
+        events = answers.activities.get(name, [])
+        given = {event["lot"]: event["points"] for event in events if event["event"] == "PointsEarned"}
+        for event in events:
+            if event["event"] == "OfferAssigned":
+                slots[whose, event["slot"]] = name
+            elif event["event"] == "OfferCompleted":
+                found[slots[whose, event["slot"]]] = (
+                    whose, event["offer"], name, line["occurred_at"], given[event["lot"]]
+                )  # fmt: skip
+    expected = {
+        row["assigned_event"]: (
+            row["member_id"], row["offer_id"], row["completed_by"], row["occurred_at"], row["reward"]
+        )
+        for row in lines(_required(data.folder, "expected_completions"))
+    }  # fmt: skip
+    completions = compared("starbucks", expected, found)
+    yield msgspec.structs.replace(completions, noun="completions", in_order=list(found) == list(expected))
+    if _file(data.folder, "expected_members") is None:
+        return
+    fields = ("offers_assigned", "offers_viewed", "purchases", "spend_minor", "reward_total")
+    totals = {
+        row["member_id"]: tuple(row[field] for field in fields)
+        for row in lines(_required(data.folder, "expected_members"))
+    }
+    counted = {
+        name: (
+            *(member["counters"][measure]["ever"] for measure in ("assigned", "viewed", "purchases", "spend")),
+            member["balances"]["dollars"]["lifetime"],
+        )
+        for name, member in answers.members.items()
+    }
+    yield compared("starbucks members", totals, {name: counted[name] for name in totals if name in counted})
 
 
 # --- small things --------------------------------------------------------------------------------

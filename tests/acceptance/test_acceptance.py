@@ -123,6 +123,48 @@ def test_days_of_coming_back_are_counted_up_to_the_cut_off(database_url: str, tm
     assert done.returncode == 0, done.stderr
 
 
+OFFERS = [
+    {"offer_id": "bogo", "type": "bogo", "threshold_minor": 1000, "reward": 10, "duration_hours": 24},
+    {"offer_id": "sum", "type": "discount", "threshold_minor": 1500, "reward": 3, "duration_hours": 48},
+    {"offer_id": "news", "type": "informational", "threshold_minor": 0, "reward": 0, "duration_hours": 24},
+]
+
+
+def _offers(folder: Path, *outcomes: Json) -> Path:
+    def line(number: int, kind: str, hour: int, **payload: Any) -> Json:
+        at = f"2018-07-26T{hour:02}:00:00Z"
+        return {"id": f"s{number}", "type": kind, "member_id": "ann", "occurred_at": at, "payload": payload}
+
+    events = [
+        line(1, "offer.assigned", 0, offer_id="sum"),
+        line(2, "offer.assigned", 0, offer_id="bogo"),
+        line(3, "offer.assigned", 0, offer_id="news"),
+        line(4, "offer.viewed", 1, offer_id="news"),
+        line(5, "purchase", 2, amount_minor=600, currency="USD"),
+        line(6, "purchase", 3, amount_minor=1_001, currency="USD"),
+    ]
+    _write(folder, events=events, members=[{"member_id": "ann"}], expected_completions=list(outcomes))
+    (folder / "offers.json").write_text(json.dumps(OFFERS))
+    return folder
+
+
+def _completed(offer: str, assigned: str, reward: int) -> Json:
+    return {"member_id": "ann", "offer_id": offer, "assigned_event": assigned, "completed_by": "s6",
+            "occurred_at": "2018-07-26T03:00:00Z", "reward": reward}  # fmt: skip
+
+
+def test_completions_are_compared_with_their_order(database_url: str, tmp_path: Path) -> None:
+    both = [_completed("sum", "s1", 3), _completed("bogo", "s2", 10)]
+    done = _accepted(_offers(tmp_path / "right", *both), database_url)
+    assert "starbucks: 2 of 2 completions, 0 extra, order kept\n" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = _accepted(_offers(tmp_path / "other", *reversed(both)), database_url)
+    assert "starbucks: 2 of 2 completions, 0 extra, order lost\n" in done.stdout
+    assert done.returncode == 1
+    done = _accepted(_offers(tmp_path / "fewer", both[0]), database_url)
+    assert "starbucks: 1 of 1 completions, 1 extra, order lost\n" in done.stdout
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not beside the repository")
 def test_the_first_members_of_the_real_flights_are_exact(database_url: str, tmp_path: Path) -> None:
     (data,) = [found for found in found_in(DATA) if found.name == "airline"]

@@ -89,6 +89,17 @@ EVENTS: list[Any] = [
         set="status", from_="silver", to="gold", reason="reached", evidence=900, at=AT, rulebook=3, valid_until=LATER
     ),
     events.TierRenewed(set="status", level="gold", evidence=950, at=AT, rulebook=3, valid_until=LATER),
+    events.OfferAssigned(
+        slot="2.1", offer="bogo", assigned_at=AT, ends_at=LATER, day=739676, rule="welcome",
+        counts={"times:welcome": 1},
+    ),
+    events.OfferViewed(slot="2.1", offer="bogo", at=AT),
+    events.OfferProgressed(slot="2.1", offer="bogo", step=-1, progress=2, period=739676, activity=2),
+    events.OfferCompleted(slot="2.1", offer="bogo", lot="3.1"),
+    events.OfferReopened(slot="2.1", offer="bogo", activity=2),
+    events.OfferWithdrawn(slot="2.1", offer="bogo", day=739676, counts={"times:welcome": -1}),
+    events.OfferClosed(slot="2.1", offer="bogo", at=LATER),
+    events.CodeRedeemed(code="SPRING", campaign="spring", slot="2.1", offer="bogo", at=AT, lot="3.1"),
     program_events.ProgramCreated(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_events.RulebookPublished(
         number=1, digest=DIGEST, effective_from=AT, document={"currencies": {"points": {}}},
@@ -148,6 +159,8 @@ INPUTS: list[Any] = [
         friend="0f8fad5bd9cb469fa16570867728950e", conversion=7, referrals=("friends",), rulebook=3, occurred_at=AT,
         paid=4,
     ),
+    commands.AssignOffer(offer="bogo", at=AT),
+    commands.RedeemCode(code="SPRING", campaign="spring", at=AT),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),

@@ -44,11 +44,11 @@ def test_every_route_but_those_about_the_server_is_guarded() -> None:
 
 
 def test_every_handler_of_the_modules_is_served() -> None:
-    from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system
+    from api.http import activities, audit, leaderboards, members, offers, pages, points, programs, rulebooks, system
 
     found = {
         id(value)
-        for module in (activities, audit, leaderboards, members, pages, points, programs, rulebooks, system)
+        for module in (activities, audit, leaderboards, members, offers, pages, points, programs, rulebooks, system)
         for value in vars(module).values()
         if isinstance(value, HTTPRouteHandler)
     }

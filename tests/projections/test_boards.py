@@ -376,6 +376,8 @@ tier_history 1: program stream version number tier_set from_level to_level reaso
     rulebook recorded_at position
 redemptions 1: program stream version redemption source order_source order_id currency points debt value_minor
     state redeemed_at recorded_at rulebook position
+offer_progress 1: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions
+    currency points uses rule rulebook version position recorded_at
 rule_performance_daily 1: program day rule rulebook currency awards limited wanted granted clawed_back failures
 leaderboard_entries 1: program stream leaderboard board period score tiebreak moves reached_at reached_position
     position recorded_at

@@ -43,6 +43,13 @@ GOOD: Json = {
     "tiers": {"status": {"levels": [{"id": "silver", "at": 100}]}},
 }
 
+
+def _offer(**parts: Json) -> Json:
+    """Offers with one in which something is wrong."""
+    good: Json = {"goal": {"sum": 5}, "of": "purchase.spend", "window": "P7D"}
+    return {"o": {name: part for name, part in (good | parts).items() if part is not None}}
+
+
 # What is put where (`-` appends), and what is found.
 BROKEN: list[tuple[str, Json, list[Place]]] = [
     ("/rulez", [], [("shape", "", None, None)]),
@@ -242,13 +249,73 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
         {"id": "r", "on": "purchase", "award": {"currency": "points", "rate": "5%"}},
         [("bad-rate", "/rules/1/award/rate", None, None)],
     ),
+    ("/offers", {"a:b": {"window": "P7D"}}, [("bad-id", "/offers/a:b", None, None)]),
+    ("/offers", {"o": {}}, [("missing", "/offers/o/window", None, None)]),
+    ("/offers", {"o": {"window": "a week"}}, [("bad-period", "/offers/o/window", None, None)]),
+    ("/offers", {"o": {"window": "P1MT1H"}}, [("bad-period", "/offers/o/window", None, None)]),
+    ("/offers", {"o": {"window": "P999Y"}}, [("bad-period", "/offers/o/window", None, None)]),
+    ("/offers", {"o": {"window": "P7D", "of": "purchase"}}, [("misplaced", "/offers/o/of", None, None)]),
+    ("/offers", _offer(goal={}), [("missing", "/offers/o/goal", None, None)]),
+    ("/offers", _offer(goal={"sum": 5, "count": 3}), [("missing", "/offers/o/goal", None, None)]),
+    ("/offers", _offer(of=None), [("missing", "/offers/o/of", None, None)]),
+    ("/offers", _offer(of="sale.spend"), [("unknown-activity-type", "/offers/o/of", None, None)]),
+    ("/offers", _offer(of="purchase.visits"), [("unknown-measure", "/offers/o/of", None, None)]),
+    ("/offers", _offer(of="purchase"), [("unknown-measure", "/offers/o/of", None, None)]),
+    ("/offers", _offer(goal={"sum": 0}), [("out-of-range", "/offers/o/goal/sum", None, None)]),
+    ("/offers", _offer(goal={"one_above": -1}), [("out-of-range", "/offers/o/goal/one_above", None, None)]),
+    ("/offers", _offer(goal={"periods": ["day", 0]}), [("out-of-range", "/offers/o/goal/periods", None, None)]),
+    ("/offers", _offer(goal={"distinct": ["fortnight", 3]}), [("bad-window", "/offers/o/goal/distinct", None, None)]),
+    ("/offers", _offer(goal={"distinct": ["day"]}), [("shape", "/offers/.../goal/distinct", None, None)]),
+    (
+        "/offers",
+        _offer(reward={"currency": "miles", "points": 0}),
+        [
+            ("unknown-currency", "/offers/o/reward/currency", None, None),
+            ("out-of-range", "/offers/o/reward/points", None, None),
+        ],
+    ),
+    (
+        "/offers",
+        _offer(coupon={"campaign": "", "codes": [], "uses": 0, "per_assignment": 0}),
+        [
+            ("missing", "/offers/o/coupon/campaign", None, None),
+            ("missing", "/offers/o/coupon/codes", None, None),
+            ("out-of-range", "/offers/o/coupon/uses", None, None),
+            ("out-of-range", "/offers/o/coupon/per_assignment", None, None),
+        ],
+    ),
+    (
+        "/offers",
+        _offer(coupon={"campaign": "c", "codes": ["A", "A", "\n"], "from": "soon", "to": "2027-01-01T00:00:00"}),
+        [
+            ("duplicate-id", "/offers/o/coupon/codes/1", None, None),
+            ("bad-id", "/offers/o/coupon/codes/2", None, None),
+            ("bad-time", "/offers/o/coupon/from", None, None),
+            ("bad-time", "/offers/o/coupon/to", None, None),
+        ],
+    ),
+    (
+        "/offers",
+        _offer(coupon={"campaign": "c", "codes": ["A"], "from": "2027-01-02", "to": "2027-01-01"}),
+        [("bad-time", "/offers/o/coupon/to", None, None)],
+    ),
+    (
+        "/activities/seen",
+        {"role": "views"},
+        [("missing", "/activities/seen/offer", None, None)],
+    ),
+    (
+        "/activities/sent",
+        {"role": "assigns", "offer": "activity.offer"},
+        [("expression", "/activities/sent/offer", 1, 10)],
+    ),
+    ("/rules/-", {"id": "a", "on": "purchase", "assign": "o"}, [("unknown-offer", "/rules/1/assign", None, None)]),
     ("/tiers/status/measure", "visits", [("unknown-measure", "/tiers/status/measure", None, None)]),
     ("/tiers/status/window", "fortnight", [("bad-window", "/tiers/status/window", None, None)]),
     ("/tiers/status/levels", [], [("missing", "/tiers/status/levels", None, None)]),
     ("/tiers/status/levels/-", {"id": "gold", "at": 100}, [("duplicate-id", "/tiers/status/levels", None, None)]),
     ("/tiers/status/validity", "end_of_period", [("bad-window", "/tiers/status/validity", None, None)]),
     ("/currencies/miles", {}, [("ambiguous", "/tiers/status/measure", None, None)]),
-    ("/offers", {"o": {}}, [("not-supported-yet", "/offers", None, None)]),
 ]
 
 
@@ -273,6 +340,45 @@ def test_a_budget_and_its_rules_count_in_one_currency() -> None:
     assert [(one.code, one.at) for one in found] == [
         ("other-currency", "/rules/1/budget"),
         ("other-currency", "/rules/2/budget"),
+    ]
+
+
+def test_a_rule_that_assigns_does_nothing_else() -> None:
+    document = _with("/offers", _offer())
+    document["rules"][0] |= {
+        "assign": "o",
+        "budget": "b",
+        "expires": "never",
+        "available": "at_once",
+        "cap": [{"points": 5}],
+    }
+    document["rules"].append({"id": "m", "on": "purchase", "phase": "multiply", "by": "2", "assign": "o"})
+    document["budgets"] = {"b": {"uses": 5}}
+    found = [(one.code, one.at) for one in check(document).findings]
+    assert [one for one in found if one[0] == "misplaced"] == [
+        ("misplaced", "/rules/0/award"),
+        ("misplaced", "/rules/0/budget"),
+        ("misplaced", "/rules/0/available"),
+        ("misplaced", "/rules/0/expires"),
+        ("misplaced", "/rules/0/cap/0"),
+        ("misplaced", "/rules/1/by"),
+        ("misplaced", "/rules/1/assign"),
+    ]
+
+
+def test_what_an_offer_counts_is_named_without_doubt() -> None:
+    document = _with("/offers", _offer(of="purchase.spend"))
+    document["activities"]["purchase.spend"] = {}
+    assert [(one.code, one.at) for one in check(document).findings] == [("ambiguous", "/offers/o/of")]
+
+
+def test_a_return_is_nothing_to_count_and_a_reward_without_a_goal_is_worth_a_word() -> None:
+    document = _with("/offers", {"o": {"window": "P7D", "reward": {"currency": "points", "points": 1}}})
+    document["activities"]["refund"] = {"role": "reverses", "of": "purchase", "original": "'x'"}
+    document["offers"] |= {"r": _offer(goal={"count": 1}, of="refund")["o"]}
+    assert [(one.severity, one.code, one.at) for one in check(document).findings] == [
+        ("warning", "unused", "/offers/o/reward"),
+        ("error", "misplaced", "/offers/r/of"),
     ]
 
 
