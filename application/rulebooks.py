@@ -38,7 +38,7 @@ from domain.rules.check import Checked, Finding
 from domain.rules.check import check as check_document
 from domain.rules.diff import diff as difference
 from domain.rules.lint import unread
-from domain.rules.rulebook import digest_of
+from domain.rules.rulebook import Rulebook, digest_of
 from domain.rules.rulebook import read as read_document
 from domain.rules.worst_case import worst_case
 
@@ -294,11 +294,30 @@ async def version(handler: Handler, program: str, number: int) -> Json:
     return _version(known, number) | {"document": _document(known, number).document}
 
 
-async def diff(handler: Handler, program: str, before: int, after: int) -> Json:
-    """What changed from one version to another, in words."""
-    known = await _known(handler, program)
-    found = difference(known.load(before).document, known.load(after).document)
-    return {"from": before, "to": after, "changes": msgspec.to_builtins(found)}
+async def document_of(handler: Handler, drafts: Drafts, program: str, name: str) -> Any:
+    """The document of a draft (rb_7) or of a published version (4). Raises UnknownRulebook."""
+    if name.startswith("rb_"):
+        return msgspec.json.decode((await _find(drafts, program, name)).document)
+    if not name.isdecimal():
+        raise UnknownRulebook(f"{name!r} is neither a version nor a draft")
+    return _document(await _known(handler, program), int(name)).document
+
+
+async def diff(handler: Handler, drafts: Drafts, program: str, before: str, after: str) -> Json:
+    """What changed from one version or draft to another, in words. Raises UnknownRulebook, RulebookInvalid."""
+    one, other = [await _readable(handler, drafts, program, name) for name in (before, after)]
+    return {"from": _named(before), "to": _named(after), "changes": msgspec.to_builtins(difference(one, other))}
+
+
+async def _readable(handler: Handler, drafts: Drafts, program: str, name: str) -> Rulebook:
+    try:
+        return read_document(await document_of(handler, drafts, program, name))
+    except msgspec.ValidationError as error:
+        raise RulebookInvalid(f"{name} has no shape that could be compared: check it first: {error}") from None
+
+
+def _named(name: str) -> int | str:
+    return int(name) if name.isdecimal() else name
 
 
 # --- small things --------------------------------------------------------------------------------

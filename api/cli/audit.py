@@ -1,8 +1,6 @@
 """`guerdon audit` and `guerdon replay`: prove what is in the log, and make from it what follows from it."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,20 +8,13 @@ import rich_click as click
 from click.exceptions import Exit
 
 from api.cli.output import as_json, instant
+from api.cli.tasks import progress_of, shared_out, workers_of
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from api.wiring import Wired
 
 _PROGRAM = click.option("--program", default="main", show_default=True, help="The program.")
 _JSON = click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
-_PROCESSES = click.option(
-    "--processes", type=click.IntRange(1, 256), help="How many work at once; as many as there are cores."
-)
-_CLUSTER = click.option(
-    "--cluster", metavar="ADDRESS", help="Let a Dask cluster work instead: its scheduler, tcp://host:8786 or tls://."
-)
 
 
 @click.group()
@@ -33,8 +24,7 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
-@_PROCESSES
-@_CLUSTER
+@shared_out
 @_JSON
 def verify(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Check every stored byte and decide every entry again. Exit code 1 when something differs."""
@@ -42,7 +32,7 @@ def verify(*, program: str | None, processes: int | None, cluster: str | None, t
     from application.audit import verify as check_all
     from infrastructure.row_reader import readers
 
-    with _workers(processes, cluster) as (executor, _), database() as settings, _progress("verifying") as progress:
+    with workers_of(processes, cluster) as (executor, _), database() as settings, progress_of("verifying") as progress:
         found = check_all(readers(settings.database_url or ""), program, executor=executor, progress=progress)
     if to_json:
         as_json(found)
@@ -59,8 +49,7 @@ def verify(*, program: str | None, processes: int | None, cluster: str | None, t
 
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
-@_PROCESSES
-@_CLUSTER
+@shared_out
 @_JSON
 def fold(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Fold every member from the log; one digest, the same however many processes worked on it."""
@@ -71,9 +60,9 @@ def fold(*, program: str | None, processes: int | None, cluster: str | None, to_
     from infrastructure.row_reader import states
 
     with (
-        _workers(processes, cluster) as (executor, workers),
+        workers_of(processes, cluster) as (executor, workers),
         database() as settings,
-        _progress("folding") as progress,
+        progress_of("folding") as progress,
     ):
         began = perf_counter()
         found = fold_all(
@@ -147,8 +136,7 @@ def explain(*, activity: str, program: str, to_json: bool) -> None:
 
 @click.command()
 @click.option("--digest", is_flag=True, help="Print a digest of each table, equal for equal rows anywhere.")
-@_PROCESSES
-@_CLUSTER
+@shared_out
 @_JSON
 def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Rebuild the tables for analysts from the first entry, while the old ones go on being read."""
@@ -156,7 +144,7 @@ def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json:
     from application.replay import replay as rebuild
 
     async def work(wired: "Wired") -> dict[str, Any]:
-        with _progress("replaying") as progress:
+        with progress_of("replaying") as progress:
             position = await rebuild(
                 wired.boards,
                 store=wired.store,
@@ -168,7 +156,7 @@ def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json:
             )
         return {"position": position} | ({"digests": await wired.tables.digests()} if digest else {})
 
-    with _workers(processes, cluster) as (executor, _):
+    with workers_of(processes, cluster) as (executor, _):
         answer = session(work)
     if to_json:
         as_json(answer)
@@ -216,35 +204,3 @@ def _noted(rule: dict[str, Any]) -> str:
 def _shown(value: object) -> str:
     """A value as it is written in a rule: true, "", 105."""
     return msgspec.json.encode(value).decode()
-
-
-@contextmanager
-def _workers(processes: int | None, cluster: str | None) -> "Iterator[tuple[Executor, int]]":
-    """Who does the tasks, and how many at once: the cluster, where its address is given, or processes here."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-    from os import cpu_count
-
-    from infrastructure.cluster import cluster as of_cluster
-
-    if cluster is not None:
-        if processes is not None:
-            raise click.UsageError("--processes are of this machine: a cluster has its own")
-        with of_cluster(cluster) as found:
-            yield found
-        return
-    workers = processes or cpu_count() or 1
-    # Spawned, not forked: they share no connection.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield pool, workers
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, told done and total."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system
+from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system, what_if
 from api.http.body import MAX_BODY
 from api.http.hot import hot
 from api.http.metrics import Metrics
@@ -57,10 +57,12 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     rulebooks.check,
     rulebooks.publish,
     rulebooks.diff,
+    what_if.simulate,
     audit.log,
     audit.member,
     audit.verify,
     audit.job,
+    what_if.as_table,
     audit.refusals,
     programs.create,
     programs.create_key,

@@ -337,8 +337,8 @@ class Rulebook(msgspec.Struct, kw_only=True):
 
 
 class Difference(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
-    from_: int
-    to: int
+    from_: int | str
+    to: int | str
     changes: Any
 
 
