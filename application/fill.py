@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from uuid import UUID
 
-from application.follow import Boards, Placed, Projection, Rows, Table, placed, uncollected
+from application.collector import uncollected
+from application.follow import Boards, Placed, Projection, Rows, Table, placed
 from domain.log import Row
 
 ENTRIES_PER_TASK = 20_000

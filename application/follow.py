@@ -11,9 +11,8 @@ Read on in this order: what a board is (Table, Projection, Boards), the ports, t
 """
 
 import asyncio
-import gc
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -21,6 +20,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from application.collector import uncollected
 from application.ports import Unavailable
 from application.spans import span
 from domain.log import Entry, Row, decode
@@ -403,22 +403,6 @@ async def wait_for(
                 await asyncio.sleep(every)
     except TimeoutError:
         return False
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of cycles.
-
-    A batch is a wave of small objects without cycles, through which it would search again and again: that takes
-    longer than decoding.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _text(error: Exception) -> str:

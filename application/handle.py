@@ -35,6 +35,7 @@ from application.programs import KnownProgram, Programs
 from application.recent import Loaded, Recent
 from application.rows import Wish, row_of, with_state
 from application.spans import span
+from application.turns import Turns
 from domain.calendar import Offsets
 from domain.errors import MemberErasedAlready, Refused, UnknownMember
 from domain.log import NO_DIGEST, Claim, Entry, decode, fold
@@ -182,6 +183,7 @@ class Handler:
         self.new_id = new_id
         self._watch = watch or Unwatched()
         self._recent = recent or Recent()
+        self._turns = Turns()
         self._waiting: dict[UUID, list[_Asked]] = {}
         """By member that is being saved: who wants something of it meanwhile."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -370,6 +372,7 @@ class Handler:
         chain = _Chain(asked, loaded, known)
         for number, one in enumerate(asked):
             wish = None
+            await self._turns.take()
             try:
                 wish = one.wanted if isinstance(one.wanted, Wish) else one.wanted(chain.loaded, known)
                 if not chain.takes_along(wish):

@@ -6,10 +6,8 @@ payload}`, members as objects whose fields a `MemberFields` maps.
 """
 
 import asyncio
-import gc
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
@@ -17,6 +15,7 @@ from zlib import crc32
 import msgspec
 
 from application import activities, members
+from application.collector import resting
 from application.handle import Handler
 from application.members import EnrolBody
 from application.payloads import ActivityBody
@@ -102,24 +101,25 @@ async def ingest(
     lanes: list[asyncio.Queue[Line | None]] = [asyncio.Queue(_DEPTH) for _ in range(LANES)]
     clock: datetime | None = None
     try:
-        async with _hardly_collected(), asyncio.TaskGroup() as workers:
-            for lane in lanes:
-                workers.create_task(_work(handler, program, lane, actor, source, tally))
-            for line in lines:
-                if isinstance(line.body, str):
-                    tally.refuse(line.number, "malformed-line", line.body)
-                    continue
-                if isinstance(line.body, EnrolBody):
-                    whose = line.body.id
-                else:
-                    whose = line.body.member or ""
-                    if set_clock is not None and (clock is None or line.body.occurred_at > clock):
-                        await asyncio.gather(*(lane.join() for lane in lanes))
-                        clock = clock_for(line.body.occurred_at)
-                        await set_clock(clock)
-                await lanes[crc32(whose.encode()) % LANES].put(line)
-            for lane in lanes:
-                await lane.put(None)
+        with resting():
+            async with asyncio.TaskGroup() as workers:
+                for lane in lanes:
+                    workers.create_task(_work(handler, program, lane, actor, source, tally))
+                for line in lines:
+                    if isinstance(line.body, str):
+                        tally.refuse(line.number, "malformed-line", line.body)
+                        continue
+                    if isinstance(line.body, EnrolBody):
+                        whose = line.body.id
+                    else:
+                        whose = line.body.member or ""
+                        if set_clock is not None and (clock is None or line.body.occurred_at > clock):
+                            await asyncio.gather(*(lane.join() for lane in lanes))
+                            clock = clock_for(line.body.occurred_at)
+                            await set_clock(clock)
+                    await lanes[crc32(whose.encode()) % LANES].put(line)
+                for lane in lanes:
+                    await lane.put(None)
     except* Unavailable as failed:
         raise failed.exceptions[0] from None
     return tally
@@ -128,22 +128,6 @@ async def ingest(
 def end_of_day(occurred_at: datetime) -> datetime:
     """The last whole second of its day, UTC: as if everything of a day were sent in the evening."""
     return max(occurred_at, occurred_at.astimezone(UTC).replace(hour=23, minute=59, second=59, microsecond=0))
-
-
-@asynccontextmanager
-async def _hardly_collected() -> AsyncIterator[None]:
-    """Keep the collector of cycles from looking through everything again and again, which takes a quarter of the time.
-
-    What is in memory at the start is not looked at, and what comes after that hardly has cycles.
-    """
-    _, *older = usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, *older)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 async def _work(

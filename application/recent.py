@@ -12,8 +12,8 @@ import msgspec
 
 from domain.member.state import Member
 
-SIZE = 20_000
-"""How many members are remembered, at most; some kilobytes each, more with many lots."""
+SIZE = 50_000
+"""How many members are remembered, at most; some seven kilobytes each with five open lots, more with more."""
 IDLE = 60.0
 """Seconds after which, with the next save, a member that is not asked for begins to be forgotten."""
 

@@ -1,9 +1,9 @@
 """Activities in process: the use case without HTTP."""
 
-import gc
 from time import perf_counter
 
 from api.wiring import Wired, wired
+from application import collector
 from benchmarks import workload
 from benchmarks.bench import Bench
 from benchmarks.figures import Measured
@@ -27,8 +27,8 @@ async def _round(dsn: str, number: int, members: int) -> float:
 async def rate(parts: Wired, run: str, count: int, members: int, in_flight: int = workload.IN_FLIGHT) -> float:
     """Activities a second."""
     raw = [workload.purchase(run, number, members) for number in range(count)]
-    # The requests made beforehand are the harness's: the collector need not search them.
-    gc.freeze()
+    # As a server does when it starts; the requests made beforehand are the harness's.
+    collector.rest()
     started = perf_counter()
     await workload.side_by_side(count, lambda number: workload.record(parts, raw[number]), in_flight)
     return count / (perf_counter() - started)

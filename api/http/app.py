@@ -5,7 +5,6 @@
 Read `route.py` for what a request passes before it reaches a handler.
 """
 
-import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -22,6 +21,7 @@ from api.http.observed import observed
 from api.http.openapi import document
 from api.http.problems import answer_problem
 from api.wiring import Wired, wired
+from application import collector
 from infrastructure import logging
 from infrastructure.settings import Settings
 from infrastructure.settings import from_environment as settings_from_environment
@@ -93,18 +93,8 @@ def from_environment() -> Litestar:
     settings = settings_from_environment()
     logging.configure(settings.log_level)
     app = create_app(settings)
-    app.on_startup.append(_rarely_collect)
+    app.on_startup.append(collector.rest)
     return app
-
-
-def _rarely_collect() -> None:
-    """Stop the collector of cycles from walking everything every few hundred requests, which all others wait for.
-
-    What is there when a server starts stays; what a request leaves behind is freed without it, apart from a few cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
 
 
 def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Metrics) -> Litestar:
