@@ -17,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.collector import resting
 from application.folding import TASKS_PER_WORKER, Connect
 from application.handle import Handler
 from application.programs import KnownProgram, fold_program, program_stream
@@ -137,7 +138,7 @@ def range_of(connect: Connect, asked: Question, offset: Lookup, number: int, of:
     first, last = UUID(int=2**128 * number // of), UUID(int=2**128 * (number + 1) // of - 1)
     told, sums = asked.what_if(offset), Sums()
     # A copy that is not read to its end has to be closed before its connection is.
-    with connect() as view, closing(view.states(asked.program, first, last)) as states:
+    with resting(), connect() as view, closing(view.states(asked.program, first, last)) as states:
         for _, rows in groupby(states, key=itemgetter(0)):
             sums.note(told.of([state for _, state in rows]), asked.top, every=asked.every)
     sums.keep(asked.top)
