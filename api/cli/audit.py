@@ -114,23 +114,23 @@ def member(*, member: str, program: str, as_of: str | None, known_at: str | None
 @_PROGRAM
 @_JSON
 def explain(*, activity: str, program: str, to_json: bool) -> None:
-    """Say why an activity earned what it earned, clause by clause."""
+    """Say why an activity earned what it earned, clause by clause, or why a return took what it took."""
     from api.cli.session import session
-    from application.activities import explain as explained
-    from application.activities import find
+    from application.explanations import explain as explained
+    from application.explanations import ref_of
 
     source, slash, name = activity.partition("/")
     if not slash:
         raise click.UsageError("name the activity as SOURCE/ID, such as shop/order-1001")
 
     async def work(wired: "Wired") -> dict[str, Any]:
-        return await explained(wired.handler, program, (await find(wired.handler, program, source, name))["ref"])
+        return await explained(wired.handler, program, await ref_of(wired.handler, program, source, name))
 
     answer = session(work)
     if to_json:
         as_json(answer)
     else:
-        for line in _told(answer):
+        for line in _told_return(answer) if "returns" in answer else _told(answer):
             click.echo(line)
 
 
@@ -166,6 +166,21 @@ def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json:
         click.echo(f"{value}  {table}")
 
 
+def _told_return(answer: dict[str, Any]) -> Iterator[str]:
+    activity, original = answer["activity"], answer["returns"]
+    whole = "the whole" if original["complete"] else f"{original['returned_minor']} so far"
+    yield f"{activity['source']}/{activity['id']}, a return of {whole} of {original['source']}/{original['id']}"
+    for rule in answer["rules"]:
+        before = f" after {rule['taken_before']}" if rule["taken_before"] else ""
+        yield f"  {rule['rule']}: {rule['taken']} of {rule['granted']} {rule['currency']} taken back{before}"
+        for name in ("from_pending", "from_lots", "from_other"):
+            for draw in rule[name]:
+                yield f"      {draw['points']} {name.replace('_', ' ')}: lot {draw['lot']}"
+        for name in ("expired", "debt", "written_off"):
+            if rule[name]:
+                yield f"      {rule[name]} {name.replace('_', ' ')}"
+
+
 def _told(answer: dict[str, Any]) -> Iterator[str]:
     activity, rulebook = answer["activity"], answer["rulebook"]
     yield f"{activity['source']}/{activity['id']}, a {activity['type']}, under rulebook {rulebook['version']}"
@@ -173,7 +188,7 @@ def _told(answer: dict[str, Any]) -> Iterator[str]:
         if rule["error"]:
             yield f"  {rule['rule']}: failed, so it counted as nothing: {rule['error']}"
         elif not rule["matched"]:
-            yield f"  {rule['rule']}: does not apply{_noted(rule)}"
+            yield f"  {rule['rule']}: does not apply{_noted(rule)}{_because(rule)}"
         elif rule["currency"] is None:
             yield f"  {rule['rule']}: applies{_noted(rule)}"
         else:
@@ -195,6 +210,14 @@ def _limited(rule: dict[str, Any]) -> str:
         return f" of {rule['wanted']}: the group {limit['group']} chose another rule"
     kind = "budget" if "budget" in limit else "cap"
     return f" of {rule['wanted']}: the {kind} {limit[kind]} had {limit['left']} left"
+
+
+def _because(rule: dict[str, Any]) -> str:
+    """The part of a condition that is not so, where there are others."""
+    part = rule["why_not"]
+    if part is None or rule["note"] or part["text"] == rule["clauses"][0]["text"]:
+        return ""
+    return f": {part['text']} is not so"
 
 
 def _noted(rule: dict[str, Any]) -> str:

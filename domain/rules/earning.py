@@ -17,6 +17,7 @@ from domain.rules.compiled import BUDGET, BUDGET_USES, CompiledRule, CompiledRul
 from domain.rules.expression import Clause, Context, EvaluationError, clauses
 from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, narrowed
 from domain.rules.rulebook import Budget, Cap
+from domain.rules.why import WhyNot, why_not
 from domain.takes import Take, Taken
 
 Used = Callable[[str, str], int]
@@ -65,6 +66,8 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
     limited_by: LimitedBy | None = None
     error: str | None = None
     note: str | None = None
+    why_not: WhyNot | None = None
+    """The part of its condition that is not so."""
 
 
 NO_LINE = "no line of the order is one of its lines"
@@ -126,6 +129,7 @@ def traced(book: CompiledRulebook, kind: str, at: datetime, earned: Earned, cont
             limited_by=award.limited_by if award else None,
             error=errors.get(rule.id),
             note=note,
+            why_not=why_not(tree, context) if tree is not None and not matched else None,
         )
 
     return tuple(told(one) for one in book.rules(kind))
