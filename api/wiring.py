@@ -30,6 +30,7 @@ from infrastructure.positions import PostgresPositions
 from infrastructure.program_clock import ProgramClock
 from infrastructure.refusals import Refusals
 from infrastructure.row_reader import readers, states
+from infrastructure.segments import PostgresSegments
 from infrastructure.settings import Settings
 from infrastructure.tables import PostgresTables
 from infrastructure.tracing import Traces
@@ -60,6 +61,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     boards: Boards
     tables: PostgresTables
     scores: PostgresScores
+    segments: PostgresSegments
     rows: Connect
     streams: Streams
     jobs: PostgresJobs
@@ -113,6 +115,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         boards=ANALYTICS,
         tables=PostgresTables(ANALYTICS, pool),
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
+        segments=PostgresSegments(pool, ANALYTICS.name),
         rows=readers(dsn),
         streams=states(dsn),
         jobs=jobs,

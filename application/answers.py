@@ -20,6 +20,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     ScoreCounted,
+    SegmentChanged,
     TierChanged,
 )
 from domain.member.wallet import Balance
@@ -207,6 +208,8 @@ def effects(entry: Entry) -> list[Json]:
     for event in entry.events[entry.settled :]:
         if isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
+        elif isinstance(event, SegmentChanged):
+            found.append({"kind": "segment_changed", "segment": event.segment, "inside": event.inside})
         elif isinstance(event, ScoreCounted):
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})

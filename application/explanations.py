@@ -98,6 +98,7 @@ def _explained_return(ref: str, entry: Entry, entries: list[Entry]) -> Json:
             for award in original.events
             if isinstance(award, PointsEarned) and award.points
         ],
+        "read": {},
         "effects": answers.effects(entry),
     }
 
@@ -198,6 +199,8 @@ def _value(reading: Any, reference: tuple[str, ...]) -> tuple[str, Any]:
                 return f"history.{rest[0]}({', '.join(repr(one) for one in rest[1:])})", value
             case "tier":
                 return f"member.tiers.{rest[0]}.level", reading.member["tiers"][rest[0]]["level"]
+            case "segment":
+                return f"member.segments.{rest[0]}", rest[0] in reading.member["segments"]
             case "balance":
                 name = ".".join(rest)
                 balance = reading.member["balances"][rest[0]]

@@ -36,6 +36,7 @@ from domain.member.events import (
     PointsEarned,
     PointsRedeemed,
     RuleFailed,
+    SegmentChanged,
     TierChanged,
     TierRenewed,
 )
@@ -160,7 +161,7 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
-        case TierChanged() | TierRenewed() | LotActivated():
+        case TierChanged() | TierRenewed() | LotActivated() | SegmentChanged():
             return event.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed():
             return entry.at <= as_of
@@ -236,7 +237,7 @@ def _items(found: Past) -> Iterator[Json]:
                 "points": points,
                 "balance_after": running.get(currency, 0) if currency is not None else None,
                 "cause": cause
-                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed)
+                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed | SegmentChanged)
                 else None,
                 "rule": rule,
                 "rulebook": entry.pins.rulebook or None,
@@ -354,6 +355,9 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_changed", event.at, None, None, None, text
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
+        case SegmentChanged():
+            text = f"now {'in' if event.inside else 'out of'} the segment {event.segment}"
+            return "segment_changed", event.at, None, None, None, text
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

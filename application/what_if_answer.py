@@ -17,7 +17,7 @@ from domain.what_if import RuleSum
 
 Json = dict[str, Any]
 
-TABLES = ("members", "currencies", "rules", "budgets", "tiers", "cohorts")
+TABLES = ("members", "currencies", "rules", "budgets", "tiers", "segments", "cohorts")
 
 
 def answer(asked: Question, found: Sums) -> Json:
@@ -55,6 +55,7 @@ def answer(asked: Question, found: Sums) -> Json:
             {"set": name, "recorded": before, "tried": after, "members": count}
             for (name, before, after), count in sorted(found.levels.items(), key=lambda one: [str(x) for x in one[0]])
         ],
+        "segments": [{"segment": name, "members": _pair(*members)} for name, members in sorted(found.segments.items())],
         "cohorts": list(_cohorts(found)),
         "winners": [row(one) for one in found.winners],
         "losers": [row(one) for one in found.losers],

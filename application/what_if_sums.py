@@ -52,6 +52,8 @@ class Sums(msgspec.Struct):
     balances: dict[str, list[dict[str, int]]] = {}
     levels: dict[tuple[str, str | None, str | None], int] = {}
     """Members by (tier set, recorded level, tried level)."""
+    segments: dict[str, list[int]] = {}
+    """Members in each segment."""
     cohorts: dict[str, "Cohort"] = {}
     winners: list[Moved] = []
     losers: list[Moved] = []
@@ -72,6 +74,9 @@ class Sums(msgspec.Struct):
             self.takes[number].update(side.takes)
             for key, done in side.rules.items():
                 self._rule(key)[number].add(done)
+        for number, side in enumerate((one.recorded, one.tried)):
+            for name in side.after.segments:
+                self.segments.setdefault(name, [0, 0])[number] += 1
         cohort = one.enrolled_at.strftime("%Y-%m") if one.enrolled_at is not None else ""
         found = self.cohorts.get(cohort)
         if found is None:
@@ -134,6 +139,9 @@ class Sums(msgspec.Struct):
         for currency, counts in other.counts.items():
             self.counts.setdefault(currency, Counter()).update(counts)
         _add(self.levels, other.levels)
+        for name, members in other.segments.items():
+            for number in (BEFORE, AFTER):
+                self.segments.setdefault(name, [0, 0])[number] += members[number]
         for name, cohort in other.cohorts.items():
             self.cohorts.setdefault(name, Cohort()).add(cohort)
         self.winners += other.winners

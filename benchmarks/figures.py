@@ -111,6 +111,9 @@ FIGURES = (
         lower_is_better=True,
     ),
     Figure(
+        "segment_count", "counting a segment of a million members", "s", "value", 0.5, 2, lower_is_better=True,
+    ),
+    Figure(
         "growth_history", "an earn after 10,000 activities to one after 10", "times", "value", 1.2, 1.5,
         lower_is_better=True,
     ),

@@ -67,6 +67,7 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     balances: dict[str, Balance] = {}
     tiers: dict[str, str | None] = {}
+    segments: tuple[str, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -211,6 +212,7 @@ def after(member: Member, now: datetime) -> After:
     return After(
         balances={currency: balance(member, currency, now) for currency in currencies(member)},
         tiers={name: standing.level for name, standing in sorted(member.tiers.items())},
+        segments=tuple(sorted(member.segments)) if member.segments else (),
     )
 
 

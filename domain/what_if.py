@@ -57,6 +57,11 @@ class TrialTimeline(Timeline):
             return self._trial.book
         return self._real.at(rule_time)
 
+    def segmented(self, now: datetime) -> CompiledRulebook | None:
+        if self._trial.begins <= now < self._trial.ends:
+            return self._trial.book if self._trial.book.segments else None
+        return self._real.segmented(now)
+
     def version(self, number: int) -> CompiledRulebook:
         return self._trial.book if number == self._trial.book.number else self._real.version(number)
 
@@ -64,6 +69,7 @@ class TrialTimeline(Timeline):
         return TrialTimeline(self._real.cut(number), self._trial)
 
     def edits(self, number: int) -> bool:
+        # What it says of existing things is looked for; segments are judged whenever anything is.
         return self._trial.book.edits if number == self._trial.book.number else self._real.edits(number)
 
 

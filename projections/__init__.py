@@ -19,6 +19,7 @@ from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
 from projections.redemptions import REDEMPTIONS
 from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
+from projections.segments import SEGMENTS
 from projections.tier_history import TIER_HISTORY
 
 ANALYTICS = Boards(
@@ -31,6 +32,7 @@ ANALYTICS = Boards(
         ACTIVITIES,
         AWARDS,
         TIER_HISTORY,
+        SEGMENTS,
         REDEMPTIONS,
         RULE_PERFORMANCE_DAILY,
         LEADERBOARD_ENTRIES,

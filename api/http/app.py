@@ -13,7 +13,19 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system, what_if
+from api.http import (
+    activities,
+    audit,
+    leaderboards,
+    members,
+    pages,
+    points,
+    programs,
+    rulebooks,
+    segments,
+    system,
+    what_if,
+)
 from api.http.body import MAX_BODY
 from api.http.hot import hot
 from api.http.metrics import Metrics
@@ -50,6 +62,8 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     leaderboards.read,
     leaderboards.read_own,
     leaderboards.close,
+    segments.listing,
+    segments.read,
     rulebooks.create,
     rulebooks.listing,
     rulebooks.read,

@@ -43,6 +43,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-program": Kind(404, "No such program"),
     "unknown-rulebook": Kind(404, "No such rulebook"),
     "unknown-leaderboard": Kind(404, "No such leaderboard"),
+    "unknown-segment": Kind(404, "No such segment"),
     "unknown-reward": Kind(404, "No such reward"),
     "unknown-key": Kind(404, "No such API key"),
     "unknown-job": Kind(404, "No such job"),

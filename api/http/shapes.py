@@ -349,6 +349,12 @@ class AuditedMember(msgspec.Struct, kw_only=True):
     digest: str
 
 
+class Segment(msgspec.Struct, kw_only=True):
+    segment: str
+    when: str
+    members: int
+
+
 class JobStarted(msgspec.Struct, kw_only=True):
     job: str
 

@@ -38,6 +38,7 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     ScoreCounted,
+    SegmentChanged,
     TierChanged,
     TierRenewed,
 )
@@ -111,6 +112,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | MemberErased()
                 | RuleFailed()
                 | ScoreCounted()
+                | SegmentChanged()
                 | TierChanged()
                 | TierRenewed()
                 | LotsRescheduled()

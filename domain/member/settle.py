@@ -12,6 +12,7 @@ from domain.member.counters import in_days, require
 from domain.member.draft import Circumstances, Draft, local_day
 from domain.member.edits import edit
 from domain.member.events import LotActivated, LotExpired, MemberEventUnion, TierChanged, TierRenewed
+from domain.member.segments import judge
 from domain.member.standing import unlock_tiers
 from domain.member.state import Lot, Member, TierStanding
 from domain.member.wallet import age
@@ -23,7 +24,12 @@ _ACTIVATION, _EDIT, _REVIEW, _EXPIRY = 1, 2, 3, 4
 
 
 def settle(draft: Draft) -> None:
-    """Record on the draft all that fell due up to `draft.now`."""
+    """Record on the draft all that fell due up to `draft.now`, and which segments the member is in by then."""
+    _fall_due(draft)
+    judge(draft)
+
+
+def _fall_due(draft: Draft) -> None:
     now = draft.now
     edits = _edits(draft) if not draft.edited else []
     draft.edited = True

@@ -13,7 +13,7 @@ from domain.calendar import month_of, reach
 from domain.member.state import Member, Month
 from domain.rules.compiled import CompiledRulebook
 
-SHAPE = 2
+SHAPE = 3
 RETURN_DAYS = 60
 """Days that stay hot whatever the rules look at: most late activities and returns are this young."""
 

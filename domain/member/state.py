@@ -32,6 +32,7 @@ from domain.member.events import (
     PointsRedeemed,
     RuleFailed,
     ScoreCounted,
+    SegmentChanged,
     TierChanged,
     TierRenewed,
 )
@@ -151,6 +152,8 @@ class Member(msgspec.Struct, gc=False):
     months: dict[int, Month] = {}
     since: int = 0
     tiers: dict[str, TierStanding] = {}
+    segments: dict[str, datetime] = {}
+    """Those the member is in, each with the instant since when. Replaced when one changes, never written in."""
 
     @property
     def exists(self) -> bool:
@@ -272,6 +275,9 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case RuleFailed():
             pass
+        case SegmentChanged():
+            others = {name: since for name, since in member.segments.items() if name != event.segment}
+            member.segments = others | {event.segment: event.at} if event.inside else others
         case _:
             assert_never(event)
 

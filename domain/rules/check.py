@@ -119,7 +119,7 @@ class _Checking:
         self.measures = sorted({name for kind in book.activities.values() for name in kind.measures})
         self._sources: dict[str, tuple[str, str]] = {}
         """By key of the tree: where an expression stands, and its text."""
-        self._environments: dict[tuple[str, bool], Environment] = {}
+        self._environments: dict[tuple[str | None, bool], Environment] = {}
 
     # --- findings ------------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class _Checking:
         at: str,
         source: str,
         expects: Any,
-        kind: str,
+        kind: str | None,
         rule: str | None = None,
         *,
         of_lines: bool = False,
@@ -150,6 +150,7 @@ class _Checking:
     ) -> None:
         """Check one expression of an activity type and keep its tree, under `key` where each type has its own.
 
+        Without a type it is about members alone, and reads neither an activity nor segments.
         `of_lines` lets it read a `line`.
         """
         environment = self._environment(kind, of_lines=of_lines)
@@ -177,20 +178,21 @@ class _Checking:
         except CheckFailed:
             return False
 
-    def _environment(self, kind: str, *, of_lines: bool) -> Environment | None:
+    def _environment(self, kind: str | None, *, of_lines: bool) -> Environment | None:
         found = self._environments.get((kind, of_lines))
         if found is None:
-            declared = self.book.activities.get(kind, ActivityType())
+            declared = self.book.activities.get(kind or "", ActivityType())
             if compile_schema(declared.data).problems or compile_schema(self.book.members.attributes).problems:
                 return None
             activity = readable(declared.data, declared.personal)
             found = self._environments[kind, of_lines] = Environment.build(
-                activity=activity,
+                activity=activity if kind is not None else None,
                 attributes=self.book.members.attributes,
                 tier_sets=self.book.tiers,
                 currencies=self.book.currencies,
                 measures=self.measures,
                 types={*self.book.activities, ENROLLED},
+                segments=self.book.segments if kind is not None else (),
                 line=line_schema(activity, SHAPE, declared.personal) if of_lines else None,
             )
         return found
@@ -221,12 +223,15 @@ class _Checking:
         for name, tiers in self.book.tiers.items():
             self._id(name, f"/tiers/{name}")
             self._tiers(f"/tiers/{name}", tiers)
+        for name, source in self.book.segments.items():
+            self._id(name, f"/segments/{name}")
+            self.expression(f"/segments/{name}", source, "bool", None)
         check_boards(self)
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         for name in (
-            "stacking", "segments", "experiments", "offers", "streaks", "badges",
+            "stacking", "experiments", "offers", "streaks", "badges",
             "referrals",
         ):  # fmt: skip
             if getattr(self.book, name):

@@ -41,6 +41,13 @@ class Timeline:
                 return self.version(version.number)
         return None
 
+    def segmented(self, now: datetime) -> CompiledRulebook | None:
+        """The version in force, where it has segments. To find that it has none is no use of it."""
+        for version in reversed(self.published):
+            if version.effective_from <= now:
+                return self.version(version.number) if self._load(version.number).segments else None
+        return None
+
     def version(self, number: int) -> CompiledRulebook:
         found = self._load(number)
         self.used[number] = found.digest
@@ -51,5 +58,10 @@ class Timeline:
         return Timeline(self.published[:number], self._load)
 
     def edits(self, number: int) -> bool:
-        """Whether a version asks for something of what members have already. To look is no use of it."""
-        return self._load(number).edits
+        """Whether a version asks for something of what members have already, or has other segments than the one before.
+
+        To look is no use of it.
+        """
+        book = self._load(number)
+        before = self._load(number - 1).document.segments if number > 1 else {}
+        return book.edits or book.document.segments != before

@@ -50,7 +50,6 @@ def test_every_part_of_a_rulebook_is_described() -> None:
 _RULE = "/rules/1"
 _REFUSED: dict[str, tuple[str, Any]] = {
     "stacking": ("/stacking", {"limit": 5}),
-    "segments": ("/segments", {"vip": "true"}),
     "experiments": ("/experiments", {"x": {}}),
     "offers": ("/offers", {"x": {}}),
     "streaks": ("/streaks", {"x": {}}),

@@ -66,6 +66,7 @@ EVENTS: list[Any] = [
         set="status", from_="silver", to="gold", reason="reached", evidence=900, at=AT, rulebook=3, valid_until=LATER
     ),
     events.TierRenewed(set="status", level="gold", evidence=950, at=AT, rulebook=3, valid_until=LATER),
+    events.SegmentChanged(segment="vip", inside=True, at=AT, rulebook=3),
     program_events.ProgramCreated(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_events.RulebookPublished(
         number=1, digest=DIGEST, effective_from=AT, document={"currencies": {"points": {}}},

@@ -18,9 +18,10 @@ from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published, Timeline
 from tests.golden.make_log import LOG
 from tests.golden.make_market import MARKET
+from tests.golden.make_segments import SEGMENTS
 from tests.golden.make_shapes import HERE, shapes_in, tags
 
-LOGS = {LOG: (2_000, 1_994, 4), MARKET: (1_000, 997, 2)}
+LOGS = {LOG: (2_000, 1_994, 4), MARKET: (1_000, 997, 2), SEGMENTS: (500, 497, 2)}
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {"MemberErased", "LeaderboardClosed", "PrizesPaid"}
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""

@@ -44,11 +44,35 @@ def test_every_route_but_those_about_the_server_is_guarded() -> None:
 
 
 def test_every_handler_of_the_modules_is_served() -> None:
-    from api.http import activities, audit, leaderboards, members, pages, points, programs, rulebooks, system, what_if
+    from api.http import (
+        activities,
+        audit,
+        leaderboards,
+        members,
+        pages,
+        points,
+        programs,
+        rulebooks,
+        segments,
+        system,
+        what_if,
+    )
 
     found = {
         id(value)
-        for module in (activities, audit, leaderboards, members, pages, points, programs, rulebooks, system, what_if)
+        for module in (
+            activities,
+            audit,
+            leaderboards,
+            members,
+            pages,
+            points,
+            programs,
+            rulebooks,
+            segments,
+            system,
+            what_if,
+        )
         for value in vars(module).values()
         if isinstance(value, HTTPRouteHandler)
     }
