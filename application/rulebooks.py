@@ -7,7 +7,7 @@ program's stream and stays. Read `publish_document` first: the rest leads there 
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -272,9 +272,9 @@ def checked(handler: Handler, known: KnownProgram, document: Any, text: bytes | 
 
 async def listing(handler: Handler, drafts: Drafts, program: str) -> Json:
     """Published versions, the newest first, and drafts."""
-    known = await _known(handler, program)
+    known, now = await _known(handler, program), await handler.clock.now(program)
     return {
-        "items": [_version(known, number) for number in sorted(known.documents, reverse=True)],
+        "items": [_version(known, number, now) for number in sorted(known.documents, reverse=True)],
         "drafts": [
             {
                 "draft": draft.id,
@@ -290,8 +290,8 @@ async def listing(handler: Handler, drafts: Drafts, program: str) -> Json:
 
 async def version(handler: Handler, program: str, number: int) -> Json:
     """A published version with its document. Raises UnknownRulebook."""
-    known = await _known(handler, program)
-    return _version(known, number) | {"document": _document(known, number).document}
+    known, now = await _known(handler, program), await handler.clock.now(program)
+    return _version(known, number, now) | {"document": _document(known, number).document}
 
 
 async def document_of(handler: Handler, drafts: Drafts, program: str, name: str) -> Any:
@@ -373,15 +373,28 @@ def _document(known: KnownProgram, number: int) -> RulebookPublished:
     return found
 
 
-def _version(known: KnownProgram, number: int) -> Json:
+def _version(known: KnownProgram, number: int, now: datetime) -> Json:
     event = _document(known, number)
     return {
         "version": number,
+        "state": _state(known, number, now),
         "digest": event.digest,
         "effective_from": event.effective_from,
         "published_at": known.program.published[number - 1].published_at,
         "note": event.note,
     }
+
+
+def _state(known: KnownProgram, number: int, now: datetime) -> Literal["scheduled", "in_force", "superseded"]:
+    """What a version is by the program's clock. Activities that happened before may still be ruled by one that was."""
+    published = known.program.published
+    in_force = next((one.number for one in reversed(published) if one.effective_from <= now), 0)
+    if number == in_force:
+        return "in_force"
+    # One that a newer version overtook before its time never rules.
+    mine = published[number - 1].effective_from
+    overtaken = any(one.effective_from <= mine for one in published[number:])
+    return "scheduled" if mine > now and not overtaken else "superseded"
 
 
 def _placed(finding: Finding) -> str:

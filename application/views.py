@@ -57,7 +57,7 @@ def shown(member: Member, circumstances: Circumstances, now: datetime) -> Json:
         "balances": {name: balance_shape(balance(member, name, now)) for name in names},
         "tiers": tiers_of(member, circumstances, book, now),
         "counters": counters_of(member, circumstances, book, now),
-        "segments": sorted(member.segments),
+        "segments": list(member.segments),
     }
 
 

@@ -212,7 +212,7 @@ def after(member: Member, now: datetime) -> After:
     return After(
         balances={currency: balance(member, currency, now) for currency in currencies(member)},
         tiers={name: standing.level for name, standing in sorted(member.tiers.items())},
-        segments=tuple(sorted(member.segments)) if member.segments else (),
+        segments=member.segments,
     )
 
 

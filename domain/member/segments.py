@@ -19,7 +19,7 @@ def judge(draft: Draft) -> None:
     if (book is None and not member.segments) or not member.exists:
         return
     inside = _inside(draft, book) if book is not None and member.status != "erased" else set()
-    changed = sorted(inside ^ member.segments.keys())
+    changed = sorted(inside.symmetric_difference(member.segments))
     number = book.number if book is not None else 0
     for name in changed:
         draft.record(SegmentChanged(segment=name, inside=name in inside, at=draft.now, rulebook=number))

@@ -152,8 +152,8 @@ class Member(msgspec.Struct, gc=False):
     months: dict[int, Month] = {}
     since: int = 0
     tiers: dict[str, TierStanding] = {}
-    segments: dict[str, datetime] = {}
-    """Those the member is in, each with the instant since when. Replaced when one changes, never written in."""
+    segments: tuple[str, ...] = ()
+    """Those the member is in, by name. Since when is not here: that depends on who looked."""
 
     @property
     def exists(self) -> bool:
@@ -276,8 +276,8 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case RuleFailed():
             pass
         case SegmentChanged():
-            others = {name: since for name, since in member.segments.items() if name != event.segment}
-            member.segments = others | {event.segment: event.at} if event.inside else others
+            others = (name for name in member.segments if name != event.segment)
+            member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
         case _:
             assert_never(event)
 

@@ -62,6 +62,27 @@ async def test_a_draft_is_compared_with_what_is_in_force(shop: Someone) -> None:
     assert (await shop.get(f"/v1/rulebooks/1/diff/{shapeless}")).json()["code"] == "rulebook-invalid"
 
 
+async def test_a_version_is_scheduled_then_in_force_then_superseded(shop: Someone) -> None:
+    async def states() -> list[str]:
+        return [one["state"] for one in (await shop.get("/v1/rulebooks")).json()["items"]]
+
+    async def published(at: str) -> None:
+        draft = (await shop.post("/v1/rulebooks", {"document": richer()})).json()["draft"]
+        answer = await shop.post(f"/v1/rulebooks/{draft}/publish", {"effective_from": at})
+        assert answer.status_code == 201, answer.text
+
+    await shop.post("/v1/clock", {"now": "2030-01-01T00:00:00Z"})
+    assert await states() == ["in_force"]
+    await published("2030-03-01T00:00:00Z")
+    assert await states() == ["scheduled", "in_force"]
+    # A newer one that begins earlier overtakes it: it will never rule.
+    await published("2030-02-01T00:00:00Z")
+    assert await states() == ["scheduled", "superseded", "in_force"]
+    await shop.post("/v1/clock", {"now": "2030-02-02T00:00:00Z"})
+    assert await states() == ["in_force", "superseded", "superseded"]
+    assert (await shop.get("/v1/rulebooks/1")).json()["state"] == "superseded"
+
+
 async def test_a_draft_is_tried_on_history_in_a_job(shop: Someone) -> None:
     await shop.post("/v1/activities", purchase())
     draft = (await shop.post("/v1/rulebooks", {"document": richer()})).json()["draft"]
