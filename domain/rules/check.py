@@ -19,7 +19,7 @@ from domain.rules.compiled import ENROLLED
 from domain.rules.expression import CheckFailed, Environment, Tree, references, under
 from domain.rules.lines import SHAPE
 from domain.rules.lint import lint
-from domain.rules.places import Place, place
+from domain.rules.places import Place, Places
 from domain.rules.rulebook import (
     ID,
     ActivityType,
@@ -84,12 +84,14 @@ def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = No
     checked = _checked(document, before, known_zone)
     if text is None:
         return checked
-    return Checked(tuple(_placed(finding, text) for finding in checked.findings), checked.trees)
+    places = Places(text) if checked.findings else None
+    return Checked(tuple(_placed(finding, places) for finding in checked.findings), checked.trees)
 
 
-def _placed(finding: Finding, text: str) -> Finding:
+def _placed(finding: Finding, places: Places | None) -> Finding:
+    assert places is not None
     inside = (finding.line, finding.column) if finding.line is not None and finding.column is not None else None
-    return msgspec.structs.replace(finding, place=place(text, finding.at, inside))
+    return msgspec.structs.replace(finding, place=places.of(finding.at, inside))
 
 
 def _checked(document: Any, before: Rulebook | None, known_zone: Any) -> Checked:
@@ -119,6 +121,7 @@ class _Checking:
         self.measures = sorted({name for kind in book.activities.values() for name in kind.measures})
         self._sources: dict[str, tuple[str, str]] = {}
         """By key of the tree: where an expression stands, and its text."""
+        self._told: set[tuple[str, str, int, int]] = set()
         self._environments: dict[tuple[str | None, bool], Environment] = {}
 
     # --- findings ------------------------------------------------------------------------------
@@ -132,10 +135,11 @@ class _Checking:
     def inside(self, code: str, key: str, message: str, line: int, column: int, rule: str | None = None) -> None:
         """A warning at a place in the expression whose tree has that key."""
         at, source = self._sources[key]
-        finding = Finding("warning", code, at, message, rule, line, column, under(source, line, column))
         # One expression has a tree for each type of activity it is about.
-        if finding not in self.findings:
-            self.findings.append(finding)
+        if (code, at, line, column) not in self._told:
+            self._told.add((code, at, line, column))
+            shown = under(source, line, column)
+            self.findings.append(Finding("warning", code, at, message, rule, line, column, shown))
 
     def expression(
         self,
