@@ -12,6 +12,7 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from application.audit import Connect
+from application.folding import Connect as Streams
 from application.follow import Boards
 from application.handle import Handler
 from application.jobs import Worker
@@ -29,7 +30,8 @@ from infrastructure.leaderboards import PostgresScores
 from infrastructure.positions import PostgresPositions
 from infrastructure.program_clock import ProgramClock
 from infrastructure.refusals import Refusals
-from infrastructure.row_reader import readers
+from infrastructure.row_reader import readers, states
+from infrastructure.segments import PostgresSegments
 from infrastructure.settings import Settings
 from infrastructure.tables import PostgresTables
 from infrastructure.tracing import Traces
@@ -60,7 +62,9 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     boards: Boards
     tables: PostgresTables
     scores: PostgresScores
+    segments: PostgresSegments
     rows: Connect
+    streams: Streams
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
@@ -113,7 +117,9 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         boards=ANALYTICS,
         tables=PostgresTables(ANALYTICS, pool),
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
+        segments=PostgresSegments(pool, ANALYTICS.name),
         rows=readers(dsn),
+        streams=states(dsn),
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),

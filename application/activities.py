@@ -1,6 +1,5 @@
 """Activities: check the payload, hide what is personal, record, simulate, explain."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from application import answers, games, referrals
-from application.answers import Answered, answered, parse_ref
+from application import answers, referrals
+from application.answers import Answered, answered
+from application.explanations import evaluate_only, explanation, parsed
 from application.handle import Handler, Stored
 from application.members import EnrolBody, LookupBody, enrol, lookup
 from application.payloads import ActivityBody, command_of, sane
@@ -19,7 +19,6 @@ from application.recent import Loaded
 from application.repeats import SEPARATOR, Ask, carry_out
 from application.rows import Wish
 from application.sealing import seal_payload
-from domain.calendar import recorded_offsets
 from domain.errors import (
     InvalidPayload,
     MemberExists,
@@ -28,21 +27,13 @@ from domain.errors import (
     UnknownMember,
     UnknownMoney,
 )
-from domain.log import ENGINE, Entry, Pins, after, decode, fold, stream_name
-from domain.member.activities import Evaluated, evaluate, rulebook_for
+from domain.log import ENGINE, Entry, Pins, after, decode, stream_name
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.decide import Decision, next_instant
-from domain.member.draft import Circumstances, Draft
-from domain.member.offers import Weighed
-from domain.member.settle import settle
+from domain.member.draft import Circumstances
 from domain.member.shape import bring_in
-from domain.member.state import Member
-from domain.redecide import taken_of
-from domain.rules.celtree import references
 from domain.rules.check import check
 from domain.rules.compiled import ENROLLED, CompiledRulebook
-from domain.rules.earning import RuleTrace, traced
-from domain.rules.expression import EvaluationError
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published
 
@@ -130,15 +121,13 @@ async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft:
     entry = _as_entry(program, loaded, command, decision, circumstances)
     return answers.activity(Stored(entry, 0), loaded.member.id, circumstances.timeline.at(recorded_at)) | {
         "simulated": True,
-        "explanation": explanation(
-            _evaluate_only(loaded.member, circumstances, command), command, entry, loaded.member
-        ),
+        "explanation": explanation(evaluate_only(loaded.member, circumstances, command), entry, loaded.member),
     }
 
 
 async def get(handler: Handler, program: str, ref: str) -> Json:
     """A recorded activity, answered as it was when it was recorded."""
-    stream, version = _parsed(ref)
+    stream, version = parsed(ref)
     return await _shown(handler, program, stream, version)
 
 
@@ -148,140 +137,6 @@ async def find(handler: Handler, program: str, source: str, activity_id: str) ->
     if held is None:
         raise UnknownActivity(f"no activity {activity_id!r} of source {source!r}")
     return await _shown(handler, program, held.stream, held.version)
-
-
-async def explain(handler: Handler, program: str, ref: str) -> Json:
-    """Why an activity earned what it earned: decided again from the log, under its pinned rulebook."""
-    stream, version = _parsed(ref)
-    entries = await handler.entries(stream, version)
-    if not entries or entries[-1].program != program or entries[-1].version != version:
-        raise UnknownActivity("no such activity")
-    entry = entries[-1]
-    if not isinstance(entry.input, RecordActivity):
-        raise UnknownActivity("that entry is not an activity")
-    known = await handler.programs.get(program, entry.pins.timeline)
-    before = Member()
-    for earlier in entries[:-1]:
-        fold(before, earlier)
-    circumstances = Circumstances(
-        program=program,
-        zone=entry.pins.zone,
-        recorded_at=entry.recorded_at,
-        timeline=known.timeline().cut(entry.pins.timeline),
-        offsets=recorded_offsets(entry.pins.offsets),
-        taken=taken_of(entry),
-    )
-    evaluated = _evaluate_only(before, circumstances, entry.input)
-    return {
-        "ref": ref,
-        "activity": {"source": entry.input.source, "id": entry.input.id, "type": entry.input.type},
-        "rulebook": answers.rulebook(entry),
-        "awards": answers.awards(entry),
-        "effects": answers.effects(entry),
-        **explanation(evaluated, entry.input, entry, before),
-    }
-
-
-def _evaluate_only(member: Member, circumstances: Circumstances, command: RecordActivity) -> Evaluated:
-    """The rules over an activity with the member as it stood before: a decision moves what they read."""
-    draft = Draft(member, circumstances, command.occurred_at)
-    settle(draft)
-    return evaluate(draft, draft.member, rulebook_for(draft, command), command)
-
-
-def explanation(evaluated: Evaluated, command: RecordActivity, entry: Entry, before: Member) -> Json:
-    """The evaluator's own trace, in the contract's shape; of streaks and badges what the entry made of the member."""
-    traces = traced(evaluated.book, evaluated.kind, command.occurred_at, evaluated.earned, evaluated.reading)
-    return {
-        "rules": [_trace(trace) for trace in traces],
-        "offers": [_weighed(one) for one in evaluated.weighed],
-        "measures": evaluated.measures,
-        "read": _read(evaluated, command),
-        "zone": evaluated.zone,
-        **games.explained(evaluated, entry, before),
-    }
-
-
-def _weighed(one: Weighed) -> Json:
-    """What it counted for a slot, and why nothing."""
-    return {
-        "offer": one.slot.offer,
-        "slot": one.slot.id,
-        "step": one.step,
-        "progress": one.progress,
-        "target": one.offer.goal.target if one.offer.goal else None,
-        "completed": one.completes,
-        "note": one.note,
-    }
-
-
-def _trace(trace: RuleTrace) -> Json:
-    return {
-        "rule": trace.rule,
-        "phase": trace.phase,
-        "matched": trace.matched,
-        "clauses": [
-            {"text": clause.text, "line": clause.line, "column": clause.column, "value": clause.value}
-            for clause in trace.clauses
-        ],
-        "lines": list(trace.lines) if trace.lines is not None else None,
-        "currency": trace.currency,
-        "wanted": trace.wanted,
-        "granted": trace.granted,
-        "limited_by": msgspec.to_builtins(trace.limited_by) if trace.limited_by else None,
-        "error": trace.error,
-        "note": trace.note,
-        "assigns": trace.assigns,
-    }
-
-
-def _read(evaluated: Evaluated, command: RecordActivity) -> Json:
-    """What the rules of the type read, by name, with its value."""
-    book, reading = evaluated.book, evaluated.reading
-    paths = [rule.path for rule in book.rules(command.type)]
-    found: Json = {}
-    for path, tree in book.trees.items():
-        if not any(path.startswith(f"{one}/") for one in paths):
-            continue
-        for reference in sorted(references(tree)):
-            if reference[0] == "line":
-                continue  # each line has its own; the trace names those that were meant
-            name, value = _value(reading, reference)
-            found[name] = value
-    return found
-
-
-def _value(reading: Any, reference: tuple[str, ...]) -> tuple[str, Any]:
-    kind, *rest = reference
-    try:
-        match kind:
-            case "activity":
-                value: Any = reading.activity
-                for part in ".".join(rest).split("."):
-                    value = value.get(part) if isinstance(value, Mapping) else None
-                return "activity." + ".".join(rest), value
-            case "counter":
-                return f"member.counters.{rest[0]}.{rest[1]}", reading.counter(*rest)
-            case "history":
-                value = reading.history(*rest)
-                return f"history.{rest[0]}({', '.join(repr(one) for one in rest[1:])})", value
-            case "tier":
-                return f"member.tiers.{rest[0]}.level", reading.member["tiers"][rest[0]]["level"]
-            case "balance":
-                name = ".".join(rest)
-                balance = reading.member["balances"][rest[0]]
-                return f"member.balances.{name}", balance if len(rest) == 1 else balance[rest[1]]
-            case "attribute":
-                value = reading.member["attributes"]
-                for part in ".".join(rest).split("."):
-                    value = value.get(part) if isinstance(value, Mapping) else None
-                return "member.attributes." + ".".join(rest), value
-            case "local":
-                return f"local.{rest[0]}", reading.local[rest[0]]
-            case _:
-                return ".".join(reference), None
-    except (EvaluationError, KeyError) as error:
-        return ".".join(reference), f"error: {error}"
 
 
 # --- whose, and under which rules --------------------------------------------------------------
@@ -387,13 +242,6 @@ def _as_entry(
         settled=decision.settled,
         after=after(decision.member, circumstances.recorded_at),
     )
-
-
-def _parsed(ref: str) -> tuple[UUID, int]:
-    found = parse_ref(ref)
-    if found is None:
-        raise UnknownActivity("no such activity")
-    return found
 
 
 async def _shown(handler: Handler, program: str, stream: UUID, version: int) -> Json:

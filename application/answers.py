@@ -32,6 +32,7 @@ from domain.member.events import (
     ReferralConverted,
     ReferralReversed,
     ScoreCounted,
+    SegmentChanged,
     StreakMoved,
     TierChanged,
 )
@@ -259,6 +260,8 @@ def effects(entry: Entry) -> list[Json]:
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
         elif isinstance(event, ExperimentAssigned):
             found.append({"kind": "assigned", "experiment": event.experiment, "arm": event.arm})
+        elif isinstance(event, SegmentChanged):
+            found.append({"kind": "segment_changed", "segment": event.segment, "inside": event.inside})
         elif isinstance(event, ScoreCounted):
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})

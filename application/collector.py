@@ -24,6 +24,10 @@ def rest() -> None:
 def resting() -> Iterator[None]:
     """The same for a while: for work of minutes in a process that has something else to do afterwards."""
     usual = gc.get_threshold()
+    if usual[0] >= THRESHOLD:
+        # It rests already, and is to go on resting.
+        yield
+        return
     gc.freeze()
     gc.set_threshold(THRESHOLD, *usual[1:])
     try:

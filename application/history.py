@@ -55,6 +55,7 @@ from domain.member.events import (
     ReferralRewarded,
     ReferralTakenBack,
     RuleFailed,
+    SegmentChanged,
     StreakMoved,
     TierChanged,
     TierGraceBegan,
@@ -70,6 +71,9 @@ from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
 Json = dict[str, Any]
+
+_BY_ITSELF = (LotsRescheduled, SegmentChanged)
+"""Events that follow from what an entry did, but are not what its activity was for."""
 
 
 class Past(msgspec.Struct):
@@ -194,7 +198,7 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
-        case OfferViewed() | OfferClosed():
+        case OfferViewed() | OfferClosed() | SegmentChanged():
             return event.at <= as_of
         case OfferAssigned():
             return event.assigned_at <= as_of
@@ -262,7 +266,7 @@ def _items(found: Past) -> Iterator[Json]:
     for entry in _all(found):
         cause = _cause(entry)
         lines = movements(entry)
-        for event in entry.events:
+        for number, event in enumerate(entry.events):
             told = _told(event, entry, say)
             if told is None:
                 continue
@@ -277,14 +281,18 @@ def _items(found: Past) -> Iterator[Json]:
                 "currency": currency,
                 "points": points,
                 "balance_after": running.get(currency, 0) if currency is not None else None,
-                "cause": cause
-                if not isinstance(event, LotActivated | LotExpired | LotsRescheduled | TierRenewed | OfferClosed)
-                else None,
+                "cause": cause if number >= entry.settled and not isinstance(event, _BY_ITSELF) else None,
                 "rule": rule,
-                "rulebook": entry.pins.rulebook or None,
+                "rulebook": _ruled_by(event, entry),
                 "text": text,
             }
         assert sum(line.points for line in lines) == 0, "movements of an entry sum to zero"
+
+
+def _ruled_by(event: object, entry: Entry) -> int | None:
+    """The version that an event names, as what time made true does, or the entry's own."""
+    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    return getattr(occasion or event, "rulebook", 0) or entry.pins.rulebook or None
 
 
 def _cause(entry: Entry) -> str | None:
@@ -464,6 +472,9 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_grace", event.at, None, None, None, text
         case TierUpgradePlanned():
             return None
+        case SegmentChanged():
+            text = f"now {'in' if event.inside else 'out of'} the segment {event.segment}"
+            return "segment_changed", event.at, None, None, None, text
         case RuleFailed():
             text = f"{event.rule} could not be evaluated: {event.error}"
             return "rule_failed", entry.at, None, None, event.rule, text

@@ -7,7 +7,7 @@ program's stream and stays. Read `publish_document` first: the rest leads there 
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -38,7 +38,7 @@ from domain.rules.check import Checked, Finding
 from domain.rules.check import check as check_document
 from domain.rules.diff import diff as difference
 from domain.rules.lint import unread
-from domain.rules.rulebook import digest_of
+from domain.rules.rulebook import Rulebook, digest_of
 from domain.rules.rulebook import read as read_document
 from domain.rules.worst_case import worst_case
 
@@ -272,9 +272,9 @@ def checked(handler: Handler, known: KnownProgram, document: Any, text: bytes | 
 
 async def listing(handler: Handler, drafts: Drafts, program: str) -> Json:
     """Published versions, the newest first, and drafts."""
-    known = await _known(handler, program)
+    known, now = await _known(handler, program), await handler.clock.now(program)
     return {
-        "items": [_version(known, number) for number in sorted(known.documents, reverse=True)],
+        "items": [_version(known, number, now) for number in sorted(known.documents, reverse=True)],
         "drafts": [
             {
                 "draft": draft.id,
@@ -290,15 +290,34 @@ async def listing(handler: Handler, drafts: Drafts, program: str) -> Json:
 
 async def version(handler: Handler, program: str, number: int) -> Json:
     """A published version with its document. Raises UnknownRulebook."""
-    known = await _known(handler, program)
-    return _version(known, number) | {"document": _document(known, number).document}
+    known, now = await _known(handler, program), await handler.clock.now(program)
+    return _version(known, number, now) | {"document": _document(known, number).document}
 
 
-async def diff(handler: Handler, program: str, before: int, after: int) -> Json:
-    """What changed from one version to another, in words."""
-    known = await _known(handler, program)
-    found = difference(known.load(before).document, known.load(after).document)
-    return {"from": before, "to": after, "changes": msgspec.to_builtins(found)}
+async def document_of(handler: Handler, drafts: Drafts, program: str, name: str) -> Any:
+    """The document of a draft (rb_7) or of a published version (4). Raises UnknownRulebook."""
+    if name.startswith("rb_"):
+        return msgspec.json.decode((await _find(drafts, program, name)).document)
+    if not name.isdecimal():
+        raise UnknownRulebook(f"{name!r} is neither a version nor a draft")
+    return _document(await _known(handler, program), int(name)).document
+
+
+async def diff(handler: Handler, drafts: Drafts, program: str, before: str, after: str) -> Json:
+    """What changed from one version or draft to another, in words. Raises UnknownRulebook, RulebookInvalid."""
+    one, other = [await _readable(handler, drafts, program, name) for name in (before, after)]
+    return {"from": _named(before), "to": _named(after), "changes": msgspec.to_builtins(difference(one, other))}
+
+
+async def _readable(handler: Handler, drafts: Drafts, program: str, name: str) -> Rulebook:
+    try:
+        return read_document(await document_of(handler, drafts, program, name))
+    except msgspec.ValidationError as error:
+        raise RulebookInvalid(f"{name} has no shape that could be compared: check it first: {error}") from None
+
+
+def _named(name: str) -> int | str:
+    return int(name) if name.isdecimal() else name
 
 
 # --- small things --------------------------------------------------------------------------------
@@ -354,15 +373,28 @@ def _document(known: KnownProgram, number: int) -> RulebookPublished:
     return found
 
 
-def _version(known: KnownProgram, number: int) -> Json:
+def _version(known: KnownProgram, number: int, now: datetime) -> Json:
     event = _document(known, number)
     return {
         "version": number,
+        "state": _state(known, number, now),
         "digest": event.digest,
         "effective_from": event.effective_from,
         "published_at": known.program.published[number - 1].published_at,
         "note": event.note,
     }
+
+
+def _state(known: KnownProgram, number: int, now: datetime) -> Literal["scheduled", "in_force", "superseded"]:
+    """What a version is by the program's clock. Activities that happened before may still be ruled by one that was."""
+    published = known.program.published
+    in_force = next((one.number for one in reversed(published) if one.effective_from <= now), 0)
+    if number == in_force:
+        return "in_force"
+    # One that a newer version overtook before its time never rules.
+    mine = published[number - 1].effective_from
+    overtaken = any(one.effective_from <= mine for one in published[number:])
+    return "scheduled" if mine > now and not overtaken else "superseded"
 
 
 def _placed(finding: Finding) -> str:

@@ -65,6 +65,7 @@ def shown(member: Member, circumstances: Circumstances, now: datetime) -> Json:
         "streaks": streaks_of(member, circumstances, book, now),
         "badges": badges_of(member),
         "referrals": {"code": member.code or None, "brought": dict(sorted(member.referrals.items()))},
+        "segments": list(member.segments),
     }
 
 

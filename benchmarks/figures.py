@@ -105,6 +105,14 @@ FIGURES = (
     Figure("projection_catchup", "into balances, movements and awards", _RATE, "value", 40_000, 20_000),
     Figure("replay", "folded from the log, two processes", _RATE, "value", 300_000, 120_000),
     Figure("redecide", "decided again from the log, two processes", _RATE, "value", 60_000, 20_000),
+    Figure("what_if", "history under another rulebook, two processes", _RATE, "value", 50_000, 20_000),
+    Figure(
+        "rules_100", "a decision under 100 rules, of which 20 apply, to one under the 20", "times", "value", 1.3, 1.5,
+        lower_is_better=True,
+    ),
+    Figure(
+        "segment_count", "counting a segment of a million members", "s", "value", 0.5, 2, lower_is_better=True,
+    ),
     Figure(
         "growth_history", "an earn after 10,000 activities to one after 10", "times", "value", 1.2, 1.5,
         lower_is_better=True,

@@ -1,5 +1,6 @@
 """What reads the log: followers, folds, and decisions made again. By two processes where the work can be shared."""
 
+import copy
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -9,12 +10,15 @@ from api.wiring import wired
 from application.audit import verify
 from application.folding import fold_all
 from application.follow import Boards, Projector, Runner
+from application.what_if import Question, WhatIfBody, question
+from application.what_if import what_if as try_it
 from benchmarks import workload
 from benchmarks.bench import Bench
 from benchmarks.figures import Measured
 from benchmarks.http import clients
 from infrastructure.row_reader import readers, states
 from infrastructure.tables import PostgresTables
+from infrastructure.zones import SystemZones
 from projections.awards import AWARDS
 from projections.balances import BALANCES
 from projections.movements import MOVEMENTS
@@ -87,3 +91,30 @@ def _verify(dsn: str, pool: Executor) -> float:
     tally = verify(readers(dsn), workload.PROGRAM, executor=pool)
     assert tally["first"] is None, tally["first"]
     return perf_counter() - started
+
+
+def what_if(bench: Bench) -> Measured:
+    """The whole of `rules what-if`: every activity under a rulebook that grants twice as much, and what comes of it."""
+    with logged(bench) as dsn:
+        # Before there are processes: an application that is closed ends all that its process has started.
+        asked = workload.run(_asked(dsn))
+        with clients(PROCESSES) as pool:
+            rounds = [_activities(bench) / _try(dsn, pool, asked, bench) for _ in range(bench.rounds + 1)]
+    return Measured(values=rounds[1:])
+
+
+async def _asked(dsn: str) -> Question:
+    """From the beginning, so that every purchase is ruled by it; members get the lots that they began with."""
+    document = copy.deepcopy(workload.RULEBOOK)
+    document["rules"][0]["award"]["per"]["points"] *= 2
+    document["rules"] += workload.OPENING["rules"]
+    async with wired(workload.settings_of(dsn)) as parts:
+        return await question(parts.handler, workload.PROGRAM, document, WhatIfBody())
+
+
+def _try(dsn: str, pool: Executor, asked: Question, bench: Bench) -> float:
+    started = perf_counter()
+    found = try_it(states(dsn), asked, SystemZones().offset, executor=pool, workers=PROCESSES)
+    seconds = perf_counter() - started
+    assert found.different == _activities(bench), f"{found.different} activities came out otherwise"
+    return seconds

@@ -80,6 +80,7 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     streaks: dict[str, Streak] = {}
     badges: dict[str, int] = {}
     referrals: dict[str, int] = {}
+    segments: tuple[str, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -233,6 +234,7 @@ def after(member: Member, now: datetime) -> After:
         else {},
         badges={name: badge.count for name, badge in sorted(member.badges.items())} if member.badges else {},
         referrals=dict(sorted(member.referrals.items())) if member.referrals else {},
+        segments=member.segments,
     )
 
 

@@ -23,6 +23,7 @@ from projections.redemptions import REDEMPTIONS
 from projections.referral_rewards import REFERRAL_REWARDS
 from projections.referrals import REFERRALS
 from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
+from projections.segments import SEGMENTS
 from projections.streaks import STREAKS
 from projections.tier_history import TIER_HISTORY
 
@@ -36,6 +37,7 @@ ANALYTICS = Boards(
         ACTIVITIES,
         AWARDS,
         TIER_HISTORY,
+        SEGMENTS,
         REDEMPTIONS,
         OFFER_PROGRESS,
         RULE_PERFORMANCE_DAILY,

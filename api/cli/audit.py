@@ -1,8 +1,6 @@
 """`guerdon audit` and `guerdon replay`: prove what is in the log, and make from it what follows from it."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,20 +8,13 @@ import rich_click as click
 from click.exceptions import Exit
 
 from api.cli.output import as_json, instant
+from api.cli.tasks import progress_of, shared_out, workers_of
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from api.wiring import Wired
 
 _PROGRAM = click.option("--program", default="main", show_default=True, help="The program.")
 _JSON = click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
-_PROCESSES = click.option(
-    "--processes", type=click.IntRange(1, 256), help="How many work at once; as many as there are cores."
-)
-_CLUSTER = click.option(
-    "--cluster", metavar="ADDRESS", help="Let a Dask cluster work instead: its scheduler, tcp://host:8786 or tls://."
-)
 
 
 @click.group()
@@ -33,8 +24,7 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
-@_PROCESSES
-@_CLUSTER
+@shared_out
 @_JSON
 def verify(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Check every stored byte and decide every entry again. Exit code 1 when something differs."""
@@ -42,7 +32,7 @@ def verify(*, program: str | None, processes: int | None, cluster: str | None, t
     from application.audit import verify as check_all
     from infrastructure.row_reader import readers
 
-    with _workers(processes, cluster) as (executor, _), database() as settings, _progress("verifying") as progress:
+    with workers_of(processes, cluster) as (executor, _), database() as settings, progress_of("verifying") as progress:
         found = check_all(readers(settings.database_url or ""), program, executor=executor, progress=progress)
     if to_json:
         as_json(found)
@@ -59,8 +49,7 @@ def verify(*, program: str | None, processes: int | None, cluster: str | None, t
 
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
-@_PROCESSES
-@_CLUSTER
+@shared_out
 @_JSON
 def fold(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Fold every member from the log; one digest, the same however many processes worked on it."""
@@ -71,9 +60,9 @@ def fold(*, program: str | None, processes: int | None, cluster: str | None, to_
     from infrastructure.row_reader import states
 
     with (
-        _workers(processes, cluster) as (executor, workers),
+        workers_of(processes, cluster) as (executor, workers),
         database() as settings,
-        _progress("folding") as progress,
+        progress_of("folding") as progress,
     ):
         began = perf_counter()
         found = fold_all(
@@ -125,30 +114,29 @@ def member(*, member: str, program: str, as_of: str | None, known_at: str | None
 @_PROGRAM
 @_JSON
 def explain(*, activity: str, program: str, to_json: bool) -> None:
-    """Say why an activity earned what it earned, clause by clause."""
+    """Say why an activity earned what it earned, clause by clause, or why a return took what it took."""
     from api.cli.session import session
-    from application.activities import explain as explained
-    from application.activities import find
+    from application.explanations import explain as explained
+    from application.explanations import ref_of
 
     source, slash, name = activity.partition("/")
     if not slash:
         raise click.UsageError("name the activity as SOURCE/ID, such as shop/order-1001")
 
     async def work(wired: "Wired") -> dict[str, Any]:
-        return await explained(wired.handler, program, (await find(wired.handler, program, source, name))["ref"])
+        return await explained(wired.handler, program, await ref_of(wired.handler, program, source, name))
 
     answer = session(work)
     if to_json:
         as_json(answer)
     else:
-        for line in _told(answer):
+        for line in _told_return(answer) if "returns" in answer else _told(answer):
             click.echo(line)
 
 
 @click.command()
 @click.option("--digest", is_flag=True, help="Print a digest of each table, equal for equal rows anywhere.")
-@_PROCESSES
-@_CLUSTER
+@shared_out
 @_JSON
 def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json: bool) -> None:
     """Rebuild the tables for analysts from the first entry, while the old ones go on being read."""
@@ -156,7 +144,7 @@ def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json:
     from application.replay import replay as rebuild
 
     async def work(wired: "Wired") -> dict[str, Any]:
-        with _progress("replaying") as progress:
+        with progress_of("replaying") as progress:
             position = await rebuild(
                 wired.boards,
                 store=wired.store,
@@ -168,7 +156,7 @@ def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json:
             )
         return {"position": position} | ({"digests": await wired.tables.digests()} if digest else {})
 
-    with _workers(processes, cluster) as (executor, _):
+    with workers_of(processes, cluster) as (executor, _):
         answer = session(work)
     if to_json:
         as_json(answer)
@@ -178,6 +166,21 @@ def replay(*, digest: bool, processes: int | None, cluster: str | None, to_json:
         click.echo(f"{value}  {table}")
 
 
+def _told_return(answer: dict[str, Any]) -> Iterator[str]:
+    activity, original = answer["activity"], answer["returns"]
+    whole = "the whole" if original["complete"] else f"{original['returned_minor']} so far"
+    yield f"{activity['source']}/{activity['id']}, a return of {whole} of {original['source']}/{original['id']}"
+    for rule in answer["rules"]:
+        before = f" after {rule['taken_before']}" if rule["taken_before"] else ""
+        yield f"  {rule['rule']}: {rule['taken']} of {rule['granted']} {rule['currency']} taken back{before}"
+        for name in ("from_pending", "from_lots", "from_other"):
+            for draw in rule[name]:
+                yield f"      {draw['points']} {name.replace('_', ' ')}: lot {draw['lot']}"
+        for name in ("expired", "debt", "written_off"):
+            if rule[name]:
+                yield f"      {rule[name]} {name.replace('_', ' ')}"
+
+
 def _told(answer: dict[str, Any]) -> Iterator[str]:
     activity, rulebook = answer["activity"], answer["rulebook"]
     yield f"{activity['source']}/{activity['id']}, a {activity['type']}, under rulebook {rulebook['version']}"
@@ -185,7 +188,7 @@ def _told(answer: dict[str, Any]) -> Iterator[str]:
         if rule["error"]:
             yield f"  {rule['rule']}: failed, so it counted as nothing: {rule['error']}"
         elif not rule["matched"]:
-            yield f"  {rule['rule']}: does not apply{_noted(rule)}"
+            yield f"  {rule['rule']}: does not apply{_noted(rule)}{_because(rule)}"
         elif rule["currency"] is None:
             yield f"  {rule['rule']}: applies{_noted(rule)}"
         else:
@@ -224,6 +227,14 @@ def _limited(rule: dict[str, Any]) -> str:
     return f" of {rule['wanted']}: the {kind} {limit[kind]} had {limit['left']} left"
 
 
+def _because(rule: dict[str, Any]) -> str:
+    """The part of a condition that is not so, where there are others."""
+    part = rule["why_not"]
+    if part is None or rule["note"] or part["text"] == rule["clauses"][0]["text"]:
+        return ""
+    return f": {part['text']} is not so"
+
+
 def _noted(rule: dict[str, Any]) -> str:
     return f" ({rule['note']})" if rule.get("note") else ""
 
@@ -231,35 +242,3 @@ def _noted(rule: dict[str, Any]) -> str:
 def _shown(value: object) -> str:
     """A value as it is written in a rule: true, "", 105."""
     return msgspec.json.encode(value).decode()
-
-
-@contextmanager
-def _workers(processes: int | None, cluster: str | None) -> "Iterator[tuple[Executor, int]]":
-    """Who does the tasks, and how many at once: the cluster, where its address is given, or processes here."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-    from os import cpu_count
-
-    from infrastructure.cluster import cluster as of_cluster
-
-    if cluster is not None:
-        if processes is not None:
-            raise click.UsageError("--processes are of this machine: a cluster has its own")
-        with of_cluster(cluster) as found:
-            yield found
-        return
-    workers = processes or cpu_count() or 1
-    # Spawned, not forked: they share no connection.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield pool, workers
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, told done and total."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -8,6 +8,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from api.cli.output import as_json, instant
+from api.cli.what_if import what_if
 
 if TYPE_CHECKING:
     from domain.rules.check import Finding
@@ -19,7 +20,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def rules() -> None:
-    """Check, compare and publish rulebooks."""
+    """Check, compare, try and publish rulebooks."""
+
+
+rules.add_command(what_if)
 
 
 @rules.command()
@@ -38,7 +42,7 @@ def check(*, file: Path, to_json: bool, worst: bool) -> None:
     from domain.rules.worst_case import worst_case
     from infrastructure.zones import SystemZones
 
-    document = _document(file)
+    document = document_in(file)
     checked = check_document(document, known_zone=SystemZones().known, text=file.read_text("utf-8"))
     overview: dict[str, Any] = {}
     if checked.ok:
@@ -89,7 +93,7 @@ def publish(
     from api.cli.session import ACTOR, session
     from application.rulebooks import PublishBody, publish_document
 
-    document = _document(file)
+    document = document_in(file)
     begins: datetime | None = instant(effective_from) if effective_from else None
 
     async def work(wired: Any) -> dict[str, Any]:
@@ -103,7 +107,8 @@ def publish(
         click.echo(f"version {answer['version']} of {program} is published ({answer['digest']})")
 
 
-def _document(file: Path) -> Any:
+def document_in(file: Path) -> Any:
+    """The JSON in a file. Raises ClickException."""
     import msgspec
 
     try:
@@ -118,7 +123,7 @@ def _read(file: Path) -> "Rulebook":
     from domain.rules.rulebook import read
 
     try:
-        return read(_document(file))
+        return read(document_in(file))
     except msgspec.ValidationError as error:
         raise click.ClickException(f"{file} is not a rulebook: {error}") from None
 

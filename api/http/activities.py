@@ -18,7 +18,7 @@ from api.http.body import MAX_BATCH_BODY, MAX_BODY, check_json, decode, media_ty
 from api.http.metrics import Metrics
 from api.http.problems import AtTheDoor, note_refusal, problem
 from api.http.route import Json, Req, answer, caller, once, parts, path_id, route, text, written
-from application import activities, rulebooks
+from application import activities, explanations, rulebooks
 from application.activities import SimulateBody
 from application.answers import Answered
 from application.payloads import ActivityBody
@@ -166,7 +166,7 @@ async def read(request: Req) -> ASGIResponse:
 )
 async def explain(request: Req) -> ASGIResponse:
     """Decided again from the log under its pinned rulebook: each rule, each clause, each value."""
-    return answer(await activities.explain(parts(request).handler, caller(request).program, path_id(request, "ref")))
+    return answer(await explanations.explain(parts(request).handler, caller(request).program, path_id(request, "ref")))
 
 
 # --- many at once ------------------------------------------------------------------------------

@@ -13,7 +13,20 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from api.http import activities, audit, leaderboards, members, offers, pages, points, programs, rulebooks, system
+from api.http import (
+    activities,
+    audit,
+    leaderboards,
+    members,
+    offers,
+    pages,
+    points,
+    programs,
+    rulebooks,
+    segments,
+    system,
+    what_if,
+)
 from api.http.body import MAX_BODY
 from api.http.hot import hot
 from api.http.metrics import Metrics
@@ -58,6 +71,8 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     leaderboards.read,
     leaderboards.read_own,
     leaderboards.close,
+    segments.listing,
+    segments.read,
     rulebooks.create,
     rulebooks.listing,
     rulebooks.read,
@@ -65,10 +80,12 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     rulebooks.check,
     rulebooks.publish,
     rulebooks.diff,
+    what_if.simulate,
     audit.log,
     audit.member,
     audit.verify,
     audit.job,
+    what_if.as_table,
     audit.refusals,
     programs.create,
     programs.create_key,

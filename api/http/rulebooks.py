@@ -97,17 +97,18 @@ async def publish(request: Req) -> ASGIResponse:
 
 @get(
     "/v1/rulebooks/{before:str}/diff/{after:str}",
-    **route("operator", "What changed between two versions", answer=shapes.Difference, codes=("unknown-rulebook",)),
+    **route(
+        "operator",
+        "What changed between two versions or drafts",
+        answer=shapes.Difference,
+        codes=("unknown-rulebook", "rulebook-invalid"),
+    ),
 )
 async def diff(request: Req) -> ASGIResponse:
-    return answer(
-        await rulebooks.diff(
-            parts(request).handler,
-            caller(request).program,
-            path_number(request, "before"),
-            path_number(request, "after"),
-        )
-    )
+    """In words. Either may be a version (4) or a draft (rb_7)."""
+    wired, program = parts(request), caller(request).program
+    before, after = path_id(request, "before"), path_id(request, "after")
+    return answer(await rulebooks.diff(wired.handler, wired.drafts, program, before, after))
 
 
 def _draft(found: Json, status: int = 200) -> ASGIResponse:

@@ -423,8 +423,8 @@ class Rulebook(msgspec.Struct, kw_only=True):
 
 
 class Difference(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
-    from_: int
-    to: int
+    from_: int | str
+    to: int | str
     changes: Any
 
 
@@ -433,6 +433,12 @@ class AuditedMember(msgspec.Struct, kw_only=True):
     entries: list[Json]
     state: Json
     digest: str
+
+
+class Segment(msgspec.Struct, kw_only=True):
+    segment: str
+    when: str
+    members: int
 
 
 class JobStarted(msgspec.Struct, kw_only=True):

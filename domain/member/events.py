@@ -493,6 +493,15 @@ class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
     valid_until: datetime | None = None
 
 
+class SegmentChanged(MemberEvent, frozen=True, kw_only=True, tag="SegmentChanged"):
+    """The member came to be in a segment at `at`, or to be out of it: judged then, under `rulebook` (0: none)."""
+
+    segment: str
+    inside: bool
+    at: datetime
+    rulebook: int
+
+
 MemberEventUnion = (
     MemberEnrolled
     | MemberChanged
@@ -533,4 +542,5 @@ MemberEventUnion = (
     | OfferWithdrawn
     | OfferClosed
     | CodeRedeemed
+    | SegmentChanged
 )

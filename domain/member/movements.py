@@ -58,6 +58,7 @@ from domain.member.events import (
     ReferralTakenBack,
     RuleFailed,
     ScoreCounted,
+    SegmentChanged,
     StreakMoved,
     TierChanged,
     TierGraceBegan,
@@ -158,6 +159,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | ReferralReversed()
                 | ReferralRewarded()
                 | ReferralTakenBack()
+                | SegmentChanged()
                 | TierChanged()
                 | TierRenewed()
                 | TierGraceBegan()

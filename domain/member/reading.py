@@ -80,6 +80,7 @@ class Reading:
                 "attributes": self._member.attributes,
                 "tiers": _Tiers(self._member, self._tier_at),
                 "balances": _Balances(self._member, self._now),
+                "segments": self._member.segments,
             }
         return self._view
 

@@ -14,6 +14,7 @@ from domain.member.edits import edit
 from domain.member.events import LotActivated, LotExpired, MemberEventUnion, OfferClosed
 from domain.member.occasions import reach
 from domain.member.reviews import begin_period, review
+from domain.member.segments import judge
 from domain.member.slots import Slot
 from domain.member.standing import follow, unlock_tiers
 from domain.member.state import Lot, Member
@@ -26,7 +27,12 @@ _ACTIVATION, _CLOSING, _EDIT, _REVIEW, _PERIOD, _OCCASION, _EXPIRY = 1, 2, 3, 4,
 
 
 def settle(draft: Draft) -> None:
-    """Record on the draft all that fell due up to `draft.now`."""
+    """Record on the draft all that fell due up to `draft.now`, and which segments the member is in by then."""
+    _fall_due(draft)
+    judge(draft)
+
+
+def _fall_due(draft: Draft) -> None:
     now = draft.now
     edits = _edits(draft) if not draft.edited else []
     draft.edited = True

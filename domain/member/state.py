@@ -51,6 +51,7 @@ from domain.member.events import (
     ReferralTakenBack,
     RuleFailed,
     ScoreCounted,
+    SegmentChanged,
     StreakMoved,
     TierChanged,
     TierGraceBegan,
@@ -202,6 +203,8 @@ class Member(msgspec.Struct, gc=False):
     arms: dict[str, str] = {}
     """By experiment: the arm that was drawn."""
     occasions: dict[str, Planned] = {}
+    segments: tuple[str, ...] = ()
+    """Those the member is in, by name. Since when is not here: that depends on who looked."""
 
     @property
     def exists(self) -> bool:
@@ -386,6 +389,9 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.occasions[event.occasion] = Planned(event.next_at, event.year)
         case RuleFailed():
             pass
+        case SegmentChanged():
+            others = (name for name in member.segments if name != event.segment)
+            member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
         case _:
             assert_never(event)
 

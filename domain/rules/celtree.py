@@ -15,6 +15,7 @@ place (line, column; both from 1) where its text begins:
     ["fact", l, c, kind, root, name]              local.hour, program.id
     ["tier", l, c, set]                           member.tiers.<set>.level
     ["balance", l, c, currency, part]             member.balances.<currency>.available
+    ["segment", l, c, segment]                    member.segments.<segment>
     ["counter", l, c, measure, window]            member.counters.<measure>.last_30d
     ["history", l, c, function, name, window]     history.count('purchase', 'P30D'); else 'ever'
     ["rate", l, c, amount, decimal]               rate(amount, '0.05')
@@ -66,9 +67,10 @@ CLAUSES = 100
 class Context(Protocol):
     """What an expression reads. Ask lazily: only what is evaluated is read, perhaps more than once.
 
-    `member` holds `attributes` (a mapping), `tiers` ({set: {"level": text}}, '' for none) and `balances`
-    ({currency: {"available": ..., "pending": ..., "held": ..., "debt": ..., "lifetime": ...}}). Instants are
-    aware. An expression about the line of an order also reads the attribute `line`, the line's data.
+    `member` holds `attributes` (a mapping), `tiers` ({set: {"level": text}}, '' for none), `balances`
+    ({currency: {"available": ..., "pending": ..., "held": ..., "debt": ..., "lifetime": ...}}) and `segments`
+    (the names of those that the member is in). Instants are aware. An expression about the line of an order also
+    reads the attribute `line`, the line's data.
     """
 
     @property
@@ -151,7 +153,8 @@ def references(tree: Tree) -> set[Reference]:
     """All that the expression reads, for lint, for backfills, and to know what a rule depends on.
 
     ("activity", path), ("line", path), ("attribute", name), ("tier", set), ("balance", currency),
-    ("counter", measure, window), ("history", function, name, window), ("local", name), ("program", name).
+    ("segment", segment), ("counter", measure, window), ("history", function, name, window), ("local", name),
+    ("program", name).
     A path is dotted. The elements of a list add nothing to it, nor does a map's key that is computed.
     """
     found: set[Reference] = set()
@@ -195,6 +198,8 @@ def _compile(tree: Tree, names: _Names) -> _Code:
             return _part("tiers", tier_set, "level", "string", unparse(tree))
         case ["balance", _, _, str(currency), str(part)]:
             return _part("balances", currency, part, "int", unparse(tree))
+        case ["segment", _, _, str(segment)]:
+            return lambda context, _frame: segment in cast("Mapping[str, Value]", context.member["segments"])
         case ["counter", _, _, str(measure), str(window)]:
             return lambda context, _frame: context.counter(measure, window)
         case ["history", _, _, str(function), str(name), str(window)]:
@@ -624,7 +629,7 @@ def _place(tree: Tree, names: Mapping[str, _Place | None], found: set[Reference]
             return _below(place, str(index[3])) if index[0] == "const" and isinstance(index[3], str) else place
         case ["fact", _, _, _, str(root), str(name)]:
             found.add((root, name))
-        case ["tier" | "balance" as tag, _, _, str(name), *_]:
+        case ["tier" | "balance" | "segment" as tag, _, _, str(name), *_]:
             found.add((str(tag), name))
         case ["counter", _, _, str(measure), str(window)]:
             found.add(("counter", measure, window))
@@ -684,6 +689,8 @@ def _text(tree: Tree, around: int) -> str:
             return f"{root}.{name}"
         case ["tier", _, _, str(tier_set)]:
             return f"member.tiers{_selector(tier_set)}.level"
+        case ["segment", _, _, str(segment)]:
+            return f"member.segments{_selector(segment)}"
         case ["balance", _, _, str(currency), str(part)]:
             return f"member.balances{_selector(currency)}.{part}"
         case ["counter", _, _, str(measure), str(window)]:

@@ -32,7 +32,7 @@ from domain.rules.limits import SHARED
 from domain.rules.lines import SHAPE
 from domain.rules.lint import lint
 from domain.rules.occasions import OCCASIONS
-from domain.rules.places import Place, place
+from domain.rules.places import Place, Places
 from domain.rules.rulebook import (
     ID,
     ActivityType,
@@ -99,12 +99,14 @@ def check(document: Any, *, before: Rulebook | None = None, known_zone: Any = No
     checked = _checked(document, before, known_zone)
     if text is None:
         return checked
-    return Checked(tuple(_placed(finding, text) for finding in checked.findings), checked.trees)
+    places = Places(text) if checked.findings else None
+    return Checked(tuple(_placed(finding, places) for finding in checked.findings), checked.trees)
 
 
-def _placed(finding: Finding, text: str) -> Finding:
+def _placed(finding: Finding, places: Places | None) -> Finding:
+    assert places is not None
     inside = (finding.line, finding.column) if finding.line is not None and finding.column is not None else None
-    return msgspec.structs.replace(finding, place=place(text, finding.at, inside))
+    return msgspec.structs.replace(finding, place=places.of(finding.at, inside))
 
 
 def _checked(document: Any, before: Rulebook | None, known_zone: Any) -> Checked:
@@ -134,7 +136,8 @@ class _Checking:
         self.measures = sorted({name for kind in book.activities.values() for name in kind.measures})
         self._sources: dict[str, tuple[str, str]] = {}
         """By key of the tree: where an expression stands, and its text."""
-        self._environments: dict[tuple[str, bool], Environment] = {}
+        self._told: set[tuple[str, str, int, int]] = set()
+        self._environments: dict[tuple[str | None, bool], Environment] = {}
 
     # --- findings ------------------------------------------------------------------------------
 
@@ -147,17 +150,18 @@ class _Checking:
     def inside(self, code: str, key: str, message: str, line: int, column: int, rule: str | None = None) -> None:
         """A warning at a place in the expression whose tree has that key."""
         at, source = self._sources[key]
-        finding = Finding("warning", code, at, message, rule, line, column, under(source, line, column))
         # One expression has a tree for each type of activity it is about.
-        if finding not in self.findings:
-            self.findings.append(finding)
+        if (code, at, line, column) not in self._told:
+            self._told.add((code, at, line, column))
+            shown = under(source, line, column)
+            self.findings.append(Finding("warning", code, at, message, rule, line, column, shown))
 
     def expression(
         self,
         at: str,
         source: str,
         expects: Any,
-        kind: str,
+        kind: str | None,
         rule: str | None = None,
         *,
         of_lines: bool = False,
@@ -165,6 +169,7 @@ class _Checking:
     ) -> None:
         """Check one expression of an activity type and keep its tree, under `key` where each type has its own.
 
+        Without a type it is about members alone, and reads neither an activity nor segments.
         `of_lines` lets it read a `line`.
         """
         environment = self._environment(kind, of_lines=of_lines)
@@ -192,21 +197,22 @@ class _Checking:
         except CheckFailed:
             return False
 
-    def _environment(self, kind: str, *, of_lines: bool) -> Environment | None:
+    def _environment(self, kind: str | None, *, of_lines: bool) -> Environment | None:
         found = self._environments.get((kind, of_lines))
         if found is None:
-            declared = self.book.activities.get(kind) or ActivityType(data=OCCASIONS.get(kind, {}))
+            declared = self.book.activities.get(kind or "") or ActivityType(data=OCCASIONS.get(kind or "", {}))
             if compile_schema(declared.data).problems or compile_schema(self.book.members.attributes).problems:
                 return None
             activity = readable(declared.data, declared.personal)
             found = self._environments[kind, of_lines] = Environment.build(
-                activity=activity,
+                activity=activity if kind is not None else None,
                 attributes=self.book.members.attributes,
                 tier_sets=self.book.tiers,
                 currencies=self.book.currencies,
                 measures=self.measures,
                 types={*self.book.activities, ENROLLED},
                 streaks=streak_names(self.book),
+                segments=self.book.segments if kind is not None else (),
                 line=line_schema(activity, SHAPE, declared.personal) if of_lines else None,
             )
         return found
@@ -241,6 +247,9 @@ class _Checking:
         check_stacking(self)
         check_experiments(self)
         check_offers(self)
+        for name, source in self.book.segments.items():
+            self._id(name, f"/segments/{name}")
+            self.expression(f"/segments/{name}", source, "bool", None)
         check_boards(self)
         check_streaks(self)
         check_badges(self)
@@ -248,11 +257,6 @@ class _Checking:
 
     def _later_chapters(self) -> None:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
-        for name in (
-            "segments",
-        ):  # fmt: skip
-            if getattr(self.book, name):
-                self._unsupported(f"/{name}")
         if self.book.unknown_member == "hold":
             self._unsupported("/unknown_member")
         if self.book.late.mode == "restate":

@@ -248,6 +248,12 @@ class CompiledRulebook:
         return codes_of(self.offers)
 
     @cached_property
+    def segments(self) -> tuple[tuple[str, Evaluator], ...]:
+        """The segments, in the order of their names."""
+        found = ((name, self.evaluator(f"/segments/{name}")) for name in sorted(self.document.segments))
+        return tuple((name, one) for name, one in found if one is not None)
+
+    @cached_property
     def edits(self) -> bool:
         """Whether it says something of what members have already: their levels, the ends of their lots."""
         existing = any(one.expires_applies_to == "existing" for one in self.document.currencies.values())

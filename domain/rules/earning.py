@@ -19,6 +19,7 @@ from domain.rules.lines import PAID_WITH_POINTS, Line, OrderContext, lines_of, n
 from domain.rules.rulebook import Variant
 from domain.rules.situation import Situation
 from domain.rules.stacking import Stack
+from domain.rules.why import WhyNot, why_not
 from domain.takes import Taken
 
 NOTHING = Exact(0)
@@ -39,6 +40,8 @@ class RuleTrace(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     note: str | None = None
     assigns: str | None = None
+    why_not: WhyNot | None = None
+    """The part of its condition that is not so."""
 
 
 NO_LINE = "no line of the order is one of its lines"
@@ -124,6 +127,7 @@ def traced(
             assigns=rule.assign,
             error=errors.get(rule.id),
             note=note,
+            why_not=why_not(tree, context) if tree is not None and not matched else None,
         )
 
     return tuple(told(one) for one in book.rules(kind))

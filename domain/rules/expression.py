@@ -105,6 +105,7 @@ class Declared(msgspec.Struct, frozen=True):
     types: frozenset[str]
     windows: tuple[str, ...]
     streaks: frozenset[str]
+    segments: frozenset[str]
 
 
 class Environment:
@@ -128,6 +129,7 @@ class Environment:
         windows: Iterable[str] = COUNTER_WINDOWS,
         *,
         streaks: Iterable[str] = (),
+        segments: Iterable[str] = (),
         line: Mapping[str, Any] | None = None,
     ) -> "Environment":
         """An environment for these declarations.
@@ -145,6 +147,7 @@ class Environment:
             types=frozenset(types),
             windows=tuple(windows),
             streaks=frozenset(streaks),
+            segments=frozenset(segments),
         )
         roots = {"activity": activity, "line": line, "member.attributes": attributes}
         library, names = _library({name: root for name, root in roots.items() if root is not None})
@@ -234,7 +237,11 @@ _FUNCTIONS: Mapping[str, tuple[Kind, ...]] = {
 
 # Declared as maps, so that ids that are no identifiers can be written in brackets. Which keys there
 # are, and that they are all there, is checked by `_Reader`.
-_FAMILIES: Mapping[str, Kind] = {"member.tiers": "string", "member.balances": "int", "member.counters": "int"}
+_FAMILIES: Mapping[str, Kind] = {
+    "member.tiers": "string", "member.balances": "int", "member.counters": "int", "member.segments": "bool",
+}  # fmt: skip
+_FLAT = "member.segments"
+"""The family whose members are no families themselves."""
 
 
 def _library(roots: Mapping[str, Mapping[str, Any]]) -> tuple[Any, dict[str, str]]:
@@ -247,7 +254,8 @@ def _library(roots: Mapping[str, Mapping[str, Any]]) -> tuple[Any, dict[str, str
     scalars = {"bool": types.BOOL, "int": types.INT, "string": types.STRING, "timestamp": types.TIMESTAMP}
     variables = {name: scalars[kind] for name, kind in _FACTS.items()}
     for name, kind in _FAMILIES.items():
-        variables[name] = types.Map(types.STRING, types.Map(types.STRING, scalars[kind]))
+        inner = scalars[kind] if name == _FLAT else types.Map(types.STRING, scalars[kind])
+        variables[name] = types.Map(types.STRING, inner)
 
     file = descriptor_pb2.FileDescriptorProto(name="guerdon.proto", package="guerdon", syntax="proto3")
     fields: dict[str, str] = {}
@@ -572,6 +580,8 @@ class _Reader:
         names, parts = self._keys(family)
         if _SELECT in node and 3 in node.message(_SELECT):
             raise self._refused(f"has() is not for {family}: what is declared is always there", node)
+        if family == _FLAT:
+            return self._segment(node, inner, keys)
         if len(keys) != 2:
             last = parts[0] if len(parts) == 1 else f"<{'|'.join(parts)}>"
             raise self._refused(f"write {family}.<{_OF[family]}>.{last}", node)
@@ -582,6 +592,15 @@ class _Reader:
             raise self._refused(f"there is no {part!r} here{_hint(part, parts) or ': ' + ', '.join(parts)}", part_at)
         tag = {"member.tiers": "tier", "member.balances": "balance", "member.counters": "counter"}[family]
         return self._made(tag, inner, name, *([] if tag == "tier" else [part]), name="member")
+
+    def _segment(self, node: _Message, inner: _Message, keys: list[tuple[str, _Message]]) -> Tree:
+        if len(keys) != 1:
+            raise self._refused(f"write {_FLAT}.<segment>", node)
+        ((name, at),) = keys
+        names = self._declared.segments
+        if name not in names:
+            raise self._refused(f"there is no segment {name!r}{_hint(name, names)}", at)
+        return self._made("segment", inner, name, name="member")
 
     def _key(self, node: _Message) -> tuple[str, _Message, _Message] | None:
         """(key, where it stands, what it is a key of) of a select, or of an index that is written out."""
@@ -602,6 +621,8 @@ class _Reader:
                 return self._declared.tier_sets, ("level",)
             case "member.balances":
                 return self._declared.currencies, BALANCE_PARTS
+            case "member.segments":
+                return self._declared.segments, ()
             case _:
                 return self._declared.measures, (*self._declared.windows, "last_30d")
 
@@ -745,7 +766,10 @@ def _expansion(fold: _Message) -> tuple[str, _Message, _Message | None] | None:
             return None
 
 
-_OF = {"member.tiers": "tier set", "member.balances": "currency", "member.counters": "measure"}
+_OF = {
+    "member.tiers": "tier set", "member.balances": "currency", "member.counters": "measure",
+    "member.segments": "segment",
+}  # fmt: skip
 _PRIMITIVES = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 _ARTICLES = {"int": "a whole number", "bool": "true or false", "string": "a text", "object": "an object"}
 

@@ -85,10 +85,7 @@ class _Linting:
             rule,
             datetime.fromisoformat(rule.starts) if rule.starts else BEGINNING,
             datetime.fromisoformat(rule.ends) if rule.ends else FOREVER,
-            certain=rule.lines is None
-            and rule.calendar is None
-            and always(self.trees.get(f"/rules/{number}/when"))
-            and not _may_fail(rule),
+            certain=not _conditional(rule) and always(self.trees.get(f"/rules/{number}/when")),
         )
 
     # --- single expressions --------------------------------------------------------------------
@@ -131,7 +128,7 @@ class _Linting:
 
     def _after_a_stop(self, rules: list[_Ordered]) -> None:
         for number, one in enumerate(rules):
-            if one.rule.stop:
+            if one.rule.stop and one.certain and one.rule.id not in self.dead:
                 for later in rules[number + 1 :]:
                     if one.throughout(later):
                         self._shadowed(later, f"{one.rule.id!r} comes first, always matches and stops")
@@ -147,10 +144,11 @@ class _Linting:
         # Whether a later rule is looked at at all is not known where one may stop before it.
         all_seen = not any(one.rule.stop for one in rules)
         for number, one in enumerate(rules):
-            for other in rules[number + 1 :]:
-                self._beaten_by_first(one, other)
-                if all_seen:
-                    self._beaten_by_second(one, other)
+            if one.certain and self._choice(one) != "all" and one.rule.id not in self.dead:
+                for other in rules[number + 1 :]:
+                    self._beaten_by_first(one, other)
+                for other in rules[:number] if all_seen else ():
+                    self._beaten_by_second(other, one)
 
     def _beaten_by_first(self, first: _Ordered, second: _Ordered) -> None:
         if not first.throughout(second):
@@ -217,8 +215,10 @@ def unread(book: Rulebook, trees: Mapping[str, Tree]) -> tuple[str, ...]:
     )
 
 
-def _may_fail(rule: Rule) -> bool:
-    """Whether its amount may have no value for some activity: it then does not match."""
+def _conditional(rule: Rule) -> bool:
+    """Whether there is more to it than `when`; an amount without a value, too, makes a rule not match."""
+    if rule.lines is not None or rule.calendar is not None or rule.variant is not None:
+        return True
     award = rule.award
     return award is not None and (isinstance(award.points, str) or award.per is not None or award.rate is not None)
 

@@ -14,7 +14,8 @@ from domain.rules.truth import comparisons
 Json = Any
 AMOUNTS = (0, 1, 99, 1_000, 12_345, 99_999)
 TEXTS = ("a", "b")
-DEEPEST = 4
+DEEPEST, LONGEST = 4, 20
+"""How deep payloads go, and how many elements a list has at most."""
 
 
 def payloads(schema: Mapping[str, Json], trees: Mapping[str, Tree], count: int) -> Iterator[dict[str, Json]]:
@@ -53,6 +54,8 @@ class _Made:
                 return {one: value for one, value in made.items() if value is not None}
             case "array":
                 least = schema.get("minItems", 0)
+                if least > LONGEST:
+                    return None
                 length = max(least, min(self.number % 4, schema.get("maxItems", 3)))
                 return [self.of(schema.get("items"), name, depth + 1) for _ in range(length)]
             case "integer":

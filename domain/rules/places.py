@@ -6,7 +6,7 @@ document as text wants the place in that text.
 
 import json
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
 
 import msgspec
 
@@ -21,96 +21,83 @@ class Place(msgspec.Struct, frozen=True):
     column: int
 
 
-def place(text: str, pointer: str, inside: tuple[int, int] | None = None) -> Place:
-    """The place of the value at a JSON pointer, or of a line and column inside the text that it is.
+class Places:
+    """The places of a text, which is JSON. Read once, however many are asked for."""
 
-    Where the document has nothing at the pointer, the place of the nearest thing around it. `text` is JSON.
-    """
-    begins = _Reader(text).find([token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]])
-    if inside is not None and text[begins : begins + 1] == '"':
-        begins = _inside(text, begins, *inside)
-    return Place(text.count("\n", 0, begins) + 1, begins - text.rfind("\n", 0, begins))
-
-
-def _inside(text: str, begins: int, line: int, column: int) -> int:
-    """Where in a JSON string the character stands that is at a line and column of what it says."""
-    at, end = begins + 1, _end(_STRING, text, begins) - 1
-    here, there = 1, 1
-    while at < end and (here, there) != (line, column):
-        found = _CHARACTER.match(text, at)
-        assert found is not None
-        one = json.loads(f'"{found[0]}"', strict=False)
-        here, there = (here + 1, 1) if one == "\n" else (here, there + len(one))
-        at = found.end()
-    return at
-
-
-class _Reader:
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
+        self._text = text
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._begins: dict[str, int] = {}
+        self._at = 0
+        self._value("")
 
-    def find(self, path: Sequence[str]) -> int:
-        """Where the value at a path begins, or the last one on the way that is there."""
+    def of(self, pointer: str, inside: tuple[int, int] | None = None) -> Place:
+        """The place of the value at a JSON pointer, or of a line and column inside the text that it is.
+
+        Where the document has nothing at the pointer, the place of the nearest thing around it.
+        """
+        while pointer and pointer not in self._begins:
+            pointer = pointer.rpartition("/")[0]
+        begins = self._begins.get(pointer, 0)
+        if inside is not None and self._text.startswith('"', begins):
+            begins = self._inside(begins, *inside)
+        line = bisect_right(self._lines, begins)
+        return Place(line, begins - self._lines[line - 1] + 1)
+
+    def _inside(self, begins: int, line: int, column: int) -> int:
+        """Where in a JSON string the character stands that is at a line and column of what it says."""
+        at, end = begins + 1, _end(_STRING, self._text, begins) - 1
+        here, there = 1, 1
+        while at < end and (here, there) != (line, column):
+            found = _CHARACTER.match(self._text, at)
+            assert found is not None
+            one = json.loads(f'"{found[0]}"', strict=False)
+            here, there = (here + 1, 1) if one == "\n" else (here, there + len(one))
+            at = found.end()
+        return at
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _value(self, pointer: str) -> None:
+        """Note where a value begins, and the values inside it, and go on behind it."""
         self._space()
-        begins = self.at
-        for token in path:
-            if not self._enter(token):
-                break
-            begins = self.at
-        return begins
+        self._begins[pointer] = self._at
+        match self._text[self._at : self._at + 1]:
+            case "{":
+                self._parts("}", pointer, named=True)
+            case "[":
+                self._parts("]", pointer, named=False)
+            case '"':
+                self._at = _end(_STRING, self._text, self._at)
+            case _:
+                self._at = _end(_OTHER, self._text, self._at)
 
-    def _enter(self, token: str) -> bool:
-        """Go to the value of a key or the element of a number; whether it is there."""
-        opening = self.text[self.at : self.at + 1]
-        if opening not in ("{", "["):
-            return False
-        self.at += 1
+    def _parts(self, closing: str, pointer: str, *, named: bool) -> None:
+        self._at += 1
         number = 0
-        while True:
-            self._space()
-            if self.text[self.at] in "}]":
-                return False
-            name = str(number)
-            if opening == "{":
-                ends = _end(_STRING, self.text, self.at)
-                name = json.loads(self.text[self.at : ends], strict=False)
-                self.at = ends
-                self._space()
-                self.at += 1
-                self._space()
-            if name == token:
-                return True
-            self._skip()
-            self._space()
-            if self.text[self.at] != ",":
-                return False
-            self.at += 1
+        self._space()
+        while not self._text.startswith(closing, self._at):
+            name = self._name() if named else str(number)
+            self._value(f"{pointer}/{name}")
             number += 1
+            self._space()
+            if not self._text.startswith(",", self._at):
+                break
+            self._at += 1
+            self._space()
+        self._at += 1
+
+    def _name(self) -> str:
+        """The token of a key in a pointer; to behind its colon."""
+        ends = _end(_STRING, self._text, self._at)
+        name: str = json.loads(self._text[self._at : ends], strict=False)
+        self._at = ends
+        self._space()
+        self._at += 1
+        return name.replace("~", "~0").replace("/", "~1")
 
     def _space(self) -> None:
-        self.at = _end(_SPACE, self.text, self.at)
-
-    def _skip(self) -> None:
-        """Over one value, whatever is inside."""
-        depth = 0
-        while True:
-            self._space()
-            char = self.text[self.at]
-            if char == '"':
-                self.at = _end(_STRING, self.text, self.at)
-            elif char in "{[":
-                depth += 1
-                self.at += 1
-            elif char in "}]":
-                depth -= 1
-                self.at += 1
-            elif char in ",:":
-                self.at += 1
-            else:
-                self.at = _end(_OTHER, self.text, self.at)
-            if depth == 0:
-                return
+        self._at = _end(_SPACE, self._text, self._at)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:

@@ -41,6 +41,13 @@ class Timeline:
                 return self.version(version.number)
         return None
 
+    def segmented(self, now: datetime) -> CompiledRulebook | None:
+        """The version in force, where it has segments. To find that it has none is no use of it."""
+        for version in reversed(self.published):
+            if version.effective_from <= now:
+                return self.version(version.number) if self._load(version.number).segments else None
+        return None
+
     def version(self, number: int) -> CompiledRulebook:
         found = self._load(number)
         self.used[number] = found.digest
@@ -51,9 +58,15 @@ class Timeline:
         return Timeline(self.published[:number], self._load)
 
     def edits(self, number: int) -> bool:
-        """Whether a version asks for something of what members have already. To look is no use of it."""
+        """Whether a version asks for something of what members have already, or has other segments than the one before.
+
+        To look is no use of it.
+        """
         book = self._load(number)
-        return book.edits or book.celebrates != (self._load(number - 1).celebrates if number > 1 else None)
+        before = self._load(number - 1) if number > 1 else None
+        if book.edits or book.celebrates != (before.celebrates if before else None):
+            return True
+        return book.document.segments != (before.document.segments if before else {})
 
     def look(self, rule_time: datetime) -> CompiledRulebook | None:
         """The same as `at` gives, to see whether it asks for anything. To look is no use of it."""

@@ -138,7 +138,7 @@ def _contradiction(parts: list[Tree], schema: Mapping[str, Json]) -> Impossible 
             here = left[name] = _Left(declared(what, schema))
         here.narrow(sign, value)
         if here.nothing:
-            return Impossible(*_place(part), f"{name} is never what {unparse(part)} asks for here")
+            return Impossible(*_place(part), f"{unparse(part)} can never be so here")
     return None
 
 

@@ -15,6 +15,9 @@ from domain.rules.celtree import Tree
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.truth import declared
 
+MOST_MULTIPLIERS = 100
+"""Of more on one type, what they come to together is beyond all bounds anyway."""
+
 Range = tuple[int | None, int | None]
 """The least and the most; None where nothing bounds it."""
 
@@ -100,6 +103,9 @@ def _once(book: Rulebook, trees: Mapping[str, Tree], number: int) -> int | None:
 
 def _multiplied(book: Rulebook, trees: Mapping[str, Tree], rule: Rule, currency: str) -> int | None:
     """What a multiplier adds to the most that all base rules may grant, after all multipliers before it."""
+    multipliers = [one for one in book.rules if one.on == rule.on and one.phase == "multiply"]
+    if len(multipliers) > MOST_MULTIPLIERS:
+        return None
     base = 0
     for number, one in enumerate(book.rules):
         if one.on == rule.on and one.phase == "base" and one.award is not None and one.award.currency == currency:
@@ -108,9 +114,8 @@ def _multiplied(book: Rulebook, trees: Mapping[str, Tree], rule: Rule, currency:
                 return None
             base += once
     before = Fraction(1)
-    for one in book.rules:
-        comes_first = (one.priority, one.id) < (rule.priority, rule.id)
-        if one.on == rule.on and one.phase == "multiply" and comes_first and one.by is not None:
+    for one in multipliers:
+        if (one.priority, one.id) < (rule.priority, rule.id) and one.by is not None:
             before *= Fraction(one.by)
     # Grants are differences of rounded totals: each may be one more than its share.
     return ceil(base * before * (Fraction(rule.by or "1") - 1)) + 1 if base else 0

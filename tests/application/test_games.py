@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from application import activities, games, history
+from application import activities, explanations, games, history
 from application.activities import SimulateBody
 from application.audit import verify
 from application.follow import Projector, Runner
@@ -82,7 +82,7 @@ def test_an_explanation_says_why_a_streak_moved_and_why_a_badge_did_not_come(dat
         async with opened(database_url, GAMES) as engine:
             await three_days(engine)
             second = await activities.find(engine.handler, PROGRAM, "shop", "p1")
-            why = await activities.explain(engine.handler, PROGRAM, second["ref"])
+            why = await explanations.explain(engine.handler, PROGRAM, second["ref"])
             (streak,) = why["streaks"]
             assert (streak["ticked"], streak["current"], streak["reason"]) == (True, 2, "ticked")
             regular, spender = why["badges"]

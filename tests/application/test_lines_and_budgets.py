@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from application import activities, points
+from application import activities, explanations, points
 from application.activities import SimulateBody
 from application.audit import verify
 from application.points import Order, RedeemBody, ReturnBody, ReturnLine
@@ -115,7 +115,7 @@ def test_a_simulation_and_an_explanation_know_the_budget_and_take_nothing(databa
             assert tried["awards"][0]["limited_by"] == {"left": 5, "budget": "summer"}
             assert taken(database_url) == {"summer": 35}
             await engine.buy(100, name="p2")
-            told = await activities.explain(engine.handler, PROGRAM, first.body["ref"])
+            told = await explanations.explain(engine.handler, PROGRAM, first.body["ref"])
             assert (told["rules"][0]["granted"], told["rules"][0]["limited_by"]) == (35, None)
 
     run(story)
@@ -171,7 +171,7 @@ def test_a_return_by_line_over_the_application(database_url: str) -> None:
             await engine.enrol()
             bought = await engine.buy(15_200, name="order", lines=lines)
             assert [award["granted"] for award in bought.body["awards"]] == [608, 96]
-            told = await activities.explain(engine.handler, PROGRAM, bought.body["ref"])
+            told = await explanations.explain(engine.handler, PROGRAM, bought.body["ref"])
             assert {rule["rule"]: rule["lines"] for rule in told["rules"]} == {"base": None, "red": ["1"]}
             back = await points.return_activity(
                 engine.handler,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from application import activities, history, referrals
+from application import activities, explanations, history, referrals
 from application.audit import verify
 from application.follow import Projector, Runner
 from application.handle import Handler
@@ -183,7 +183,7 @@ def test_h5_the_friends_first_purchase_sent_again_does_not_pay_twice(database_ur
 def test_an_explanation_says_why_it_counted_for_the_friend_or_did_not(database_url: str) -> None:
     async def why(engine: Engine, name: str) -> Json:
         found = await activities.find(engine.handler, PROGRAM, "shop", name)
-        told: Json = (await activities.explain(engine.handler, PROGRAM, found["ref"]))["referral"]
+        told: Json = (await explanations.explain(engine.handler, PROGRAM, found["ref"]))["referral"]
         return told
 
     async def story() -> None:

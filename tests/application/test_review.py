@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from application import activities, members, rulebooks, sweep
+from application import activities, explanations, members, rulebooks, sweep
 from application.activities import SimulateBody
 from application.members import ChangeBody, LookupBody, StatusBody
 from application.payloads import ActivityBody
@@ -331,7 +331,7 @@ def test_simulating_a_late_activity_answers_as_recording_it(database_url: str) -
             tried = await activities.simulate(engine.handler, PROGRAM, SimulateBody(**late))
             recorded = await record(engine, ActivityBody(**late))
             assert tried["awards"] == recorded["awards"]
-            explained = await activities.explain(engine.handler, PROGRAM, recorded["ref"])
+            explained = await explanations.explain(engine.handler, PROGRAM, recorded["ref"])
             assert tried["explanation"]["rules"] == explained["rules"]
 
     run(story)

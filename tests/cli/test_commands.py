@@ -197,6 +197,33 @@ def test_a_feed_is_taken_in_once_explained_verified_and_replayed(guerdon: Guerdo
     assert "balances" in one["digests"]
 
 
+def test_a_rulebook_file_is_tried_on_history(guerdon: Guerdon, tmp_path: Path) -> None:
+    _answer(guerdon("programs", "create", "air", "--sandbox", "--json"))
+    _answer(guerdon("rules", "publish", str(AIRLINE), "--program", "air", "--json"))
+    members = _feed(tmp_path / "members.jsonl", [{"member_id": "m1", "card": "star", "enrolled": "2013-03"}])
+    feed = _feed(
+        tmp_path / "events.jsonl", [_flight(1, "m1", "2018-01-31", 2030), _flight(2, "m1", "2018-02-28", 1209)]
+    )
+    _answer(
+        guerdon("ingest", str(feed), "--program", "air", "--source", "feed", "--members", str(members),
+                "--attributes", "card", "--enrolled-at", "enrolled", "--clock", "input", "--json")
+    )  # fmt: skip
+    document = json.loads(AIRLINE.read_text())
+    document["rules"] = [rule for rule in document["rules"] if rule["id"] == "base"]
+    (tmp_path / "draft.json").write_text(json.dumps(document))
+    command = ["rules", "what-if", str(tmp_path / "draft.json"), "--program", "air", "--processes", "1"]
+    found = _answer(guerdon(*command, "--csv", str(tmp_path / "tables"), "--json"))
+    assert (found["members"], found["different"]) == (1, 1)
+    assert found["losers"][0]["member"] == "m1"
+    assert (
+        (tmp_path / "tables" / "members.csv").read_text().splitlines()[0].startswith("member,currency,recorded,tried,")
+    )
+    told = guerdon(*command, "--from", "2018-03-01T00:00:00Z")
+    held = _answer(guerdon("audit", "member", "m1", "--program", "air", "--json"))["state"]["balances"]["miles"]
+    assert told.stdout.startswith(f"miles: available {held['available']}, 0 members win, 0 lose\n")
+    assert "\n0 of 3 entries decided again" in told.stdout
+
+
 def test_lines_that_are_refused_are_named_and_the_others_taken_in(guerdon: Guerdon, tmp_path: Path) -> None:
     _answer(guerdon("programs", "create", "main", "--json"))
     _answer(guerdon("rules", "publish", str(ROOT / "examples" / "cdnow" / "rulebook.json"), "--json"))

@@ -49,7 +49,6 @@ def test_every_part_of_a_rulebook_is_described() -> None:
 # One document per word of the vocabulary that is refused: where it goes in the sample rulebook, and what.
 _RULE = "/rules/1"
 _REFUSED: dict[str, tuple[str, Any]] = {
-    "segments": ("/segments", {"vip": "true"}),
     "unknown_member: hold": ("/unknown_member", "hold"),
     "late.mode: restate": ("/late", {"mode": "restate"}),
     "available: on_action": ("/currencies/points/available", "on_action"),

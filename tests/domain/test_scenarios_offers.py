@@ -398,7 +398,7 @@ def test_a_birthday_assigns_an_offer_of_the_rulebook_of_that_day() -> None:
         completed("2.1"),
         earned(10, "offer:bogo"),
     )
-    outcome.when(returned(None, "p1", "2026-03-18")).then(clawed_back(10), progress(0), reopened("2.1")).balance(0)
+    outcome.when(returned(None, "p1", "2026-03-18")).then(progress(0), reopened("2.1"), clawed_back(10)).balance(0)
 
 
 # --- what it costs ---------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ EVENTS: list[Any] = [
     events.OfferWithdrawn(slot="2.1", offer="bogo", day=739676, counts={"times:welcome": -1}),
     events.OfferClosed(slot="2.1", offer="bogo", at=LATER),
     events.CodeRedeemed(code="SPRING", campaign="spring", slot="2.1", offer="bogo", at=AT, lot="3.1"),
+    events.SegmentChanged(segment="vip", inside=True, at=AT, rulebook=3),
     program_events.ProgramCreated(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_events.RulebookPublished(
         number=1, digest=DIGEST, effective_from=AT, document={"currencies": {"points": {}}},

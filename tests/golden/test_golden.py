@@ -20,9 +20,16 @@ from tests.golden.make_games import GAMES
 from tests.golden.make_log import LOG
 from tests.golden.make_market import MARKET
 from tests.golden.make_offers import OFFERS
+from tests.golden.make_segments import SEGMENTS
 from tests.golden.make_shapes import HERE, shapes_in, tags
 
-LOGS = {LOG: (2_000, 1_994, 4), MARKET: (1_000, 997, 2), GAMES: (800, 797, 2), OFFERS: (1_200, 1_197, 2)}
+LOGS = {
+    LOG: (2_000, 1_994, 4),
+    MARKET: (1_000, 997, 2),
+    GAMES: (800, 797, 2),
+    OFFERS: (1_200, 1_197, 2),
+    SEGMENTS: (500, 497, 2),
+}
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {
     "MemberErased",

@@ -44,11 +44,37 @@ def test_every_route_but_those_about_the_server_is_guarded() -> None:
 
 
 def test_every_handler_of_the_modules_is_served() -> None:
-    from api.http import activities, audit, leaderboards, members, offers, pages, points, programs, rulebooks, system
+    from api.http import (
+        activities,
+        audit,
+        leaderboards,
+        members,
+        offers,
+        pages,
+        points,
+        programs,
+        rulebooks,
+        segments,
+        system,
+        what_if,
+    )
 
     found = {
         id(value)
-        for module in (activities, audit, leaderboards, members, offers, pages, points, programs, rulebooks, system)
+        for module in (
+            activities,
+            audit,
+            leaderboards,
+            members,
+            offers,
+            pages,
+            points,
+            programs,
+            rulebooks,
+            segments,
+            system,
+            what_if,
+        )
         for value in vars(module).values()
         if isinstance(value, HTTPRouteHandler)
     }
@@ -101,6 +127,8 @@ async def test_another_programs_things_do_not_exist(shop: Someone, stranger: Som
         ("POST", "/v1/returns", RETURN),
         ("GET", "/v1/audit/members/ann", None),
         ("GET", f"/v1/jobs/{job}", None),
+        ("GET", f"/v1/jobs/{job}/csv", None),
+        ("POST", "/v1/rulebooks/1/simulate", {}),
         ("GET", "/v1/rulebooks/1", None),
         ("GET", "/v1/rulebooks/rb_1", None),
         ("POST", "/v1/rulebooks/rb_1/publish", {}),

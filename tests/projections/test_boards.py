@@ -374,6 +374,7 @@ awards 1: program stream version number rule rulebook currency wanted granted re
     occurred_at recorded_at day position
 tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
     rulebook recorded_at position
+segments 1: program segment stream entered_at left_at rulebook recorded_at position
 redemptions 1: program stream version redemption source order_source order_id currency points debt value_minor
     state redeemed_at recorded_at rulebook position
 offer_progress 1: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions

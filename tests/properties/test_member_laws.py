@@ -103,6 +103,11 @@ BOARDS = {
         "period": "week",
     },
 }
+SEGMENTS = {
+    "big": "member.counters.spend.last_30d > 4000",
+    "rich": "member.balances.points.available > 60 || member.tiers.status.level == 'gold'",
+    "quiet": "history.count('purchase', 'P20D') == 0 && local.hour < 20",
+}
 
 
 @st.composite
@@ -127,7 +132,9 @@ def rulebooks(draw: st.DrawFn) -> Json:
         "new" if "from" in currency["expires"] else draw(st.sampled_from(["new", "existing"]))
     )
     more = draw(st.lists(st.sampled_from(MORE), max_size=3, unique_by=lambda rule: rule["id"]))
-    rules = [draw(st.sampled_from(AWARDS)), *more]
+    segments = draw(st.sampled_from([{}, SEGMENTS]))
+    reading = [points(7, rule="seg", phase="add", when="member.segments.big || member.segments.quiet")]
+    rules = [draw(st.sampled_from(AWARDS)), *more, *(reading if segments else [])]
     return rulebook(
         *rules,
         rate("0.02", rule="miles", currency="miles"),
@@ -140,6 +147,7 @@ def rulebooks(draw: st.DrawFn) -> Json:
         groups={"one": draw(st.sampled_from(["all", "best", "first", "newest", "exclusive"]))},
         budgets={"all": {"currency": "points", "points": 10**9, "uses": 10**6}},
         leaderboards=BOARDS,
+        segments=segments,
     )
 
 

@@ -1,6 +1,7 @@
 """Every way to get a rulebook wrong is found, by code and place, with line and column where an expression stands."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -325,6 +326,43 @@ def test_what_is_wrong_is_found_where_it_stands(at: str, value: Json, expected: 
     errors = [found for found in checked.findings if found.severity == "error"]
     assert [(found.code, found.at, found.line, found.column) for found in errors] == expected
     assert not checked.ok
+
+
+@pytest.mark.parametrize(("at", "value", "expected"), BROKEN, ids=[f"{at}={value}"[:60] for at, value, _ in BROKEN])
+def test_what_is_wrong_has_its_place_in_the_submitted_text(at: str, value: Json, expected: list[Place]) -> None:
+    document = _with(at, value)
+    text = json.dumps(document, indent=2)
+    lines = text.split("\n")
+    errors = [
+        one for one in check(document, known_zone=SystemZones().known, text=text).findings if one.severity == "error"
+    ]
+    assert len(errors) == len(expected)
+    for found in errors:
+        assert found.place is not None
+        here = lines[found.place.line - 1][found.place.column - 1 :]
+        part, whole = _part(document, found.at)
+        if found.line is not None and found.column is not None:
+            # Inside the expression: what stands there is what the expression has there.
+            rest = part.split("\n")[found.line - 1][found.column - 1 :]
+            assert here.startswith(rest or '"')
+        elif whole:
+            assert here.startswith(json.dumps(part)[:1])
+        else:
+            # It is missing: the thing that lacks it begins here.
+            assert here.startswith(("{", "["))
+
+
+def _part(document: Json, at: str) -> tuple[Json, bool]:
+    """What is at a pointer, or the nearest thing around it; and whether it is there."""
+    part = document
+    for step in at.split("/")[1:]:
+        inner = part[int(step)] if isinstance(part, list) and step.isdecimal() else None
+        if isinstance(part, dict) and step in part:
+            inner = part[step]
+        if inner is None:
+            return part, False
+        part = inner
+    return part, True
 
 
 def test_a_budget_and_its_rules_count_in_one_currency() -> None:

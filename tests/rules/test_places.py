@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.rules.check import check
-from domain.rules.places import Place, place
+from domain.rules.places import Place, Places
 from tests.rules.test_broken_rulebooks import GOOD
 
 Json = Any
@@ -43,7 +43,7 @@ TEXT = """{
     ],
 )
 def test_a_pointer_leads_to_a_place(pointer: str, line: int, column: int) -> None:
-    assert place(TEXT, pointer) == Place(line, column)
+    assert Places(TEXT).of(pointer) == Place(line, column)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_pointer_leads_to_a_place(pointer: str, line: int, column: int) -> Non
     [((1, 1), 47), ((1, 2), 48), ((1, 3), 54), ((2, 1), 56), ((2, 2), 58), ((2, 5), 62), ((2, 6), 74)],
 )
 def test_a_place_inside_a_text_counts_its_escapes(inside: tuple[int, int], column: int) -> None:
-    assert place(TEXT, "/rules/1/~0/2/deep", inside) == Place(6, column)
+    assert Places(TEXT).of("/rules/1/~0/2/deep", inside) == Place(6, column)
 
 
 @pytest.mark.parametrize("indent", [None, 1, 2, 4])

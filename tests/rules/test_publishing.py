@@ -194,10 +194,10 @@ def test_the_difference_of_versions_is_told_in_words(database_url: str) -> None:
     async def work(app: Wired) -> None:
         await publish_document(app.handler, PROGRAM, COFFEE, PublishBody(), actor="test")
         await publish_document(app.handler, PROGRAM, dearer(), PublishBody(), actor="test")
-        found = await rulebooks.diff(app.handler, PROGRAM, 1, 2)
+        found = await rulebooks.diff(app.handler, app.drafts, PROGRAM, "1", "2")
         assert [change["text"] for change in found["changes"]] == ["rule base: points per step 1 -> 2"]
         with pytest.raises(UnknownRulebook):
-            await rulebooks.diff(app.handler, PROGRAM, 1, 3)
+            await rulebooks.diff(app.handler, app.drafts, PROGRAM, "1", "3")
 
     with_program(database_url, work)
 

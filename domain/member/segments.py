@@ -1,0 +1,50 @@
+"""Segments: which of the rulebook's conditions over a member hold, written down when it changes.
+
+They are judged whenever time is settled, so before and after every decision: what a rule reads never depends on when a
+sweeper came by. Between a member's entries windows slide on and nobody looks: a read judges for itself, a row of the
+log or of a table says what was so at the last entry.
+"""
+
+from domain.member.draft import Draft
+from domain.member.events import SegmentChanged
+from domain.member.reading import Reading
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.expression import EvaluationError
+
+
+def judge(draft: Draft) -> None:
+    """Record which segments the member has come into and left. Who was erased is in none."""
+    book = draft.circumstances.timeline.segmented(draft.now)
+    member = draft.member
+    if (book is None and not member.segments) or not member.exists:
+        return
+    inside = _inside(draft, book) if book is not None and member.status != "erased" else set()
+    changed = sorted(inside.symmetric_difference(member.segments))
+    number = book.number if book is not None else 0
+    for name in changed:
+        draft.record(SegmentChanged(segment=name, inside=name in inside, at=draft.now, rulebook=number))
+
+
+def _inside(draft: Draft, book: CompiledRulebook) -> set[str]:
+    zone = draft.zone(book)
+    reading = Reading(
+        member=draft.member,
+        data={},
+        at=draft.now,
+        now=draft.now,
+        day=draft.local_day(book, zone, draft.now),
+        zone=zone,
+        offsets=draft.circumstances.offsets,
+        program=draft.circumstances.program,
+        tier_at=draft.now,
+        book=book,
+    )
+    found = set()
+    for name, holds in book.segments:
+        try:
+            if holds(reading):
+                found.add(name)
+        except EvaluationError:
+            # A condition that has no value does not hold.
+            continue
+    return found
