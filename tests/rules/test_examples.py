@@ -30,6 +30,8 @@ def test_the_examples_are_there() -> None:
         "frequent-flyer",
         "hotel",
         "marketplace",
+        "refer-a-friend",
+        "streak-app",
         "subscription",
     }
 
