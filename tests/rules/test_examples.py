@@ -26,6 +26,7 @@ def test_the_examples_are_there() -> None:
         "coffee",
         "coffee-stamps",
         "community",
+        "corner-shop",
         "flash-campaign",
         "frequent-flyer",
         "hotel",
