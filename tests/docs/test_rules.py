@@ -1,7 +1,7 @@
 """docs/rules.md: every box of JSON passes `check`, every mistake is found, and the shop is an example.
 
-A box `json shop` begins the document, `json add` is merged into it (objects by key, lists one after the other) and `json also` is a
-rule beside it that is not kept. `GUERDON_WRITE_DOCS=1` writes the shop to examples/corner-shop.
+A box `json shop` begins the document, `json add` is merged into it (objects by key, lists one after the other) and
+`json also` is a rule beside it that is not kept. `GUERDON_WRITE_DOCS=1` writes the shop to examples/corner-shop.
 """
 
 import json
