@@ -54,8 +54,8 @@ class Moment(msgspec.Struct, frozen=True):
         return {"known_at": self.at} if self.clock == "known" else {"as_of": self.at}
 
     def query(self, **more: Any) -> str:
-        at = {"clock": self.clock, "at": self.at.isoformat()} if self.at is not None else {}
-        return "?" + urlencode(at | more) if at or more else "?"
+        at = {"at": self.at.isoformat()} if self.at is not None else {}
+        return "?" + urlencode({"clock": self.clock} | at | more)
 
 
 @get("/members", **door.page("client"))
@@ -151,7 +151,7 @@ async def _slid(request: Req, member: str, clock: str, slide: str) -> str:
     if not slide.isascii() or not slide.isdigit() or int(slide) > SLIDES:
         raise AtTheDoor("bad-time", f"slide is 0 to {SLIDES}.", errors=[("/slide", "not such a place")])
     if int(slide) == SLIDES:
-        return address(member)
+        return address(member) + Moment(clock, None).query()
     loaded, _ = await wired.handler.find(caller(request).program, member)
     began, now = loaded.member.enrolled_at or wired.handler.now(loaded), wired.handler.now(loaded)
     at = began + max(timedelta(), (now - began) * int(slide) / SLIDES)

@@ -1,12 +1,12 @@
 """A real Chromium: the one that Playwright installed, or the system's."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.console.chromium import installed
 
 QUIET = (
     "--no-sandbox",
@@ -58,11 +58,10 @@ class Chromium:
 
 @contextmanager
 def opened() -> Iterator[Chromium]:
+    found = installed()
+    assert found is not None, "no Chromium was found: `make browser` installs one"
     with sync_playwright() as playwright:
-        own = Path(playwright.chromium.executable_path)
-        system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        assert own.exists() or system, "no Chromium was found: see `make browser`"
-        browser = playwright.chromium.launch(executable_path=None if own.exists() else system, args=[*QUIET])
+        browser = playwright.chromium.launch(executable_path=found, args=[*QUIET])
         try:
             yield Chromium(browser)
         finally:
