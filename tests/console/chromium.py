@@ -11,8 +11,8 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WAYS = (
-    (sys.executable, "-m", "playwright", "install", "chromium"),
     ("apt-get", "install", "--yes", "--no-install-recommends", "chromium"),
+    (sys.executable, "-m", "playwright", "install", "chromium"),
 )
 _PATIENCE = 300
 
