@@ -1,7 +1,7 @@
 """A member at a moment, for people who look: the view, its lots, and the newest of its history first.
 
-As of now everything comes from the state row and a page of the newest entries, so a member with many of them opens
-as fast as one with few. As of another moment the stream is folded, as for every read of the past.
+As of now everything comes from the state row and a page of the newest entries; only the line of the balance adds up
+the whole stream. As of another moment the stream is folded, as for every read of the past.
 """
 
 from datetime import datetime
