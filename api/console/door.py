@@ -4,6 +4,7 @@ A page is declared with `page(...)`, a change with `change(...)`. The one guard,
 change that does not bring the session's token back never reaches its handler.
 """
 
+from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -54,7 +55,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if method not in ("GET", "HEAD"):
         own_page(connection)
         form = await posted(Request(connection.scope, connection.receive, connection.send))
-        if form.get(CSRF) != session.csrf:
+        if not compare_digest(form.get(CSRF, "").encode(), session.csrf.encode()):
             raise AtTheDoor("missing-scope", "This form is not from your session. Reload the page and try again.")
         connection.scope["state"]["form"] = form
     if who.scopes.isdisjoint(handler.opt["scopes"]):
