@@ -102,6 +102,10 @@ FIGURES = (
     Figure("sequential_p50_ms", "one client over HTTP, median", "ms", "value", 1.5, 2.5, lower_is_better=True),
     Figure("hot_stream", "64 connections on one member", _RATE, "ratio", 0.40, 0.25),
     Figure("read_p99_ms", "member read under half of peak writes", "ms", "value", 5, 15, lower_is_better=True),
+    Figure(
+        "own_rank_p99_ms", "own rank among a million, while 1,000 scores a second change", "ms", "value", 10, 25,
+        lower_is_better=True,
+    ),
     Figure("projection_catchup", "into balances, movements and awards", _RATE, "value", 40_000, 20_000),
     Figure("replay", "folded from the log, two processes", _RATE, "value", 300_000, 120_000),
     Figure("redecide", "decided again from the log, two processes", _RATE, "value", 60_000, 20_000),

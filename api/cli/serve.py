@@ -108,7 +108,7 @@ async def _sweep(wired: "Wired") -> None:
 async def _sweep_one(wired: "Wired", program: str) -> None:
     import structlog
 
-    from application.leaderboards import close_due
+    from application.leaderboard_closing import close_due
     from application.referrals import keep_all
     from application.sweep import settle_due
 

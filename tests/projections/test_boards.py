@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from application.follow import Projection, Tally
 from domain.member.commands import RedeemPoints
 from domain.member.settle import settled
 from domain.member.state import Member
@@ -248,6 +249,22 @@ def test_boards_have_standings_results_and_totals(database_url: str) -> None:
     assert total == (sum(row[5] for row in entries), sum(row[3] for row in entries))
 
 
+def test_counts_are_of_the_scores_that_stand_and_a_score_that_nobody_has_any_more_has_no_row(database_url: str) -> None:
+    counts = _ask(
+        database_url,
+        lives(3),
+        "SELECT depth, bucket, members FROM analytics.leaderboard_counts ORDER BY 1, 2",
+    )
+    with connect(database_url) as connection:
+        expected = connection.execute(
+            "SELECT depth, score >> (8 * depth), count(*)"
+            " FROM analytics.leaderboard_entries, generate_series(0, 7) depth"
+            " GROUP BY 1, 2 ORDER BY 1, 2"
+        ).fetchall()
+    assert counts == expected
+    assert sum(members for depth, _, members in counts if depth == 0) == 3
+
+
 _PLACE = (
     "FROM analytics.leaderboard_entries WHERE program = 'main' AND leaderboard = 'l' AND board = '' AND period = 'ever'"
 )
@@ -394,14 +411,14 @@ referrals 1: program stream owner code referrals referred_at conversions reversa
     recorded_at
 referral_rewards 1: program stream friend conversion referrals state effective_at taken_back_at rulebook version
     position recorded_at
+leaderboard_counts 1: program leaderboard board period depth bucket members
 """
 
 
 def test_a_table_that_changes_raises_its_version() -> None:
     """Rows of another shape are made again only if the version says so: change both here."""
+    every: list[Projection | Tally] = [*ANALYTICS.projections, *ANALYTICS.tallies]
     declared = [
-        f"{projection.table.name} {projection.version}: "
-        + " ".join(column.name for column in columns(projection.table))
-        for projection in ANALYTICS.projections
+        f"{one.table.name} {one.version}: " + " ".join(column.name for column in columns(one.table)) for one in every
     ]
     assert declared == _VERSIONS.replace("\n    ", " ").strip().splitlines()
