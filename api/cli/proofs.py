@@ -1,0 +1,180 @@
+"""`guerdon audit` for whoever does not want to believe: checkpoints, keys, bundles and the certificate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+from click.exceptions import Exit
+
+from api.cli.output import as_json
+
+if TYPE_CHECKING:
+    from api.wiring import Wired
+    from domain.notes import Checkpoint, Verifier
+
+_PROGRAM = click.option("--program", default="main", show_default=True, help="The program.")
+_JSON = click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
+_KEYS = click.option(
+    "--key", "keys", multiple=True, help="A public key of the log, or a file of them; otherwise those of the database."
+)
+
+
+@click.command()
+@_PROGRAM
+@click.option("--afresh", is_flag=True, help="Make all trees again from the first entry. They will be the same.")
+def checkpoint(*, program: str, afresh: bool) -> None:
+    """Print a signed checkpoint of the log. Keep it elsewhere: it holds the log to what it is now."""
+    from api.cli.session import session
+    from application.proofs import checkpoint as signed
+
+    async def work(wired: "Wired") -> str:
+        await _known(wired, program)
+        await _grow(wired, afresh=afresh)
+        return (await signed(wired.trees, wired.signing, program)).note
+
+    click.echo(session(work), nl=False)
+
+
+@click.command()
+@_PROGRAM
+@click.option("--rotate", is_flag=True, help="Sign with a new key from now on. Old checkpoints stay valid.")
+@_JSON
+def keys(*, program: str, rotate: bool, to_json: bool) -> None:
+    """Print the public keys that sign checkpoints of a program, the oldest first. Publish them elsewhere."""
+    from api.cli.session import session
+
+    async def work(wired: "Wired") -> list[dict[str, object]]:
+        await _known(wired, program)
+        if rotate:
+            await wired.signing.rotate()
+        return [
+            {"key": str(key.verifier(program)), "created_at": key.created_at, "retired_at": key.retired_at}
+            for key in await wired.signing.published()
+        ]
+
+    found = session(work)
+    if to_json:
+        as_json({"items": found})
+        return
+    for one in found:
+        click.echo(one["key"])
+
+
+@click.command()
+@click.argument("member")
+@_PROGRAM
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; otherwise it is printed.")
+def bundle(*, member: str, program: str, out: Path | None) -> None:
+    """Write one file that proves a member's points without the database: see check-bundle."""
+    from api.cli.session import session
+    from application.bundle import bundle as bundled
+    from application.bundle import encoded
+
+    async def work(wired: "Wired") -> bytes:
+        loaded, _ = await wired.handler.find(program, member)
+        await _grow(wired)
+        keys = [key.verifier(program) for key in await wired.signing.published()]
+        return encoded(await bundled(wired.store, wired.trees, wired.signing, keys, program, loaded.stream))
+
+    found = session(work)
+    if out is None:
+        click.echo(found)
+    else:
+        out.write_bytes(found)
+
+
+@click.command("check-bundle")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--key", "keys", multiple=True, help="A public key of the log, or a file of them.")
+@_JSON
+def check_bundle(*, file: Path, keys: tuple[str, ...], to_json: bool) -> None:
+    """Check a bundle without any database: signatures, proofs, digests, and every decision again.
+
+    Without --key the keys in the bundle are believed, which then proves only that it belongs together. Exit code 1
+    when something is wrong.
+    """
+    import msgspec
+
+    from application.bundle import Bundle, check
+    from infrastructure.signing import signed_by
+
+    raw = file.read_bytes().removesuffix(b"\n")
+    known = _keys(keys)
+    if not known:
+        try:
+            known = _keys(msgspec.json.decode(raw, type=Bundle).keys)
+        except msgspec.DecodeError as error:
+            raise click.ClickException(f"{file} is no bundle: {error}") from None
+    found = check(raw, known, signed_by)
+    if to_json:
+        as_json(found)
+    elif found.sound and found.checkpoint is not None:
+        click.echo(f"signed by {found.checkpoint.origin}, which then had {found.checkpoint.size} entries")
+        click.echo(
+            f"{found.entries} entries of the member, all in it; {found.equal} decided again to the byte,"
+            f" {found.not_redecidable} not re-decidable, {found.older_engine} of an older engine"
+        )
+        for currency, held in found.balances.items():
+            click.echo(
+                f"{currency} after the last: {held.available} available, {held.pending} pending, {held.debt} debt"
+            )
+    for one in found.wrong if not to_json else ():
+        click.echo(f"position {one.position}: {one.detail}" if one.position is not None else one.detail)
+    if not keys:
+        click.echo("no --key was given: the bundle's own keys were believed", err=True)
+    if not found.sound:
+        raise Exit(1)
+
+
+def kept_checkpoints(dsn: str, files: "Sequence[Path]", keys: tuple[str, ...]) -> "dict[str, list[Checkpoint]]":
+    """Checkpoints by program, each signed by a key that is believed. Raises ClickException."""
+    from application.proofs import Forged, kept
+    from infrastructure.row_reader import open_reader
+    from infrastructure.signing import signed_by
+
+    if not files:
+        return {}
+    with open_reader(dsn) as reader:
+        published = {key.verifier(program) for program in reader.programs(None) for key in reader.published()}
+    known = _keys(keys) or sorted(published)
+    found: dict[str, list[Checkpoint]] = {}
+    for file in files:
+        try:
+            checkpoints = kept(file.read_text("utf-8"), known, signed_by)
+        except (Forged, UnicodeDecodeError) as error:
+            raise click.ClickException(f"{file}: {error}") from None
+        for one in checkpoints:
+            if one.origin not in {key.name for key in published}:
+                raise click.ClickException(f"{file}: {one.origin} is no log of this database")
+            found.setdefault(one.origin.rpartition("/")[2], []).append(one)
+    return {program: sorted(some, key=lambda one: one.size) for program, some in found.items()}
+
+
+def _keys(given: "tuple[str, ...] | list[str]") -> "list[Verifier]":
+    """The keys on the command line: each the key itself, or a file with one a line."""
+    from domain.notes import BadNote, read_verifier
+
+    found = []
+    for one in given:
+        lines = [one] if "+" in one else Path(one).read_text("utf-8").splitlines()
+        try:
+            found += [read_verifier(line) for line in lines if line.strip()]
+        except BadNote as error:
+            raise click.ClickException(f"--key {one}: {error}") from None
+    return found
+
+
+async def _known(wired: "Wired", program: str) -> None:
+    """Raises UnknownProgram."""
+    await wired.keys.program_key(program)
+
+
+async def _grow(wired: "Wired", *, afresh: bool = False) -> None:
+    """Bring the trees up to the log; a server beside this may do the same."""
+    from application.trees import Gardener
+
+    gardener = Gardener(wired.trees, wired.positions)
+    if afresh:
+        await gardener.afresh()
+    await gardener.catch_up()
