@@ -9,7 +9,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from api.cli.output import as_json, instant
-from api.cli.proofs import bundle, check_bundle, checkpoint, kept_checkpoints, keys
+from api.cli.proofs import bundle, certificate, check_bundle, checkpoint, kept_checkpoints, keys
 from api.cli.tasks import progress_of, shared_out, workers_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def audit() -> None:
     """Prove the log, a member's history, or one activity's points."""
 
 
-for _command in (checkpoint, keys, bundle, check_bundle):
+for _command in (checkpoint, keys, bundle, check_bundle, certificate):
     audit.add_command(_command)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from click.exceptions import Exit
 
 from api.cli.output import as_json
+from api.cli.tasks import progress_of, shared_out, workers_of
 
 if TYPE_CHECKING:
     from api.wiring import Wired
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 _PROGRAM = click.option("--program", default="main", show_default=True, help="The program.")
 _JSON = click.option("--json", "to_json", is_flag=True, help="Print the answer as JSON.")
-_KEYS = click.option(
-    "--key", "keys", multiple=True, help="A public key of the log, or a file of them; otherwise those of the database."
-)
 
 
 @click.command()
@@ -124,6 +122,44 @@ def check_bundle(*, file: Path, keys: tuple[str, ...], to_json: bool) -> None:
     if not keys:
         click.echo("no --key was given: the bundle's own keys were believed", err=True)
     if not found.sound:
+        raise Exit(1)
+
+
+@click.command()
+@shared_out
+@_JSON
+def certificate(*, processes: int | None, cluster: str | None, to_json: bool) -> None:
+    """Make everything again that follows from the log, and print its digests: the same on any machine.
+
+    Tables and trees are rebuilt and swapped in, members folded, decisions made again. Exit code 1 when one differs.
+    """
+    from api.cli.session import session
+    from application.certificate import certificate as certified
+    from infrastructure.versions import versions
+
+    async def work(wired: "Wired") -> dict[str, Any]:
+        with progress_of("certifying") as progress:
+            return await certified(
+                wired.boards, wired.store, wired.positions, wired.tables, wired.trees, wired.rows, wired.streams,
+                executor=executor, workers=workers, made_with=versions(wired.dsn), progress=progress,
+            )  # fmt: skip
+
+    with workers_of(processes, cluster) as (executor, workers):
+        found = session(work)
+    results = found["results"]
+    if to_json:
+        as_json(found)
+    else:
+        click.echo(found["certificate"])
+        click.echo(f"  engine {results['engine']}, {results['entries']} entries up to position {results['position']}")
+        click.echo("  " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in results["verdicts"].items()))
+        click.echo(f"  {results['members']}  members")
+        for program, tree in results["trees"].items():
+            click.echo(f"  {tree['root']}  tree of {program}")
+        for table, digest in results["tables"].items():
+            click.echo(f"  {digest}  {table}")
+        click.echo("  made with " + ", ".join(f"{name} {one}" for name, one in found["made_with"].items()))
+    if results["verdicts"]["different"]:
         raise Exit(1)
 
 
