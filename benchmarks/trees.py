@@ -1,9 +1,10 @@
 """What the tree of the log costs those who write: activities in process, with the tree following and without."""
 
-import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
+from pathlib import Path
 
 from api.wiring import wired
 from application.trees import Gardener
@@ -47,20 +48,19 @@ async def _caught_up(dsn: str) -> None:
 @contextmanager
 def _gardener(dsn: str) -> Iterator[None]:
     """A process that grows the trees, as the followers of a server do."""
-    process = get_context("spawn").Process(target=_grow, args=(dsn,), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        assert process.is_alive(), "the gardener has ended"
-        process.terminate()
-        process.join()
-
-
-def _grow(dsn: str) -> None:
-    workload.run(_growing(dsn))
+    # Not one of multiprocessing: an application that stops ends all of those.
+    with subprocess.Popen([sys.executable, "-m", "benchmarks.trees", dsn], cwd=Path(__file__).parent.parent) as process:
+        try:
+            yield
+            assert process.poll() is None, "the gardener has ended"
+        finally:
+            process.terminate()
 
 
 async def _growing(dsn: str) -> None:
     async with wired(workload.settings_of(dsn)) as parts:
-        await asyncio.gather(Gardener(parts.trees, parts.positions).run())
+        await Gardener(parts.trees, parts.positions).run()
+
+
+if __name__ == "__main__":
+    workload.run(_growing(sys.argv[1]))
