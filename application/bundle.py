@@ -4,8 +4,8 @@ It holds the stored bytes of the member's stream and of the program's own stream
 for every row the proof that leads to it; and a statement of where the streams end at that checkpoint. Personal fields
 are in it as they are in the log, as cipher text.
 
-`examples/check_bundle.py` checks such a file with nothing but Python. `check` here does the same, and decides every
-entry of the member again.
+`examples/audit/check_bundle.py` checks such a file with nothing but Python. `check` here does the same, and decides
+every entry of the member again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from application.ports import EventStore
+from application.ports import EventStore, Unavailable
 from application.programs import KnownProgram, fold_program, program_stream
 from application.proofs import SignedBy, Signer, hashes
 from application.trees import Trees
@@ -85,10 +85,12 @@ async def bundle(
         rows = [row for row in await store.rows(stream) if row.position <= tree.position]
         if not rows:
             raise UnknownPosition("the tree of this program has not grown to this member yet")
-        indexes = [await trees.index(program, row.position) for row in rows]
+        indexes = await trees.indexes(program, [row.position for row in rows])
+        if len(indexes) != len(rows) or max(indexes.values()) >= tree.size:
+            raise Unavailable("the tree of this log is being made again")
         proven = [
-            Proven(row.version, row.position, row.recorded_at, row.topic, row.state.decode(), index or 0, [])
-            for row, index in zip(rows, indexes, strict=True)
+            Proven(row.version, row.position, row.recorded_at, row.topic, row.state.decode(), indexes[row.position], [])
+            for row in rows
         ]
         streams.append(Stream(kind, stream, proven))
         heads.append(Head(stream_name(program, kind, stream), len(rows), rows[-1].digest))

@@ -49,7 +49,7 @@ async def checkpoint(trees: Trees, signer: Signer, program: str) -> Signed:
 async def included(trees: Trees, signer: Signer, program: str, position: int, seal: bytes) -> Json:
     """That the entry at a position is in the log of a checkpoint. Raises UnknownPosition."""
     signed = await checkpoint(trees, signer, program)
-    index = await trees.index(program, position)
+    index = (await trees.indexes(program, [position])).get(position)
     if index is None or index >= signed.checkpoint.size:
         raise UnknownPosition(f"position {position} is not in the tree of this program")
     size = signed.checkpoint.size

@@ -71,8 +71,8 @@ class Trees(Protocol):
 
     async def tiles(self, program: str, wanted: Collection[tiles.Tile]) -> dict[tiles.Tile, bytes]: ...
 
-    async def index(self, program: str, position: int) -> int | None:
-        """Which leaf the entry at this position is; None when it is not in the tree."""
+    async def indexes(self, program: str, positions: Collection[int]) -> dict[int, int]:
+        """Which leaves the entries at these positions are. Those that are not in the tree are left out."""
 
 
 class Gardener:

@@ -68,16 +68,21 @@ class PostgresTrees:
         levels, numbers = [level for level, _ in wanted], [number for _, number in wanted]
         return {(level, number): hashes for level, number, hashes in await self._all(query, (levels, numbers, program))}
 
-    async def index(self, program: str, position: int) -> int | None:
+    async def indexes(self, program: str, positions: Collection[int]) -> dict[int, int]:
         found = await self._all(
-            """SELECT number, positions FROM tree_tiles WHERE program = %s AND level = 0 AND positions[1] <= %s
-               ORDER BY positions[1] DESC LIMIT 1""",
-            (program, position),
+            """SELECT DISTINCT t.number, t.positions FROM unnest(%s::bigint[]) AS w(position) CROSS JOIN LATERAL (
+                   SELECT number, positions FROM tree_tiles
+                   WHERE program = %s AND level = 0 AND positions[1] <= w.position ORDER BY positions[1] DESC LIMIT 1
+               ) t""",
+            (list(positions), program),
         )
-        for number, positions in found:
-            if position in positions:
-                return int(number * WIDTH + positions.index(position))
-        return None
+        wanted = set(positions)
+        return {
+            position: number * WIDTH + offset
+            for number, leaves in found
+            for offset, position in enumerate(leaves)
+            if position in wanted
+        }
 
     async def _all(self, query: str, params: Sequence[Any]) -> list[Any]:
         with database_errors():

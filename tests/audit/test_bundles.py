@@ -17,7 +17,7 @@ from infrastructure.signing import signed_by
 from tests.audit.proving import Kept, keep
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "examples" / "check_bundle.py"
+SCRIPT = ROOT / "examples" / "audit" / "check_bundle.py"
 MEMBER = UUID(int=2**100 * 3 + 7)
 
 

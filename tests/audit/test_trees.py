@@ -76,12 +76,13 @@ def test_every_entry_is_a_leaf_of_its_programs_tree(log: str, intruder: psycopg.
             (root,) = await hashes(found.trees, program, [(0, tree.size)])
             assert root == root_of(leaves)
             for index, (position, _) in enumerate(rows):
-                assert await found.trees.index(program, position) == index
+                assert await found.trees.indexes(program, [position]) == {position: index}
                 proof = await hashes(found.trees, program, inclusion(index, (0, tree.size)))
                 assert proves_inclusion(leaves[index], index, (0, tree.size), proof, root)
                 proof = await hashes(found.trees, program, consistency((0, index + 1), tree.size))
                 assert proves_consistency(index + 1, tree.size, proof, root_of(leaves[: index + 1]), root)
-        assert await found.trees.index("main", 10**9) is None
+            places = {position: index for index, (position, _) in enumerate(rows)}
+            assert await found.trees.indexes(program, [10**9, *places, -1]) == places
         assert (await found.trees.tree("nobody")).size == 0
 
     tended(log, work)
