@@ -10,15 +10,17 @@ every entry of the member again.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
+from application.handle import Handler
 from application.ports import EventStore, Unavailable
 from application.programs import KnownProgram, fold_program, program_stream
 from application.proofs import SignedBy, Signer, hashes
 from application.trees import Trees
-from domain.errors import UnknownPosition
+from domain.errors import MemberErasedAlready, UnknownMember, UnknownPosition
 from domain.log import NO_DIGEST, Row, decode, row_digest, row_seal, stream_name
 from domain.member.wallet import Balance
 from domain.merkle import inclusion, leaf_hash, proves_inclusion
@@ -37,17 +39,19 @@ from domain.program.state import Program
 from domain.redecide import redecide
 
 FORMAT = "guerdon.bundle.1"
+MOST = 2**62
+"""Numbers beyond this are in no log."""
 
 
 class Proven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A row as it is stored, and the hashes that lead from it to the root of the checkpoint."""
 
-    version: int
-    position: int
-    recorded_at: datetime
+    version: Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+    position: Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
+    recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
     topic: str
     state: str
-    index: int
+    index: Annotated[int, msgspec.Meta(ge=0, le=MOST)]
     proof: list[str]
 
 
@@ -73,6 +77,24 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def encoded(bundle: Bundle) -> bytes:
     """The file."""
     return msgspec.json.encode(bundle)
+
+
+async def stream_of(handler: Handler, program: str, member: str) -> tuple[UUID, int]:
+    """A member's stream and how many entries it has. Who was erased is found by the stream's own id, as the log has it.
+
+    Raises UnknownMember, MemberErasedAlready.
+    """
+    try:
+        loaded, _ = await handler.find(program, member)
+    except (UnknownMember, MemberErasedAlready):
+        try:
+            stream = UUID(member)
+        except ValueError:
+            stream = None
+        if stream is None:
+            raise
+        loaded, _ = await handler.load(program, stream)
+    return loaded.stream, loaded.member.version
 
 
 async def bundle(
@@ -148,8 +170,8 @@ def check(raw: bytes, keys: Sequence[Verifier], signed_by: SignedBy) -> Checked:
         bundle = msgspec.json.decode(raw, type=Bundle)
         if encoded(bundle) != raw:
             raise BadNote("it is not written as bundles are")
-        for key in bundle.keys:
-            read_verifier(key)
+        if not {read_verifier(key) for key in bundle.keys} & set(keys):
+            raise BadNote("the checkpoint is not signed by a key of this log")
         found.checkpoint, statement = _notes(bundle, keys, signed_by)
     except (msgspec.DecodeError, BadNote, ValueError) as error:
         found.wrong.append(Wrong(str(error)[:300]))

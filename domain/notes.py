@@ -7,6 +7,7 @@ See c2sp.org/signed-note and c2sp.org/tlog-checkpoint.
 
 import binascii
 import hashlib
+import re
 from base64 import b64decode, b64encode
 
 import msgspec
@@ -16,6 +17,7 @@ from domain.merkle import HASH
 _ED25519 = b"\x01"
 _DASH = "\N{EM DASH} "
 _ID = 4
+_SIZE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
 class BadNote(Exception):
@@ -142,7 +144,7 @@ def read_checkpoint(text: str) -> Checkpoint:
         raise BadNote("a checkpoint has an origin, a size and a root")
     origin, size, encoded = lines[:3]
     root = _bytes(encoded)
-    if not (size.isascii() and size.isdigit() and (size == "0" or size[0] != "0")) or len(root) != HASH:
+    if not _SIZE.fullmatch(size) or len(root) != HASH:
         raise BadNote("a checkpoint has a size and a root on its second and third line")
     return Checkpoint(origin, int(size), root)
 

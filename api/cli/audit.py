@@ -55,9 +55,8 @@ def verify(
 
     with workers_of(processes, cluster) as (executor, _), database() as settings, progress_of("verifying") as progress:
         dsn = settings.database_url or ""
-        found = check_all(
-            readers(dsn), program, executor=executor, progress=progress, against=kept_checkpoints(dsn, against, keys)
-        )
+        kept = kept_checkpoints(dsn, program, against, keys)
+        found = check_all(readers(dsn), program, executor=executor, progress=progress, against=kept)
     if to_json:
         as_json(found)
     else:
@@ -65,6 +64,8 @@ def verify(
             f"{found['equal']} entries equal, {found['different']} different,"
             f" {found['not_redecidable']} not re-decidable, {found['older_engine']} of an older engine"
         )
+        for name, checkpoints in kept.items() if found["first"] is None else ():
+            click.echo(f"still the log of {name} whose first {checkpoints[-1].size} entries were signed")
         for finding in found["findings"][:20]:
             click.echo(f"  position {finding['position']}, {finding['stream']}: {finding['detail']}")
     if found["first"] is not None:

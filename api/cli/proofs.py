@@ -64,16 +64,19 @@ def keys(*, program: str, rotate: bool, to_json: bool) -> None:
 @_PROGRAM
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file; otherwise it is printed.")
 def bundle(*, member: str, program: str, out: Path | None) -> None:
-    """Write one file that proves a member's points without the database: see check-bundle."""
+    """Write one file that proves a member's points without the database: see check-bundle.
+
+    An erased member is named by its stream, as in the log.
+    """
     from api.cli.session import session
     from application.bundle import bundle as bundled
-    from application.bundle import encoded
+    from application.bundle import encoded, stream_of
 
     async def work(wired: "Wired") -> bytes:
-        loaded, _ = await wired.handler.find(program, member)
+        stream, _ = await stream_of(wired.handler, program, member)
         await _grow(wired)
         keys = [key.verifier(program) for key in await wired.signing.published()]
-        return encoded(await bundled(wired.store, wired.trees, wired.signing, keys, program, loaded.stream))
+        return encoded(await bundled(wired.store, wired.trees, wired.signing, keys, program, stream))
 
     found = session(work)
     if out is None:
@@ -163,7 +166,9 @@ def certificate(*, processes: int | None, cluster: str | None, to_json: bool) ->
         raise Exit(1)
 
 
-def kept_checkpoints(dsn: str, files: "Sequence[Path]", keys: tuple[str, ...]) -> "dict[str, list[Checkpoint]]":
+def kept_checkpoints(
+    dsn: str, only: str | None, files: "Sequence[Path]", keys: tuple[str, ...]
+) -> "dict[str, list[Checkpoint]]":
     """Checkpoints by program, each signed by a key that is believed. Raises ClickException."""
     from application.proofs import Forged, kept
     from infrastructure.row_reader import open_reader
@@ -183,7 +188,10 @@ def kept_checkpoints(dsn: str, files: "Sequence[Path]", keys: tuple[str, ...]) -
         for one in checkpoints:
             if one.origin not in {key.name for key in published}:
                 raise click.ClickException(f"{file}: {one.origin} is no log of this database")
-            found.setdefault(one.origin.rpartition("/")[2], []).append(one)
+            program = one.origin.rpartition("/")[2]
+            if only not in (None, program):
+                raise click.ClickException(f"{file}: {one.origin} is not the log of the program {only}")
+            found.setdefault(program, []).append(one)
     return {program: sorted(some, key=lambda one: one.size) for program, some in found.items()}
 
 

@@ -88,11 +88,11 @@ async def bundle(request: Req) -> ASGIResponse:
     script that needs nothing but Python. A new entry is waited for.
     """
     wired, program = parts(request), caller(request).program
-    loaded, _ = await wired.handler.find(program, path_id(request, "member"))
-    position = await proofs.position_of(wired.store, loaded.stream, loaded.member.version)
+    stream, version = await bundles.stream_of(wired.handler, program, path_id(request, "member"))
+    position = await proofs.position_of(wired.store, stream, version)
     await reached(wired, position, [FOLLOWER])
     keys = [key.verifier(program) for key in await wired.signing.published()]
-    return answer(await bundles.bundle(wired.store, wired.trees, wired.signing, keys, program, loaded.stream))
+    return answer(await bundles.bundle(wired.store, wired.trees, wired.signing, keys, program, stream))
 
 
 @get("/v1/audit/keys", **route("auditor", "The keys that sign checkpoints", answer=shapes.PublicKeys))

@@ -44,9 +44,10 @@ def check(raw: bytes, keys: Sequence[str]) -> tuple[Wrong, tuple[str, int] | Non
         # One way to write it, so that no letter can be another one.
         if json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode() != raw or bundle["format"] != FORMAT:
             raise ValueError("it is not written as bundles are")
-        for key in bundle["keys"]:
-            key_of(key)
-        trusted = [key_of(key) for key in keys or bundle["keys"]]
+        named = [key_of(key) for key in bundle["keys"]]
+        trusted = [key_of(key) for key in keys] or named
+        if not set(named) & set(trusted):
+            raise ValueError("the checkpoint is not signed by a key of this log")
         origin, size, root = read_checkpoint(signed_text(bundle["checkpoint"], bundle["program"], trusted))
         statement = signed_text(bundle["statement"], bundle["program"], trusted)
         ends = ""
@@ -67,6 +68,8 @@ def check_stream(program: str, stream: Any, size: int, root: bytes, wrong: Wrong
     """The digest of the stream's last row, and that row; what is wrong with any is noted."""
     digest, row = bytes(32), None
     for number, row in enumerate(stream["rows"]):
+        if {type(row[name]) for name in ("version", "position", "index")} != {int}:
+            raise ValueError("a number is none")
         recorded_at = datetime.fromisoformat(row["recorded_at"])
         instant = (recorded_at - EPOCH) // timedelta(microseconds=1)
         digest = sha256(

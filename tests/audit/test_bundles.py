@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from application.bundle import check
 from domain.notes import Verifier
@@ -29,6 +33,9 @@ def script() -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+STAND_ALONE = script()
 
 
 @pytest.fixture
@@ -114,6 +121,34 @@ def test_a_bundle_under_another_key_is_told(kept: Kept) -> None:
 def test_what_is_no_bundle_is_told(kept: Kept, raw: bytes) -> None:
     assert not check(raw, kept.keys, signed_by).sound
     assert script().check(raw, [str(key) for key in kept.keys])[0]
+
+
+@given(data=st.data())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_stands_in_a_file_is_judged_and_nothing_breaks(kept: Kept, data: st.DataObject) -> None:
+    document = json.loads(kept.bundle)
+    values: st.SearchStrategy[Any] = (
+        st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.floats(allow_nan=False) | st.just([])
+    )
+    place = data.draw(st.sampled_from(list(places_of(document))))
+    holder = document
+    for step in place[:-1]:
+        holder = holder[step]
+    was, holder[place[-1]] = holder[place[-1]], data.draw(values)
+    raw = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    sound = json.dumps(was) == json.dumps(holder[place[-1]])
+    assert check(raw, kept.keys, signed_by).sound is sound
+    assert (not STAND_ALONE.check(raw, [str(key) for key in kept.keys])[0]) is sound
+
+
+def places_of(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value in a document."""
+    if above:
+        yield above
+    for step, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield from places_of(inner, (*above, step))
 
 
 def test_the_command_line_checks_a_file_without_a_database(kept: Kept, tmp_path: Path) -> None:

@@ -117,6 +117,20 @@ async def test_a_bundle_is_checked_without_the_server(shop: Someone, growing: Wi
     assert found.balances["points"].available == balance["available"] == 260
 
 
+async def test_an_erased_members_bundle_is_found_by_its_stream(shop: Someone, growing: Wired) -> None:
+    await _bought(shop, 1)
+    (entry, *_) = (await shop.get("/v1/audit/members/ann")).json()["entries"]
+    stream = entry["entry"]["stream"].rpartition("/")[2]
+    assert (await shop.ask("DELETE", "/v1/members/ann")).status_code == 200
+    assert (await shop.get("/v1/audit/members/ann/bundle")).json()["code"] in ("member-erased", "unknown-member")
+    answer = await shop.get(f"/v1/audit/members/{stream}/bundle")
+    assert answer.status_code == 200, answer.text
+    found = check(answer.content, [await _key(shop)], signed_by)
+    assert found.wrong == []
+    assert found.entries == 3
+    assert "ann@example.org" not in answer.text
+
+
 async def test_keys_are_rotated_and_old_checkpoints_stay_valid(shop: Someone, growing: Wired) -> None:
     old = (await shop.get("/v1/audit/checkpoint")).json()["checkpoint"]
     first = await _key(shop)
