@@ -130,9 +130,10 @@ async def _at_least(connection: ASGIConnection[Any, Any, Any, Any], wired: Wired
 
 async def reached(wired: Wired, position: int, followers: Sequence[str]) -> None:
     """Wait until the followers have read up to a position of the log. Raises AtTheDoor (behind)."""
-    if await wired.positions.head() >= position and not followers:
+    if position == 0:
         return
-    if not followers or not await wait_for(wired.positions, followers, position, WAIT):
+    # What is not in the log at all is not waited for.
+    if await wired.positions.head() < position or not await wait_for(wired.positions, followers, position, WAIT):
         raise AtTheDoor("behind", f"Position {position} cannot be read here yet.")
 
 
