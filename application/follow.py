@@ -11,7 +11,7 @@ Read on in this order: what a board is (Table, Projection, Boards), the ports, t
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -303,18 +303,10 @@ class Runner:
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises OtherVersion."""
-        while True:
-            try:
-                async with self._positions.leading(self.follower.name) as turn:
-                    self._position = None
-                    while True:
-                        if not await self.step():
-                            await turn.wait(POLL)
-            except Overtaken:
-                log.info("overtaken", follower=self.follower.name)
-            except Unavailable as error:
-                log.warning("follower waits", follower=self.follower.name, reason=str(error))
-                await asyncio.sleep(PATIENCE)
+        await lead(self.follower.name, self._positions, self.step, self._forget)
+
+    def _forget(self) -> None:
+        self._position = None
 
     async def catch_up(self) -> int:
         """Take all that is in the log now; how many entries that were."""
@@ -377,6 +369,26 @@ class Runner:
                     with uncollected():
                         await self.follower.take([placed(row) for row in rows], transaction)
         self._position = last
+
+
+async def lead(
+    follower: str, positions: Positions, step: Callable[[], Awaitable[int]], begin: Callable[[], None]
+) -> None:
+    """Take steps until cancelled, in the one process that leads; `begin` comes before the first one, and whenever
+    another process may have taken some.
+    """
+    while True:
+        try:
+            async with positions.leading(follower) as turn:
+                begin()
+                while True:
+                    if not await step():
+                        await turn.wait(POLL)
+        except Overtaken:
+            log.info("overtaken", follower=follower)
+        except Unavailable as error:
+            log.warning("follower waits", follower=follower, reason=str(error))
+            await asyncio.sleep(PATIENCE)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -51,6 +51,10 @@ class UnknownLeaderboard(Refused):
     code = "unknown-leaderboard"
 
 
+class UnknownPosition(Refused):
+    code = "unknown-position"
+
+
 class UnknownReward(Refused):
     code = "unknown-reward"
 

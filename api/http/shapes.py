@@ -435,6 +435,79 @@ class AuditedMember(msgspec.Struct, kw_only=True):
     digest: str
 
 
+class SignedCheckpoint(msgspec.Struct, kw_only=True):
+    """`checkpoint` is the signed note, to be kept as it is; `root` in hex."""
+
+    checkpoint: str
+    origin: str
+    size: int
+    root: str
+    position: int
+
+
+class Inclusion(msgspec.Struct, kw_only=True):
+    """`proof` leads from `leaf` to `root` (RFC 6962): hashes in hex, the nearest first."""
+
+    position: int
+    index: int
+    size: int
+    seal: str
+    leaf: str
+    proof: list[str]
+    root: str
+    checkpoint: str
+
+
+class Consistency(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    """`proof` leads from `from_root` to `to_root` (RFC 6962): hashes in hex."""
+
+    from_: int
+    to: int
+    proof: list[str]
+    from_root: str
+    to_root: str
+    checkpoint: str
+
+
+class ProvenRow(msgspec.Struct, kw_only=True):
+    version: int
+    position: int
+    recorded_at: datetime
+    topic: str
+    state: str
+    index: int
+    proof: list[str]
+
+
+class ProvenStream(msgspec.Struct, kw_only=True):
+    kind: Literal["program", "member"]
+    id: str
+    rows: list[ProvenRow]
+
+
+class Bundle(msgspec.Struct, kw_only=True):
+    """`state` is the entry as it is stored; `checkpoint` and `statement` are signed notes."""
+
+    format: str
+    program: str
+    checkpoint: str
+    statement: str
+    keys: list[str]
+    streams: list[ProvenStream]
+
+
+class PublicKeyShape(msgspec.Struct, kw_only=True):
+    """`key` is name, short form and key, as C2SP writes them."""
+
+    key: str
+    created_at: datetime
+    retired_at: datetime | None
+
+
+class PublicKeys(msgspec.Struct, kw_only=True):
+    items: list[PublicKeyShape]
+
+
 class Segment(msgspec.Struct, kw_only=True):
     segment: str
     when: str
