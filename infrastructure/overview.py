@@ -85,6 +85,11 @@ SELECT k.follower, k.position, k.error, k.parked_at, m.member FROM parked k
 JOIN state_rows s USING (stream) LEFT JOIN {schema}.members m USING (stream)
 WHERE s.program = %s ORDER BY k.position LIMIT %s
 """
+_ACTIVITIES = """
+SELECT a.source, a.id, a.type, a.occurred_at, m.member FROM {schema}.activities a
+LEFT JOIN {schema}.members m USING (stream)
+WHERE a.program = %s AND a.id IS NOT NULL ORDER BY a.day DESC, a.position DESC LIMIT %s
+"""
 
 
 class Overview:
@@ -137,6 +142,10 @@ class Overview:
 
     async def debts(self, program: str, limit: int) -> list[Json]:
         return await self._all(_DEBTS, (program, limit))
+
+    async def activities(self, program: str, limit: int) -> list[Json]:
+        """Those of the last days, the newest first."""
+        return await self._all(_ACTIVITIES, (program, limit))
 
     async def per_minute(self, program: str, now: datetime) -> list[int]:
         """Entries of members in each of the last minutes, the oldest first."""

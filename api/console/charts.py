@@ -76,6 +76,17 @@ def bars(counts: Sequence[int]) -> str:
     )
 
 
+def sideways(value: int, top: int) -> str:
+    """A bar from the middle of the box: to the right for what is more, to the left for what is less."""
+    middle = WIDTH // 2
+    return f"M{middle} 0h{value * middle // max(top, 1)}V{HEIGHT}H{middle}Z"
+
+
+def share(part: int, whole: int) -> int:
+    """Units of the box's width."""
+    return part * WIDTH // max(whole, 1)
+
+
 def _levels(steps: Sequence[Step], level: int, now: datetime) -> list[tuple[datetime, int]]:
     found: list[tuple[datetime, int]] = []
     running = 0
