@@ -76,12 +76,6 @@ def bars(counts: Sequence[int]) -> str:
     )
 
 
-def sideways(value: int, top: int) -> str:
-    """A bar from the middle of the box: to the right for what is more, to the left for what is less."""
-    middle = WIDTH // 2
-    return f"M{middle} 0h{value * middle // max(top, 1)}V{HEIGHT}H{middle}Z"
-
-
 def share(part: int, whole: int) -> int:
     """Units of the box's width."""
     return part * WIDTH // max(whole, 1)

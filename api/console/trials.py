@@ -7,7 +7,7 @@ from litestar import get
 from litestar.response.base import ASGIResponse
 
 from api.console import door
-from api.console.charts import share, sideways
+from api.console.charts import share
 from api.console.page import SAFE, render
 from api.http.route import Req, caller, parts, path_id
 from application import jobs
@@ -59,11 +59,11 @@ async def _found(request: Req, job: str) -> Json:
     return found
 
 
-def _bars(told: Json) -> list[tuple[str, list[tuple[Json, str]]]]:
-    """Winners and losers, each with the path of its bar. All bars are to one scale."""
+def _bars(told: Json) -> list[tuple[str, list[tuple[Json, int]]]]:
+    """Winners and losers, each with the width of its bar. All bars are to one scale."""
     sides = (("Win most", told["winners"][:SHOWN]), ("Lose most", told["losers"][:SHOWN]))
     top = max((abs(one["difference"]) for _, side in sides for one in side), default=1)
-    return [(title, [(one, sideways(one["difference"], top)) for one in side]) for title, side in sides]
+    return [(title, [(one, share(abs(one["difference"]), top)) for one in side]) for title, side in sides]
 
 
 def _instant(told: Json | None, name: str) -> datetime | None:

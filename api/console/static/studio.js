@@ -14,6 +14,12 @@ const theme = EditorView.theme({
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { background: "var(--accent-soft)" },
   ".cm-panels, .cm-tooltip": { backgroundColor: "var(--card)", color: "var(--text)", border: "1px solid var(--edge)", borderRadius: "8px" },
   ".cm-textfield, .cm-button": { background: "var(--sunk)", color: "var(--text)", border: "1px solid var(--field)" },
+  // The library draws these as images in data: addresses, which the page's policy rightly refuses.
+  ".cm-lint-marker": { content: "none", width: "9px", height: "9px", margin: "5px 2px", borderRadius: "50%" },
+  ".cm-lint-marker-error": { content: "none", backgroundColor: "var(--alarm)" },
+  ".cm-lint-marker-warning": { content: "none", backgroundColor: "var(--note)" },
+  ".cm-lintRange-error, .cm-lintRange-error.cm-lintRange-active": { backgroundImage: "none", textDecoration: "underline wavy var(--alarm)", backgroundColor: "var(--alarm-soft)" },
+  ".cm-lintRange-warning, .cm-lintRange-warning.cm-lintRange-active": { backgroundImage: "none", textDecoration: "underline wavy var(--note)", backgroundColor: "var(--note-soft)" },
   ".cm-diagnostic": { fontFamily: "system-ui, sans-serif", fontSize: "13px" },
 });
 const colours = HighlightStyle.define([
@@ -36,7 +42,7 @@ function edit(field) {
     extensions: [
       basicSetup, json(), lintGutter(), theme, syntaxHighlighting(colours), EditorView.lineWrapping,
       EditorState.readOnly.of(readOnly),
-      EditorView.contentAttributes.of({ "aria-label": label ? label.textContent.trim() : "Document", spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": label ? label.textContent.trim() : "Document", spellcheck: "false", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         field.value = update.state.doc.toString();
