@@ -90,6 +90,13 @@ SELECT a.source, a.id, a.type, a.occurred_at, m.member FROM {schema}.activities 
 LEFT JOIN {schema}.members m USING (stream)
 WHERE a.program = %s AND a.id IS NOT NULL ORDER BY a.day DESC, a.position DESC LIMIT %s
 """
+_PAGE_OF_LOG = """
+SELECT min(notification_id) - 1 AS start FROM (
+    SELECT notification_id FROM stored_events WHERE program = %s AND notification_id < %s
+    ORDER BY notification_id DESC LIMIT %s
+) page
+"""
+_NAMED = "SELECT stream, member FROM {schema}.members WHERE stream = ANY(%s) AND member IS NOT NULL"
 
 
 class Overview:
@@ -146,6 +153,16 @@ class Overview:
     async def activities(self, program: str, limit: int) -> list[Json]:
         """Those of the last days, the newest first."""
         return await self._all(_ACTIVITIES, (program, limit))
+
+    async def page_of_log(self, program: str, before: int, limit: int) -> int | None:
+        """The position after which the last `limit` entries before a position stand; None where there are none."""
+        (row,) = await self._all(_PAGE_OF_LOG, (program, before, limit))
+        start: int | None = row["start"]
+        return start
+
+    async def named(self, streams: Sequence[UUID]) -> dict[UUID, str]:
+        """Whose streams these are, as far as they are members who have a name."""
+        return {row["stream"]: row["member"] for row in await self._all(_NAMED, (list(streams),))}
 
     async def per_minute(self, program: str, now: datetime) -> list[int]:
         """Entries of members in each of the last minutes, the oldest first."""

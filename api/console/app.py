@@ -6,7 +6,7 @@ from litestar import Request, Response, Router, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from api.console import door, leaderboards, members, rulebooks, studio, system, today, trials
+from api.console import audit, door, leaderboards, members, rulebooks, studio, system, today, trials
 from api.console.page import ASSETS, BY_ADDRESS, SAFE, STATIC, piece, plain, to
 from api.http.problems import AtTheDoor, answer_problem, problem
 from api.http.route import Req, caller_of, parts
@@ -78,6 +78,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *rulebooks.HANDLERS,
     *studio.HANDLERS,
     *trials.HANDLERS,
+    *audit.HANDLERS,
     *system.HANDLERS,
 )
 
