@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import msgspec
 from httpx2 import Client
@@ -48,7 +49,9 @@ def main(arguments: list[str]) -> int:
         if "--deep" in more:
             for name, entries in (("few", FEW), ("many", MANY)):
                 member = _member_with(api, name, entries)
-                _say(f"members/{member}", _seconds(console, f"members/{member}"))
+                _say(f"members/{member}, all lots open", _seconds(console, f"members/{member}"))
+                _spend(api, member)
+                _say(f"members/{member}, all spent", _seconds(console, f"members/{member}"))
     return 0
 
 
@@ -85,7 +88,7 @@ def _say(place: str, taken: list[float]) -> None:
 def _member_with(api: Client, name: str, entries: int) -> str:
     """A new member with so many activities of the program's first type, as the studio would make them up."""
     now = datetime.fromisoformat(api.get("/v1/clock").json()["now"])
-    member = f"{name}-{now:%Y%m%d%H%M%S%f}"
+    member = f"{name}-{uuid4().hex[:12]}"
     began = now - timedelta(days=30)
     _post(api, "/v1/members", {"id": member, "enrolled_at": began})
     document = api.get("/v1/rulebooks/1").json()["document"]
@@ -98,6 +101,13 @@ def _member_with(api: Client, name: str, entries: int) -> str:
         for item in _post(api, "/v1/activities/batch", items[start : start + 1_000])["items"]:
             assert item["status"] in (200, 201), item
     return member
+
+
+def _spend(api: Client, member: str) -> None:
+    for currency, held in api.get(f"/v1/members/{member}").json()["balances"].items():
+        if held["available"]:
+            points = {"currency": currency, "points": held["available"]}
+            _post(api, "/v1/redemptions", {"id": f"{member}-{currency}", "member": member, **points})
 
 
 def _post(api: Client, path: str, body: Any) -> Json:

@@ -3,6 +3,7 @@
 Each question is bounded by an index, or is asked once when a page is opened and never again while it is watched.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -12,13 +13,14 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
+from domain.numbers import MAX_AMOUNT
 from infrastructure.positions import database_errors
 
 Json = dict[str, Any]
 
 WINDOW = timedelta(minutes=60)
-_BUSIEST = 200_000
-"""Positions of the log in which the last hour is looked for."""
+_PAGE, _BUSIEST = 500, 128_000
+"""Entries among which the last hour is looked for: so many first, then four times as many, up to so many."""
 
 _STEPS = """
 SELECT effective_at, sum(points)::bigint FROM {schema}.movements
@@ -75,10 +77,12 @@ LEFT JOIN {schema}.members m USING (stream)
 WHERE b.program = %s AND b.debt > 0 ORDER BY b.debt DESC, b.stream LIMIT %s
 """
 _PER_MINUTE = """
-SELECT date_trunc('minute', recorded_at), count(*) FROM stored_events
-WHERE program = %s AND kind = 'member' AND recorded_at > %s
-  AND notification_id > (SELECT max(notification_id) FROM stored_events) - %s
-GROUP BY 1
+SELECT date_trunc('minute', recorded_at) AS minute, min(recorded_at) AS since, min(notification_id) AS position,
+       count(*) FILTER (WHERE kind = 'member') AS count
+FROM (
+    SELECT recorded_at, notification_id, kind FROM stored_events WHERE program = %s AND notification_id < %s
+    ORDER BY notification_id DESC LIMIT %s
+) newest GROUP BY 1
 """
 _PARKED = """
 SELECT k.follower, k.position, k.error, k.parked_at, m.member FROM parked k
@@ -166,11 +170,16 @@ class Overview:
 
     async def per_minute(self, program: str, now: datetime) -> list[int]:
         """Entries of members in each of the last minutes, the oldest first."""
-        rows = await self._all(_PER_MINUTE, (program, now - WINDOW, _BUSIEST))
-        counts = {row["date_trunc"]: row["count"] for row in rows}
+        counts, before, size = Counter[datetime](), MAX_AMOUNT, _PAGE
+        while size <= _BUSIEST:
+            rows = await self._all(_PER_MINUTE, (program, before, size))
+            counts.update({row["minute"]: row["count"] for row in rows})
+            if not rows or min(row["since"] for row in rows) <= now - WINDOW:
+                break
+            before, size = min(row["position"] for row in rows), 4 * size
         minutes = int(WINDOW.total_seconds()) // 60
         this = now.replace(second=0, microsecond=0)
-        return [counts.get(this - timedelta(minutes=ago), 0) for ago in range(minutes - 1, -1, -1)]
+        return [counts[this - timedelta(minutes=ago)] for ago in range(minutes - 1, -1, -1)]
 
     async def parked(self, program: str, limit: int) -> list[Json]:
         return await self._all(_PARKED, (program, limit))
