@@ -94,6 +94,11 @@ SELECT a.source, a.id, a.type, a.occurred_at, m.member FROM {schema}.activities 
 LEFT JOIN {schema}.members m USING (stream)
 WHERE a.program = %s AND a.id IS NOT NULL ORDER BY a.day DESC, a.position DESC LIMIT %s
 """
+_BEGUN = """
+SELECT EXISTS (SELECT FROM {schema}.members WHERE program = %(program)s) AS member,
+       EXISTS (SELECT FROM {schema}.activities WHERE program = %(program)s AND id IS NOT NULL) AS activity,
+       EXISTS (SELECT FROM {schema}.redemptions WHERE program = %(program)s) AS redemption
+"""
 _PAGE_OF_LOG = """
 SELECT min(notification_id) - 1 AS start FROM (
     SELECT notification_id FROM stored_events WHERE program = %s AND notification_id < %s
@@ -158,6 +163,11 @@ class Overview:
         """Those of the last days, the newest first."""
         return await self._all(_ACTIVITIES, (program, limit))
 
+    async def begun(self, program: str) -> dict[str, bool]:
+        """Whether there ever was a member, an activity, a redemption."""
+        (row,) = await self._all(_BEGUN, {"program": program})
+        return row
+
     async def page_of_log(self, program: str, before: int, limit: int) -> int | None:
         """The position after which the last `limit` entries before a position stand; None where there are none."""
         (row,) = await self._all(_PAGE_OF_LOG, (program, before, limit))
@@ -184,7 +194,7 @@ class Overview:
     async def parked(self, program: str, limit: int) -> list[Json]:
         return await self._all(_PARKED, (program, limit))
 
-    async def _all(self, query: LiteralString, params: Sequence[Any]) -> list[Json]:
+    async def _all(self, query: LiteralString, params: Sequence[Any] | Json) -> list[Json]:
         with database_errors():
             async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(SQL(query).format(schema=self._schema), params, prepare=False)
