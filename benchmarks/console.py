@@ -21,7 +21,7 @@ from application.studio import example
 Json = dict[str, Any]
 
 LOADS = 50
-FEW, MANY = 10, 10_000
+FEW, MANY, SPENT_EVERY = 10, 10_000, 100
 PLACES = (
     "today",
     "today/redemptions",
@@ -33,6 +33,8 @@ PLACES = (
     "leaderboards",
     "rulebooks",
     "rulebooks/1",
+    "liability",
+    "audit",
     "system",
 )
 
@@ -49,9 +51,7 @@ def main(arguments: list[str]) -> int:
         if "--deep" in more:
             for name, entries in (("few", FEW), ("many", MANY)):
                 member = _member_with(api, name, entries)
-                _say(f"members/{member}, all lots open", _seconds(console, f"members/{member}"))
-                _spend(api, member)
-                _say(f"members/{member}, all spent", _seconds(console, f"members/{member}"))
+                _say(f"members/{member}", _seconds(console, f"members/{member}"))
     return 0
 
 
@@ -97,17 +97,18 @@ def _member_with(api: Client, name: str, entries: int) -> str:
         sample | {"id": f"{member}-{number}", "occurred_at": began + timedelta(minutes=number)}
         for number in range(1, entries)
     ]
-    for start in range(0, len(items), 1_000):
-        for item in _post(api, "/v1/activities/batch", items[start : start + 1_000])["items"]:
+    for start in range(0, len(items), SPENT_EVERY):
+        for item in _post(api, "/v1/activities/batch", items[start : start + SPENT_EVERY])["items"]:
             assert item["status"] in (200, 201), item
+        _spend(api, f"{member}-{start}", member)
     return member
 
 
-def _spend(api: Client, member: str) -> None:
+def _spend(api: Client, name: str, member: str) -> None:
     for currency, held in api.get(f"/v1/members/{member}").json()["balances"].items():
         if held["available"]:
             points = {"currency": currency, "points": held["available"]}
-            _post(api, "/v1/redemptions", {"id": f"{member}-{currency}", "member": member, **points})
+            _post(api, "/v1/redemptions", {"id": f"{name}-{currency}", "member": member, **points})
 
 
 def _post(api: Client, path: str, body: Any) -> Json:

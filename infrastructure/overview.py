@@ -94,6 +94,20 @@ SELECT a.source, a.id, a.type, a.occurred_at, m.member FROM {schema}.activities 
 LEFT JOIN {schema}.members m USING (stream)
 WHERE a.program = %s AND a.id IS NOT NULL ORDER BY a.day DESC, a.position DESC LIMIT %s
 """
+# A lot whose end has come waits to be swept: nobody can spend it any more.
+_OUTSTANDING = """
+SELECT currency, state, sum(remaining)::bigint AS points, count(*) AS lots FROM {schema}.lots
+WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2
+"""
+_AGES = """
+SELECT currency, width_bucket(occurred_at, %s::timestamptz[]) AS age, sum(remaining)::bigint AS points
+FROM {schema}.lots WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2
+"""
+_ENDS = """
+SELECT currency, date_trunc('month', (expires_at - interval '1 microsecond') AT TIME ZONE %s)::date AS month,
+       sum(remaining)::bigint AS points
+FROM {schema}.lots WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2
+"""
 _BEGUN = """
 SELECT EXISTS (SELECT FROM {schema}.members WHERE program = %(program)s) AS member,
        EXISTS (SELECT FROM {schema}.activities WHERE program = %(program)s AND id IS NOT NULL) AS activity,
@@ -162,6 +176,18 @@ class Overview:
     async def activities(self, program: str, limit: int) -> list[Json]:
         """Those of the last days, the newest first."""
         return await self._all(_ACTIVITIES, (program, limit))
+
+    async def outstanding(self, program: str, now: datetime) -> list[Json]:
+        """Points that can still be asked for, by currency and state."""
+        return await self._all(_OUTSTANDING, (program, now))
+
+    async def ages(self, program: str, now: datetime, since: Sequence[datetime]) -> list[Json]:
+        """The same by how many of `since`, which ascend, their earning is not before."""
+        return await self._all(_AGES, (list(since), program, now))
+
+    async def ends(self, program: str, now: datetime, zone: str) -> list[Json]:
+        """The same by the first day of the month in which they can be spent for the last time; None: for ever."""
+        return await self._all(_ENDS, (zone, program, now))
 
     async def begun(self, program: str) -> dict[str, bool]:
         """Whether there ever was a member, an activity, a redemption."""

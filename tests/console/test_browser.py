@@ -26,6 +26,7 @@ PLACES = (
     "/console/rulebooks",
     "/console/rulebooks/1",
     "/console/rulebooks/rb_1",
+    "/console/liability",
     "/console/audit",
     "/console/system",
     "/console/system/doctor",

@@ -121,6 +121,9 @@ async def test_a_key_of_another_program_cannot_be_revoked_here(shop: Someone, st
         "system",
         "system/doctor",
         "leaderboards",
+        "liability",
+        "rulebooks",
+        "audit",
         "members",
     ],
 )
