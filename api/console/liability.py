@@ -23,7 +23,7 @@ MONTHS = 13
 
 
 class Owed(msgspec.Struct, frozen=True):
-    """One currency: points by state, their worth in minor units of money, and (name, points, width of the bar)."""
+    """One currency: points by state, their worth in minor units of money, and bars: (name, points, width)."""
 
     currency: str
     scale: int
@@ -80,9 +80,14 @@ def _owed(
         pending=pending,
         lots=sum(row["lots"] for row in held.values()),
         worth=whole * per_point.n // per_point.d if per_point is not None else None,
-        ages=[(label, points, share(points, whole)) for label, points in (*young, (OLDER, ages.get(0, 0)))],
-        ends=[(label, points, share(points, whole)) for label, points in _by_month(ends, today)],
+        ages=_bars([*young, (OLDER, ages.get(0, 0))]),
+        ends=_bars(_by_month(ends, today)),
     )
+
+
+def _bars(rows: list[tuple[str, int]]) -> list[tuple[str, int, int]]:
+    top = max(points for _, points in rows)
+    return [(label, points, share(points, top)) for label, points in rows]
 
 
 def _by_month(ends: dict[date | None, int], today: date) -> list[tuple[str, int]]:
