@@ -33,6 +33,7 @@ PLACES = (
     "leaderboards",
     "rulebooks",
     "rulebooks/1",
+    "campaigns",
     "liability",
     "audit",
     "system",

@@ -96,17 +96,17 @@ WHERE a.program = %s AND a.id IS NOT NULL ORDER BY a.day DESC, a.position DESC L
 """
 # A lot whose end has come waits to be swept: nobody can spend it any more.
 _OUTSTANDING = """
-SELECT currency, state, sum(remaining)::bigint AS points, count(*) AS lots FROM {schema}.lots
-WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2
+SELECT currency, state, width_bucket(occurred_at, %s::timestamptz[]) AS age,
+       date_trunc('month', (expires_at - interval '1 microsecond') AT TIME ZONE %s)::date AS month,
+       sum(remaining)::bigint AS points, count(*) AS lots
+FROM {schema}.lots WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2, 3, 4
 """
-_AGES = """
-SELECT currency, width_bucket(occurred_at, %s::timestamptz[]) AS age, sum(remaining)::bigint AS points
-FROM {schema}.lots WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2
-"""
-_ENDS = """
-SELECT currency, date_trunc('month', (expires_at - interval '1 microsecond') AT TIME ZONE %s)::date AS month,
-       sum(remaining)::bigint AS points
-FROM {schema}.lots WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2
+_OFFERS = """
+SELECT offer, count(*) AS assigned, count(*) FILTER (WHERE state = 'open') AS open,
+       count(*) FILTER (WHERE state = 'completed') AS completed, count(*) FILTER (WHERE state = 'closed') AS closed,
+       count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn, sum(points)::bigint AS points,
+       sum(uses)::bigint AS uses
+FROM {schema}.offer_progress WHERE program = %s GROUP BY 1 ORDER BY max(assigned_at) DESC, offer
 """
 _BEGUN = """
 SELECT EXISTS (SELECT FROM {schema}.members WHERE program = %(program)s) AS member,
@@ -177,17 +177,17 @@ class Overview:
         """Those of the last days, the newest first."""
         return await self._all(_ACTIVITIES, (program, limit))
 
-    async def outstanding(self, program: str, now: datetime) -> list[Json]:
-        """Points that can still be asked for, by currency and state."""
-        return await self._all(_OUTSTANDING, (program, now))
+    async def outstanding(self, program: str, now: datetime, since: Sequence[datetime], zone: str) -> list[Json]:
+        """Points that can still be asked for, by currency, state, age and month.
 
-    async def ages(self, program: str, now: datetime, since: Sequence[datetime]) -> list[Json]:
-        """The same by how many of `since`, which ascend, their earning is not before."""
-        return await self._all(_AGES, (list(since), program, now))
+        `age` is how many of `since`, which ascend, their earning is not before; `month` the first day of that in which
+        they can be spent for the last time, None for ever.
+        """
+        return await self._all(_OUTSTANDING, (list(since), zone, program, now))
 
-    async def ends(self, program: str, now: datetime, zone: str) -> list[Json]:
-        """The same by the first day of the month in which they can be spent for the last time; None: for ever."""
-        return await self._all(_ENDS, (zone, program, now))
+    async def offers(self, program: str) -> list[Json]:
+        """What became of each offer's slots; the one that was assigned last comes first."""
+        return await self._all(_OFFERS, (program,))
 
     async def begun(self, program: str) -> dict[str, bool]:
         """Whether there ever was a member, an activity, a redemption."""

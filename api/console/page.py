@@ -35,6 +35,7 @@ PLACES: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("Members", "/console/members", frozenset({"client", "auditor"})),
     ("Leaderboards", "/console/leaderboards", frozenset({"client", "analyst", "auditor"})),
     ("Rulebooks", "/console/rulebooks", frozenset({"operator", "auditor"})),
+    ("Campaigns", "/console/campaigns", frozenset({"operator", "analyst", "auditor"})),
     ("Liability", "/console/liability", frozenset({"operator", "analyst", "auditor"})),
     ("Audit", "/console/audit", frozenset({"auditor"})),
     ("System", "/console/system", frozenset({"admin", "auditor"})),

@@ -26,6 +26,7 @@ PLACES = (
     "/console/rulebooks",
     "/console/rulebooks/1",
     "/console/rulebooks/rb_1",
+    "/console/campaigns",
     "/console/liability",
     "/console/audit",
     "/console/system",
