@@ -40,10 +40,7 @@ async def ref_of(handler: Handler, program: str, source: str, name: str) -> str:
 
 async def explain(handler: Handler, program: str, ref: str) -> Json:
     """Why an activity earned what it earned: decided again from the log, under its pinned rulebook."""
-    stream, version = parsed(ref)
-    entries = await handler.entries(stream, version)
-    if not entries or entries[-1].program != program or entries[-1].version != version:
-        raise UnknownActivity("no such activity")
+    entries = await entries_until(handler, program, ref)
     entry = entries[-1]
     if isinstance(entry.input, ReturnActivity):
         return _explained_return(ref, entry, entries)
@@ -70,6 +67,15 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         "effects": answers.effects(entry),
         **explanation(evaluated, entry, before),
     }
+
+
+async def entries_until(handler: Handler, program: str, ref: str) -> list[Entry]:
+    """The member's entries, up to the one that `ref` names. Raises UnknownActivity."""
+    stream, version = parsed(ref)
+    entries = await handler.entries(stream, version)
+    if not entries or entries[-1].program != program or entries[-1].version != version:
+        raise UnknownActivity("no such activity")
+    return entries
 
 
 def _explained_return(ref: str, entry: Entry, entries: list[Entry]) -> Json:
