@@ -19,9 +19,10 @@ from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import ActivityReversed, PointsClawedBack, PointsEarned
 from domain.member.offers import Weighed
+from domain.member.restating import with_late
 from domain.member.settle import settle
 from domain.member.state import Member
-from domain.redecide import taken_of
+from domain.redecide import StreamHistory, taken_of
 from domain.rules.celtree import references
 from domain.rules.earning import RuleTrace, traced
 from domain.rules.expression import Clause, EvaluationError
@@ -60,6 +61,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         timeline=known.timeline().cut(entry.pins.timeline),
         offsets=recorded_offsets(entry.pins.offsets),
         taken=taken_of(entry),
+        history=StreamHistory(entries[:-1]),
     )
     evaluated = evaluate_only(before, circumstances, entry.input)
     return {
@@ -123,10 +125,14 @@ def _taken(award: PointsEarned, before: int, event: PointsClawedBack | None) -> 
 
 
 def evaluate_only(member: Member, circumstances: Circumstances, command: RecordActivity) -> Evaluated:
-    """The rules over an activity with the member as it stood before: a decision moves what they read."""
+    """The rules over an activity, in its place, with the member as it stood: a decision moves what they read."""
     draft = Draft(member, circumstances, command.occurred_at)
     settle(draft)
-    return evaluate(draft, draft.member, rulebook_for(draft, command), command)
+    book = rulebook_for(draft, command)
+    history = circumstances.history
+    if book.restates and circumstances.told is None and history is not None and with_late(draft, book, command):
+        return evaluate_only(*history.place_of(command, book.number, circumstances), command)
+    return evaluate(draft, draft.member, book, command)
 
 
 def explanation(evaluated: Evaluated, entry: Entry, before: Member) -> Json:

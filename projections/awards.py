@@ -23,6 +23,9 @@ class Award(msgspec.Struct, frozen=True, gc=False):
     wanted: Annotated[int, "Points the rule asked for."]
     granted: Annotated[int, "Points it was granted; returns are in movements."]
     repaid: Annotated[int, "How many of them repaid debt at once."]
+    restates: Annotated[
+        int | None, "Entry of the activity that earns this beyond its own awards. Null: this entry's own."
+    ]
     limited_by: Annotated[str | None, "What cut the grant: cap, budget, group or stacking, and its name."]
     lot: Annotated[str | None, "The lot that was opened. Null: nothing was left to grant."]
     type: Annotated[
@@ -44,6 +47,7 @@ def apply(rows: Rows, at: Placed) -> None:
         if isinstance(event, PointsEarned):
             number += 1
             occasion = event.occasion
+            own = occasion or event.restated
             rows.add(
                 Award(
                     at.program,
@@ -51,15 +55,16 @@ def apply(rows: Rows, at: Placed) -> None:
                     entry.version,
                     number,
                     event.rule,
-                    occasion.rulebook if occasion else entry.pins.rulebook,
+                    own.rulebook if own else entry.pins.rulebook,
                     event.currency,
                     event.wanted,
                     event.points,
                     event.repaid,
+                    event.restated.activity if event.restated else None,
                     limit(event.limited_by) if event.limited_by is not None else None,
                     event.lot if event.points else None,
                     occasion.kind if occasion else kind,
-                    occasion.at if occasion else occurred_at,
+                    own.at if own else occurred_at,
                     entry.recorded_at,
                     date.fromordinal(event.day),
                     at.position,
@@ -90,6 +95,6 @@ AWARDS = Projection(
         key=("stream", "version", "number"),
         indexes=("(program, day, rule)",),
     ),
-    version=1,
+    version=2,
     apply=apply,
 )

@@ -82,7 +82,8 @@ def apply(rows: Rows, at: Placed) -> None:
                     when, why = event.occasion.at, occasion_cause(event.occasion)
                     rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, why, event.rule)
                 elif event.points:
-                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, earned_at, cause, event.rule)
+                    when = event.restated.at if event.restated is not None else earned_at
+                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, cause, event.rule)
             case LotActivated():
                 key = (at.stream, event.lot)
                 rows[key] = replace(rows[key], state="open", available_at=event.at)
@@ -112,6 +113,7 @@ def _opened(
 ) -> Lot:
     remaining = event.points - event.repaid
     occasion = event.occasion if isinstance(event, PointsEarned) else None
+    own = occasion or (event.restated if isinstance(event, PointsEarned) else None)
     known_at = occasion.at if occasion is not None else at.entry.recorded_at
     spendable = event.available_at is not None and event.available_at <= known_at
     return Lot(
@@ -127,7 +129,7 @@ def _opened(
         event.expires_at,
         cause,
         rule,
-        occasion.rulebook if occasion is not None else at.entry.pins.rulebook,
+        own.rulebook if own is not None else at.entry.pins.rulebook,
         at.entry.version,
         at.position,
         at.entry.recorded_at,

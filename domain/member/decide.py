@@ -216,6 +216,7 @@ def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:
         data=command.data,
         time_zone=command.time_zone,
     )
-    if draft.circumstances.timeline.at(command.enrolled_at) is None:
+    told = draft.circumstances.told
+    if told.rulebook == 0 if told is not None else draft.circumstances.timeline.at(command.enrolled_at) is None:
         return None
     return record_activity(draft, activity)

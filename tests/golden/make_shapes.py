@@ -23,6 +23,7 @@ LATER = datetime(2026, 9, 1, tzinfo=UTC)
 DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+RESTATED = events.Restated(activity=2, at=AT, rulebook=3)
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
 
 EVENTS: list[Any] = [
@@ -119,6 +120,12 @@ EVENTS: list[Any] = [
     events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
     events.TierUpgradePlanned(set="status", at=LATER),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
+    events.ActivityRestated(activity=2, at=AT, rulebook=3, day=739676, counts={"times:first": -1}),
+    events.TierRestated(
+        set="status", from_="gold", to=None, at=AT, rulebook=3,
+        path=(events.TierStep(AT, "silver"), events.TierStep(LATER, None)), since=LATER, valid_until=LATER,
+        grace=AT, upgrade_at=LATER,
+    ),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip
 
@@ -187,6 +194,21 @@ GAINED: dict[str, Any] = {
         lot="3.1", currency="points", rule="cake", wanted=50, points=50, available_at=AT, day=739676,
         occasion=events.Occasion(kind="member.birthday", at=AT, rulebook=3),
     ),
+    "restated": events.PointsEarned(
+        lot="7.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
+        restated=RESTATED,
+    ),
+    "restated-claw-back": events.PointsClawedBack(
+        activity=2, lot="2.1", rule="base", currency="points", points=50, day=739676,
+        from_lots=(events.Draw("2.1", 50),), restated=RESTATED,
+    ),
+    "restated-slot": events.OfferAssigned(
+        slot="7.1", offer="bogo", assigned_at=AT, ends_at=LATER, day=739676, restated=RESTATED
+    ),
+    "restated-step": events.OfferProgressed(slot="2.1", offer="bogo", step=1, progress=2, restated=RESTATED),
+    "restated-completion": events.OfferCompleted(slot="2.1", offer="bogo", lot="7.1", restated=RESTATED),
+    "restated-reopening": events.OfferReopened(slot="2.1", offer="bogo", activity=2, restated=RESTATED),
+    "restated-badge": events.BadgeGranted(badge="regular", period="2026-03", day=739676, at=AT, restated=RESTATED),
     "idle": events.PointsEarned(
         lot="2.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
         expires_at=LATER, idle=events.Idle(for_="P12M"),
