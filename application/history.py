@@ -18,7 +18,8 @@ from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import ApplyCorrection, PayPrize, PayReferral, ReverseReferral
+from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
@@ -326,6 +327,8 @@ def _cause(entry: Entry) -> str | None:
         return prize_cause(entry.input)
     if isinstance(entry.input, PayReferral | ReverseReferral):
         return referral_cause(entry.input)
+    if isinstance(entry.input, ApplyCorrection):
+        return correction_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
@@ -334,13 +337,20 @@ def _cause(entry: Entry) -> str | None:
     return None
 
 
+def _learned(entry: Entry) -> str:
+    """Why something comes out otherwise than it was recorded."""
+    if isinstance(entry.input, ApplyCorrection):
+        return f"by the correction {entry.input.correction}"
+    return "after what was learned late"
+
+
 def _earned(event: PointsEarned, entry: Entry) -> str:
     if isinstance(entry.input, PayPrize):
         return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
     if event.occasion is not None:
         return f"earned by {event.rule} on {event.occasion.kind}"
     if event.restated is not None:
-        return f"more by {event.rule} on {event.restated.at:%Y-%m-%d}, after what was learned late"
+        return f"more by {event.rule} on {event.restated.at:%Y-%m-%d}, {_learned(entry)}"
     return f"earned by {event.rule}"
 
 
@@ -435,7 +445,7 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             about, at = "", entry.at
             if event.restated is not None:
                 at = event.restated.at
-                about = f" on {at:%Y-%m-%d}, after what was learned late"
+                about = f" on {at:%Y-%m-%d}, {_learned(entry)},"
             taken = f"{say(event.currency, event.points)} {event.currency} of {event.rule}{about} taken back"
             text = f"{taken}{owed}{off}"
             return "clawed_back", at, event.currency, -spent, event.rule, text

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from application.follow import Placed, Projection, Rows, Table
-from domain.member.commands import PayPrize, PayReferral
+from domain.member.commands import ApplyCorrection, PayPrize, PayReferral
 from domain.member.events import ActivityRecorded, PointsEarned
 from domain.rules.limits import LimitedBy
 from projections.columns import Currency, Day, Position, Program, RecordedAt, Rulebook, Stream, Version
@@ -31,7 +31,7 @@ class Award(msgspec.Struct, frozen=True, gc=False):
     type: Annotated[
         str,
         "Type of the activity or the occasion that was rewarded; prize, where a leaderboard paid it; referral, where a "
-        "friend did it.",
+        "friend did it; correction, where one found that there was more.",
     ]
     occurred_at: Annotated[datetime, "When the activity happened in the world."]
     recorded_at: RecordedAt
@@ -43,6 +43,8 @@ def apply(rows: Rows, at: Placed) -> None:
     entry = at.entry
     number, occurred_at = 0, entry.at
     kind = "prize" if isinstance(entry.input, PayPrize) else "referral" if isinstance(entry.input, PayReferral) else ""
+    if isinstance(entry.input, ApplyCorrection):
+        kind = "correction"
     for event in entry.events:
         if isinstance(event, PointsEarned):
             number += 1

@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
-from domain.member.commands import PayPrize
+from domain.member.commands import ApplyCorrection, PayPrize
+from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
     Draw,
@@ -73,6 +74,8 @@ def apply(rows: Rows, at: Placed) -> None:
     """Version, position and time of a row are those of the entry that opened it."""
     entry = at.entry
     cause, earned_at = prize_cause(entry.input) if isinstance(entry.input, PayPrize) else "", entry.at
+    if isinstance(entry.input, ApplyCorrection):
+        cause = correction_cause(entry.input)
     for event in entry.events:
         match event:
             case ActivityRecorded():

@@ -445,6 +445,47 @@ class JobStarted(msgspec.Struct, kw_only=True):
     job: str
 
 
+class CorrectionStarted(msgspec.Struct, kw_only=True):
+    correction: str
+    job: str
+
+
+class Corrected(msgspec.Struct, kw_only=True):
+    """What changes of one activity by one rule. `member` is null for who was erased since."""
+
+    member: str | None
+    activity: str
+    occurred_at: datetime
+    rule: str
+    currency: str
+    wanted: int
+    recorded: int
+    difference: int
+    state: str
+
+
+class Correction(msgspec.Struct, kw_only=True):
+    """`moved` are members that have changed since the dry run, and were left as they are."""
+
+    correction: str
+    state: Literal["trying", "proposed", "approved", "applied"]
+    reason: str
+    window: Json
+    cascade: Literal["none", "to_now"]
+    rules: list[str]
+    reverses: str | None
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    members: int
+    applied: int
+    moved: list[str | None]
+    totals: list[Json]
+    items: list[Corrected]
+    next_cursor: str | None
+
+
 class Job(msgspec.Struct, kw_only=True):
     """`done` out of `of`; `result` when `state` is done."""
 

@@ -14,6 +14,7 @@ from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AdjustPoints,
+    ApplyCorrection,
     AssignOffer,
     ChangeMember,
     EnrolMember,
@@ -31,6 +32,7 @@ from domain.member.commands import (
     SetMemberStatus,
     Settle,
 )
+from domain.member.correcting import apply_correction
 from domain.member.coupons import redeem_code
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import (
@@ -108,6 +110,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             assign_offer(draft, command)
         case RedeemCode():
             redeem_code(draft, command)
+        case ApplyCorrection():
+            apply_correction(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():

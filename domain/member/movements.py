@@ -19,8 +19,10 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from domain.correction.events import CorrectionApplied, CorrectionApproved, CorrectionProposed, CorrectionTried
 from domain.log import Entry
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import ApplyCorrection, PayPrize, PayReferral, ReverseReferral
+from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
     ActivityRestated,
@@ -110,6 +112,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = prize_cause(entry.input)
     elif isinstance(entry.input, PayReferral | ReverseReferral):
         sheet.cause = referral_cause(entry.input)
+    elif isinstance(entry.input, ApplyCorrection):
+        sheet.cause = correction_cause(entry.input)
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
@@ -183,6 +187,10 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | RulebookPublished()
                 | LeaderboardClosed()
                 | PrizesPaid()
+                | CorrectionProposed()
+                | CorrectionTried()
+                | CorrectionApproved()
+                | CorrectionApplied()
             ):
                 pass
             case _:

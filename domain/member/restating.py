@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from domain.errors import AmountOutOfRange
 from domain.member.bonuses import granted
 from domain.member.clawback import claw_back
 from domain.member.commands import RecordActivity
+from domain.member.compensating import open_more, take_back_of
 from domain.member.counters import require
 from domain.member.draft import Draft, HistoryNeeded, Retold
 from domain.member.events import (
@@ -34,14 +34,12 @@ from domain.member.events import (
     TierRestated,
     TierStep,
 )
-from domain.member.lives import Life, keep_alive, kept_alive
+from domain.member.lives import keep_alive
 from domain.member.offers import offer_of, rule_name, slot_named
 from domain.member.outcomes import Granted, Outcome, RuleName, SlotName, SlotOutcome
 from domain.member.referrals import convert
 from domain.member.slots import with_step
-from domain.member.spending import lifetime_total
 from domain.member.state import TierStanding
-from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import CompiledRulebook
 
 if TYPE_CHECKING:
@@ -140,7 +138,7 @@ class _Sheet:
         for (rule, currency), before, after, beyond in changes:
             more = after.points - before.points
             if more < 0:
-                self.take(rule, currency, -more, beyond, version)
+                take_back_of(self.draft, rule, currency, -more, beyond, version, self.restated(version))
             else:
                 wanted = max(more, after.wanted - before.wanted)
                 self.open(after.awards[0], more, wanted, beyond, version)
@@ -166,36 +164,10 @@ class _Sheet:
         lot: str | None = None,
     ) -> None:
         """Open a lot that lives as the award of the other story does."""
-        draft, currency = self.draft, award.currency
-        if lifetime_total(draft, currency) + points > MAX_AMOUNT:
-            raise AmountOutOfRange("the balance would exceed 2^53 - 1")
-        ends = award.expires_at
-        if award.idle is not None:
-            ends = kept_alive(draft, award.idle, self.told.activities[version].at, self.zone)
-        owed = draft.member.debt.get(currency, 0)
-        at_once = Life(award.available_at, ends).spendable(draft.now)
-        draft.record(
-            msgspec.structs.replace(
-                award,
-                lot=lot or draft.new_lot(),
-                points=points,
-                wanted=wanted,
-                expires_at=ends,
-                repaid=min(owed, points) if owed and at_once else 0,
-                counts=counts,
-                restated=self.restated(version),
-            )
+        award = msgspec.structs.replace(
+            award, lot=lot or self.draft.new_lot(), points=points, wanted=wanted, counts=counts
         )
-
-    def take(self, rule: str, currency: str, points: int, counts: dict[str, int], version: int) -> None:
-        """Take so much back of what a rule granted for an activity, its newest lot first."""
-        found = [one for one in granted(self.draft, rule) if one.version == version and one.award.currency == currency]
-        for given in reversed(found):
-            part = min(points, given.left)
-            if part:
-                policy = self.draft.circumstances.timeline.version(given.rulebook).document.currencies[currency]
-                claw_back(self.draft, policy, given, part, counts, self.restated(version))
-                points, counts = points - part, {}
+        open_more(self.draft, award, self.told.activities[version].at, self.zone, self.restated(version))
 
     # --- offers --------------------------------------------------------------------------------
 

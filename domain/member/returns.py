@@ -10,7 +10,7 @@ from domain.calendar import month_of
 from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
 from domain.member.activities import evaluate
 from domain.member.badges import take_back_badges
-from domain.member.bonuses import granted, take_back
+from domain.member.bonuses import granted, is_bonus, take_back
 from domain.member.clawback import claw_back
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
@@ -76,13 +76,19 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     by_rules = {rule.rule.id for rule in book.rules(original.command.type)}
     stays: dict[tuple[str, str], int] = {}
     for award in original.awards:
-        if award.rule not in by_rules:
+        known = award.rule in by_rules
+        if not known and (award.restated is None or is_bonus(award.rule)):
             continue  # a bonus goes with what it was for
         taken = so_far.taken.get(award.lot, 0)
-        target = award.points if complete else _target(book, original, award, returned, base, kept, stays)
+        if known and not complete:
+            target = _target(book, original, award, returned, base, kept, stays)
+        else:
+            # A correction may have granted by a rule that the activity's own rulebook never had.
+            target = award.points if complete else share(award.points, returned, base or 1)
         if target > taken:
             points = target - taken
-            draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
+            if known:
+                draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
             policy = book.document.currencies[award.currency]
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
             claw_back(draft, policy, given, points, _caps_back(award, taken, points))

@@ -113,7 +113,7 @@ def test_sentences_and_lots_say_what_was_learned_late(database_url: str) -> None
             told = [item["text"] for item in found["items"] if item["kind"] in ("restated", "clawed_back")]
             assert told == [
                 "What happened on 2026-01-10 was decided again",
-                "40 points of welcome on 2026-01-10, after what was learned late taken back",
+                "40 points of welcome on 2026-01-10, after what was learned late, taken back",
             ]
             assert [item["balance_after"] for item in found["items"]][-1] == 55
             # As of the sixth day, as it is known now and as it was known then.

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from domain.correction import commands as correction_commands
+from domain.correction import events as correction_events
 from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
 from domain.member import commands, events
 from domain.member.wallet import Balance
@@ -24,6 +26,17 @@ DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 RESTATED = events.Restated(activity=2, at=AT, rulebook=3)
+CORRECTED = commands.CorrectedActivity(
+    activity=2, at=AT, rulebook=3, day=739676,
+    awards=(
+        commands.CorrectedAward(
+            rule="base", currency="points", points=10, wanted=20, counts={"cap:base": 10}, available_at=AT,
+            expires_at=LATER, idle=events.Idle(for_="P6M"),
+        ),
+        commands.CorrectedAward(rule="promo", currency="points", points=-5),
+    ),
+    cascaded=True,
+)  # fmt: skip
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
 
 EVENTS: list[Any] = [
@@ -116,6 +129,17 @@ EVENTS: list[Any] = [
         ),
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    correction_events.CorrectionProposed(
+        begins=AT, ends=LATER, document={"currencies": {"points": {}}}, trees={"/rules/0/when": ["const", 1, 1, True]},
+        cascade="to_now", rules=("base",), members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), reason="the wrong step",
+        reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+    ),
+    correction_events.CorrectionTried(
+        part=1, of=2,
+        members=(correction_events.MemberToCorrect("6e1f2a087d4b4c7e9c530d8f3b1f2a10", 9, (CORRECTED,)),),
+    ),
+    correction_events.CorrectionApproved(members=3),
+    correction_events.CorrectionApplied(applied=2, moved=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",)),
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
     events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
     events.TierUpgradePlanned(set="status", at=LATER),
@@ -169,10 +193,22 @@ INPUTS: list[Any] = [
     ),
     commands.AssignOffer(offer="bogo", at=AT),
     commands.RedeemCode(code="SPRING", campaign="spring", at=AT),
+    commands.ApplyCorrection(
+        correction="cor_6e1f2a087d4b4c7e9c530d8f3b1f2a10", seen=9, rows=(CORRECTED,),
+        reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+    ),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
     program_commands.CloseLeaderboard(leaderboard="season", board="north", period="2026-03"),
+    correction_commands.ProposeCorrection(
+        digest=DIGEST, begins=AT, ends=LATER, cascade="to_now", rules=("base",),
+        members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+        reason="the wrong step",
+    ),
+    correction_commands.NoteDryRun(part=1, of=2),
+    correction_commands.ApproveCorrection(),
+    correction_commands.NoteCorrected(),
     program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
 ]  # fmt: skip
 

@@ -42,6 +42,10 @@ ELSEWHERE = {
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
+    "CorrectionProposed",
+    "CorrectionTried",
+    "CorrectionApproved",
+    "CorrectionApplied",
 }
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 
