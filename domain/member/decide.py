@@ -55,7 +55,7 @@ from domain.member.state import Member
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
 
-_FOR_ANYBODY = (Settle, AdjustPoints, PayReferral, ReverseReferral)
+_FOR_ANYBODY = (Settle, AdjustPoints, ApplyCorrection, PayReferral, ReverseReferral)
 """Commands that an erased member's stream takes as well."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application import corrections, history
+from application import corrections, history, members
 from application.audit import verify
 from application.corrections import Asked, CorrectionBody
 from application.follow import Projector, Runner
@@ -20,7 +20,7 @@ from infrastructure.row_reader import readers, states
 from infrastructure.tables import PostgresTables
 from infrastructure.zones import SystemZones
 from projections import ANALYTICS
-from tests.application.engine import PROGRAM, SHOP, START, Engine, Json, opened, run
+from tests.application.engine import PROGRAM, SHOP, START, Engine, Json, opened, process, run
 
 WRONG: Json = {
     **SHOP,
@@ -270,6 +270,55 @@ def test_tables_and_a_rebuild_of_them_know_corrections(database_url: str) -> Non
             text = await corrections.as_csv(engine.handler, PROGRAM, name)
             assert text.splitlines()[0] == ",".join(corrections.COLUMNS)
             assert text.splitlines()[1].endswith(",base,points,20,10,10,applied")
+
+    run(story)
+    sound(database_url)
+
+
+def test_a_run_that_was_broken_off_goes_on_and_corrects_nobody_twice(database_url: str) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(done: int, _total: int) -> None:
+        if done == 2:
+            raise Killed
+
+    async def story() -> None:
+        async with opened(database_url, WRONG) as engine:
+            names = [f"m{number}" for number in range(5)]
+            for whose in names:
+                await engine.enrol(whose)
+                await engine.buy(1_000, member=whose, name=f"p-{whose}")
+            await engine.at(day(1))
+            name, _ = await tried(engine, database_url, RIGHT)
+            await corrections.approved(engine.handler, PROGRAM, name, actor="key:admin")
+            with pytest.raises(Killed):
+                await corrections.apply(engine.handler, PROGRAM, name, progress=dies)
+            assert sorted([await points_of(engine, whose) for whose in names]) == [(10, 0)] * 3 + [(20, 0)] * 2
+            assert (await corrections.read(engine.handler, PROGRAM, name))["state"] == "approved"
+        # Two other processes go on at once.
+        async with process(database_url) as one, process(database_url) as other:
+            runs = (corrections.apply(engine.handler, PROGRAM, name) for engine in (one, other))
+            for answer in await asyncio.gather(*runs):
+                assert answer == {"correction": name, "applied": 5, "moved": 0}
+            assert [await points_of(one, whose) for whose in names] == [(20, 0)] * 5
+            assert (await corrections.read(one.handler, PROGRAM, name))["state"] == "applied"
+
+    run(story)
+    sound(database_url)
+
+
+def test_m8_an_erased_member_is_corrected_without_a_name(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url, WRONG) as engine:
+            await engine.enrol()
+            await engine.buy(1_000, name="p1", note="for Ann Example")
+            await engine.at(day(1))
+            await members.erase(engine.handler, PROGRAM, "ann", actor="test")
+            name, _ = await tried(engine, database_url, RIGHT)
+            assert await applied(engine, name) == {"correction": name, "applied": 1, "moved": 0}
+            (row,) = (await corrections.read(engine.handler, PROGRAM, name))["items"]
+            assert (row["member"], row["difference"]) == (None, 10)
 
     run(story)
     sound(database_url)
