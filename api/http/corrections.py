@@ -40,23 +40,21 @@ async def propose(request: Req) -> ASGIResponse:
         if body.rulebook is not None:
             document = await rulebooks.document_of(wired.handler, wired.drafts, who.program, str(body.rulebook))
         asked = await corrections.propose(wired.handler, who.program, document, body, actor=who.actor)
-        loop = asyncio.get_running_loop()
-        work = partial(_tried, wired, asked, who.actor, loop)
-        job = await wired.worker.start(who.program, "correction", {"correction": asked.correction}, work)
+        work = partial(_tried, wired, asked, who.actor)
+        job = await wired.worker.begin(who.program, "correction", {"correction": asked.correction}, work)
     return answer(
         {"correction": asked.correction, "job": job.id}, 202, {"location": f"/v1/corrections/{asked.correction}"}
     )
 
 
-def _tried(wired: Wired, asked: Asked, actor: str, loop: asyncio.AbstractEventLoop, progress: Progress) -> Json:
+async def _tried(wired: Wired, asked: Asked, actor: str, progress: Progress) -> Json:
+    found = await asyncio.to_thread(_found, wired, asked, progress)
+    return await corrections.note(wired.handler, asked.program, asked.correction, found, actor=actor)
+
+
+def _found(wired: Wired, asked: Asked, progress: Progress) -> Found:
     with wired.rows() as reader:
         total = reader.total(asked.program)
-    found = _found(wired, asked, total, progress)
-    noting = corrections.note(wired.handler, asked.program, asked.correction, found, actor=actor)
-    return asyncio.run_coroutine_threadsafe(noting, loop).result()
-
-
-def _found(wired: Wired, asked: Asked, total: int, progress: Progress) -> Found:
     offset = wired.zones.offset
     if total <= SMALL:
         with ThreadPoolExecutor(1) as here:
@@ -114,11 +112,10 @@ async def approve(request: Req) -> ASGIResponse:
     wired, who, name = parts(request), caller(request), path_id(request, "correction")
     with once(request):
         await corrections.approved(wired.handler, who.program, name, actor=who.actor)
-        work = partial(_applied, wired, who.program, name, asyncio.get_running_loop())
-        job = await wired.worker.start(who.program, "corrected", {"correction": name}, work)
+        work = partial(_applied, wired, who.program, name)
+        job = await wired.worker.begin(who.program, "corrected", {"correction": name}, work)
     return answer({"correction": name, "job": job.id}, 202, {"location": f"/v1/jobs/{job.id}"})
 
 
-def _applied(wired: Wired, program: str, name: str, loop: asyncio.AbstractEventLoop, progress: Progress) -> Json:
-    applying = corrections.apply(wired.handler, program, name, progress=progress)
-    return asyncio.run_coroutine_threadsafe(applying, loop).result()
+async def _applied(wired: Wired, program: str, name: str, progress: Progress) -> Json:
+    return await corrections.apply(wired.handler, program, name, progress=progress)
