@@ -1,7 +1,7 @@
 """Why an activity earned what it earned, and why a return took what it took: decided again, and said."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from domain.calendar import recorded_offsets
 from domain.errors import UnknownActivity
 from domain.log import Entry, fold
 from domain.member.activities import Evaluated, evaluate, rulebook_for
-from domain.member.commands import RecordActivity, ReturnActivity
+from domain.member.commands import ApplyCorrection, RecordActivity, ReturnActivity
+from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import ActivityReversed, PointsClawedBack, PointsEarned
 from domain.member.offers import Weighed
@@ -42,7 +43,8 @@ async def ref_of(handler: Handler, program: str, source: str, name: str) -> str:
 async def explain(handler: Handler, program: str, ref: str) -> Json:
     """Why an activity earned what it earned: decided again from the log, under its pinned rulebook."""
     stream, version = parsed(ref)
-    entries = await handler.entries(stream, version)
+    whole = await handler.entries(stream)
+    entries, later = whole[:version], whole[version:]
     if not entries or entries[-1].program != program or entries[-1].version != version:
         raise UnknownActivity("no such activity")
     entry = entries[-1]
@@ -71,7 +73,28 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         "awards": answers.awards(entry),
         "effects": answers.effects(entry),
         **explanation(evaluated, entry, before),
+        "restated": list(_restated(version, later)),
     }
+
+
+def _restated(version: int, later: Iterable[Entry]) -> Iterator[Json]:
+    """What later entries made of the awards of an activity: late ones that belong before it, and corrections."""
+    for entry in later:
+        for event in entry.events:
+            if not isinstance(event, PointsEarned | PointsClawedBack) or event.restated is None:
+                continue
+            if event.restated.activity == version:
+                points = event.points if isinstance(event, PointsEarned) else -event.points
+                asked = entry.input
+                yield {
+                    "rule": event.rule,
+                    "currency": event.currency,
+                    "points": points,
+                    "cause": correction_cause(asked)
+                    if isinstance(asked, ApplyCorrection)
+                    else answers.activity_ref(entry.stream_id, entry.version),
+                    "recorded_at": entry.recorded_at,
+                }
 
 
 def _explained_return(ref: str, entry: Entry, entries: list[Entry]) -> Json:

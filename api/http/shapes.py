@@ -124,7 +124,7 @@ class Activity(msgspec.Struct, kw_only=True):
 class Explanation(msgspec.Struct, kw_only=True):
     """Each rule, each clause with its value, what was wanted and granted; `read` is what the rules looked at.
 
-    `offers` says what it counted for each slot, and why nothing.
+    `offers` says what it counted for each slot, and why nothing; `restated` what later entries made of its awards.
     """
 
     rules: list[Json]
@@ -133,6 +133,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     streaks: list[Json] = []
     badges: list[Json] = []
     referral: Json | None = None
+    restated: list[Json] = []
 
 
 class Simulated(Activity, kw_only=True):

@@ -92,12 +92,16 @@ def test_an_explanation_looks_at_the_member_as_it_was_in_the_place_of_the_late_a
         async with opened(database_url, BOOK) as engine:
             await engine.enrol()
             await engine.at(day(10))
-            await bought(engine, 1_000, day(9), "later")
+            later = await bought(engine, 1_000, day(9), "later")
             told = await bought(engine, 500, day(5), "earlier")
             why = await explain(engine.handler, PROGRAM, told["ref"])
             (rule,) = [one for one in why["rules"] if one["rule"] == "welcome"]
             assert (rule["matched"], rule["granted"]) == (True, 40)
             assert why["read"]["history.count('purchase', 'ever')"] == 0
+            other = await explain(engine.handler, PROGRAM, later["ref"])
+            assert [(one["rule"], one["points"], one["cause"]) for one in other["restated"]] == [
+                ("welcome", -40, told["ref"])
+            ]
 
     run(story)
 
