@@ -14,6 +14,7 @@ from application.handle import Stored
 from domain.log import After, Entry
 from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.events import (
+    ActivityRestated,
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
@@ -35,6 +36,7 @@ from domain.member.events import (
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierRestated,
 )
 from domain.member.wallet import Balance
 from domain.rules.compiled import CompiledRulebook
@@ -248,7 +250,7 @@ def awards(entry: Entry) -> list[Json]:
             "lots": [event.lot] if event.points > event.repaid else [],
         }
         for event in entry.events
-        if isinstance(event, PointsEarned) and event.occasion is None
+        if isinstance(event, PointsEarned) and event.occasion is None and event.restated is None
     ]
 
 
@@ -256,7 +258,9 @@ def effects(entry: Entry) -> list[Json]:
     """What else happened: tiers, points spent by a feed, results, arms drawn, offers, streaks, badges, referrals."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
-        if isinstance(event, TierChanged):
+        if isinstance(event, PointsEarned | PointsClawedBack | ActivityRestated | TierRestated):
+            found += restated(entry, event)
+        elif isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
         elif isinstance(event, ExperimentAssigned):
             found.append({"kind": "assigned", "experiment": event.experiment, "arm": event.arm})
@@ -266,12 +270,13 @@ def effects(entry: Entry) -> list[Json]:
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})
         elif isinstance(event, _OFFERS):
-            found.append({"kind": _KINDS[type(event)], "offer": event.offer, "slot": event.slot})
+            found.append({"kind": _KINDS[type(event)], "offer": event.offer, "slot": event.slot} | _of(entry, event))
         elif isinstance(event, StreakMoved):
             run = {"current": event.current, "longest": event.longest, "previous": event.previous}
             found.append({"kind": "streak_moved", "streak": event.streak, **run, "reason": event.reason})
         elif isinstance(event, BadgeGranted):
-            found.append({"kind": "badge_granted", "badge": event.badge, "period": event.period})
+            granted = {"kind": "badge_granted", "badge": event.badge, "period": event.period}
+            found.append(granted | _of(entry, event))
         elif isinstance(event, BadgeRevoked):
             found.append({"kind": "badge_revoked", "badge": event.badge, "period": event.period})
         elif isinstance(event, MemberReferred):
@@ -292,6 +297,28 @@ def effects(entry: Entry) -> list[Json]:
                 }
             )
     return found
+
+
+def restated(entry: Entry, event: PointsEarned | PointsClawedBack | ActivityRestated | TierRestated) -> list[Json]:
+    """What a late activity changes of earlier entries: which activity comes out differently, and by how much."""
+    match event:
+        case TierRestated():
+            moved = {"set": event.set, "from": event.from_, "to": event.to}
+            return [{"kind": "tier_restated", **moved, "at": event.at}]
+        case ActivityRestated() if event.activity != entry.version:
+            return [{"kind": "restated", "activity": activity_ref(entry.stream_id, event.activity)}]
+        case PointsEarned() | PointsClawedBack() if event.restated is not None:
+            points = event.points if isinstance(event, PointsEarned) else -event.points
+            what = {"rule": event.rule, "currency": event.currency, "points": points}
+            return [{"kind": "award_restated", **what} | _of(entry, event)]
+        case _:
+            return []
+
+
+def _of(entry: Entry, event: object) -> Json:
+    """The activity that a fact is about, where it is another one than the entry's own."""
+    about = getattr(event, "restated", None)
+    return {"activity": activity_ref(entry.stream_id, about.activity)} if about is not None else {}
 
 
 _OFFERS = (OfferAssigned, OfferViewed, OfferCompleted, OfferReopened, OfferWithdrawn, CodeRedeemed)

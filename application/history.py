@@ -18,10 +18,12 @@ from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import ApplyCorrection, PayPrize, PayReferral, ReverseReferral
+from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
@@ -60,6 +62,7 @@ from domain.member.events import (
     TierChanged,
     TierGraceBegan,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
 from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
@@ -198,12 +201,15 @@ def _counted(found: Past, as_of: datetime) -> Member:
 
 
 def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEventUnion]:
+    about = getattr(event, "restated", None)
+    if about is not None:
+        return bool(about.at <= as_of)
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
-        case OfferViewed() | OfferClosed() | SegmentChanged():
+        case OfferViewed() | OfferClosed() | SegmentChanged() | ActivityRestated() | TierRestated():
             return event.at <= as_of
         case OfferAssigned():
             return event.assigned_at <= as_of
@@ -224,8 +230,19 @@ def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: d
         event = msgspec.structs.replace(event, repaid=0)
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
+    elif isinstance(event, TierRestated):
+        event = _by_then(event, as_of)
     # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
     evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
+
+
+def _by_then(event: TierRestated, as_of: datetime) -> TierRestated:
+    """As much of a path as lies before an instant."""
+    path = tuple(step for step in event.path if step.at <= as_of)
+    if len(path) == len(event.path):
+        return event
+    level, since = (path[-1].level, path[-1].at) if path else (event.from_, None)
+    return msgspec.structs.replace(event, path=path, to=level, since=since, valid_until=None, grace=None)
 
 
 def every(found: Past) -> Iterator[Entry]:
@@ -298,8 +315,8 @@ def sentences(
 
 def _ruled_by(event: object, entry: Entry) -> int | None:
     """The version that an event names, as what time made true does, or the entry's own."""
-    occasion = event.occasion if isinstance(event, PointsEarned) else None
-    return getattr(occasion or event, "rulebook", 0) or entry.pins.rulebook or None
+    own = getattr(event, "occasion", None) or getattr(event, "restated", None) or event
+    return getattr(own, "rulebook", 0) or entry.pins.rulebook or None
 
 
 def _cause(entry: Entry) -> str | None:
@@ -310,6 +327,8 @@ def _cause(entry: Entry) -> str | None:
         return prize_cause(entry.input)
     if isinstance(entry.input, PayReferral | ReverseReferral):
         return referral_cause(entry.input)
+    if isinstance(entry.input, ApplyCorrection):
+        return correction_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
@@ -318,11 +337,20 @@ def _cause(entry: Entry) -> str | None:
     return None
 
 
+def _learned(entry: Entry) -> str:
+    """Why something comes out otherwise than it was recorded."""
+    if isinstance(entry.input, ApplyCorrection):
+        return f"by the correction {entry.input.correction}"
+    return "after what was learned late"
+
+
 def _earned(event: PointsEarned, entry: Entry) -> str:
     if isinstance(entry.input, PayPrize):
         return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
     if event.occasion is not None:
         return f"earned by {event.rule} on {event.occasion.kind}"
+    if event.restated is not None:
+        return f"more by {event.rule} on {event.restated.at:%Y-%m-%d}, {_learned(entry)}"
     return f"earned by {event.rule}"
 
 
@@ -371,7 +399,8 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             pending = "" if spendable else ", pending"
             earned = f"{say(event.currency, event.points)}{limit} {event.currency} {_earned(event, entry)}"
             points = event.points - event.repaid if spendable else 0
-            at = event.occasion.at if event.occasion else entry.at
+            own = event.occasion or event.restated
+            at = own.at if own else entry.at
             return "earned", at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():
             text = f"{say(event.currency, event.points)} {event.currency} became available"
@@ -413,11 +442,23 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
             off = f", {say(event.currency, event.written_off)} written off" if event.written_off else ""
             off += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
-            text = f"{say(event.currency, event.points)} {event.currency} of {event.rule} taken back{owed}{off}"
-            return "clawed_back", entry.at, event.currency, -spent, event.rule, text
+            about, at = "", entry.at
+            if event.restated is not None:
+                at = event.restated.at
+                about = f" on {at:%Y-%m-%d}, {_learned(entry)},"
+            taken = f"{say(event.currency, event.points)} {event.currency} of {event.rule}{about} taken back"
+            text = f"{taken}{owed}{off}"
+            return "clawed_back", at, event.currency, -spent, event.rule, text
         case TierChanged():
             text = f"{event.set}: from {event.from_ or 'no level'} to {event.to or 'no level'} ({event.reason})"
             return "tier_changed", event.at, None, None, None, text
+        case TierRestated():
+            text = f"{event.set}: {event.to or 'no level'}, not {event.from_ or 'no level'}, by what was learned late"
+            return "tier_restated", event.at, None, None, None, text
+        case ActivityRestated():
+            if event.activity == entry.version:
+                return None
+            return "restated", event.at, None, None, None, f"What happened on {event.at:%Y-%m-%d} was decided again"
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
         case OfferAssigned():
@@ -430,9 +471,11 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             text = f"{step} for the offer {event.offer}, which makes {event.progress}"
             return "offer_progressed", entry.at, None, None, None, text
         case OfferCompleted():
-            return "offer_completed", entry.at, None, None, None, f"The offer {event.offer} was completed"
+            at = event.restated.at if event.restated is not None else entry.at
+            return "offer_completed", at, None, None, None, f"The offer {event.offer} was completed"
         case OfferReopened():
-            text = f"The offer {event.offer} is not completed any more, after a return"
+            why = "after a return" if event.restated is None else "by what was learned late"
+            text = f"The offer {event.offer} is not completed any more, {why}"
             return "offer_reopened", entry.at, None, None, None, text
         case OfferWithdrawn():
             text = f"The offer {event.offer} was withdrawn: what it was assigned by was returned"
@@ -517,6 +560,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                     activity = {"source": event.source, "id": event.id}
                 case PointsEarned() | PointsAdjusted() if event.lot is not None and event.points > 0:
                     occasion = event.occasion if isinstance(event, PointsEarned) else None
+                    own = occasion or getattr(event, "restated", None)
                     known_at = occasion.at if occasion else entry.recorded_at
                     spendable = event.available_at is not None and event.available_at <= known_at
                     lots[event.lot] = {
@@ -529,7 +573,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                         "expires_at": event.expires_at,
                         "activity": activity if occasion is None else None,
                         "rule": event.rule if isinstance(event, PointsEarned) else "adjustment",
-                        "rulebook": (occasion.rulebook if occasion else entry.pins.rulebook) or None,
+                        "rulebook": (own.rulebook if own else entry.pins.rulebook) or None,
                     }
                 case LotActivated():
                     lots[event.lot]["state"] = "open"

@@ -184,3 +184,21 @@ class SelfReferral(Refused):
 
 class LimitReached(Refused):
     code = "limit-reached"
+
+
+class SameActor(Refused):
+    """Whoever proposed a correction cannot approve it."""
+
+    code = "same-actor"
+
+
+class NotTried(Refused):
+    """A correction whose dry run is not over cannot be approved."""
+
+    code = "not-tried"
+
+
+class UnknownCorrection(Refused):
+    """There is no such correction."""
+
+    code = "unknown-correction"

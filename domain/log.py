@@ -13,6 +13,8 @@ from uuid import UUID
 import msgspec
 
 from domain.calendar import EPOCH, MICROSECOND
+from domain.correction.commands import CorrectionCommand
+from domain.correction.events import CorrectionEventUnion
 from domain.member.commands import MemberCommand
 from domain.member.events import MemberEventUnion
 from domain.member.state import Member, Stamp
@@ -31,8 +33,8 @@ TOPIC = "guerdon.entry.1"
 NO_DIGEST = bytes(32)
 """The digest before a stream's first row."""
 
-Event = MemberEventUnion | ProgramEventUnion
-Input = MemberCommand | ProgramCommand
+Event = MemberEventUnion | ProgramEventUnion | CorrectionEventUnion
+Input = MemberCommand | ProgramCommand | CorrectionCommand
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

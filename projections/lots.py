@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
-from domain.member.commands import PayPrize
+from domain.member.commands import ApplyCorrection, PayPrize
+from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
     Draw,
@@ -73,6 +74,8 @@ def apply(rows: Rows, at: Placed) -> None:
     """Version, position and time of a row are those of the entry that opened it."""
     entry = at.entry
     cause, earned_at = prize_cause(entry.input) if isinstance(entry.input, PayPrize) else "", entry.at
+    if isinstance(entry.input, ApplyCorrection):
+        cause = correction_cause(entry.input)
     for event in entry.events:
         match event:
             case ActivityRecorded():
@@ -82,7 +85,8 @@ def apply(rows: Rows, at: Placed) -> None:
                     when, why = event.occasion.at, occasion_cause(event.occasion)
                     rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, why, event.rule)
                 elif event.points:
-                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, earned_at, cause, event.rule)
+                    when = event.restated.at if event.restated is not None else earned_at
+                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, cause, event.rule)
             case LotActivated():
                 key = (at.stream, event.lot)
                 rows[key] = replace(rows[key], state="open", available_at=event.at)
@@ -112,6 +116,7 @@ def _opened(
 ) -> Lot:
     remaining = event.points - event.repaid
     occasion = event.occasion if isinstance(event, PointsEarned) else None
+    own = occasion or (event.restated if isinstance(event, PointsEarned) else None)
     known_at = occasion.at if occasion is not None else at.entry.recorded_at
     spendable = event.available_at is not None and event.available_at <= known_at
     return Lot(
@@ -127,7 +132,7 @@ def _opened(
         event.expires_at,
         cause,
         rule,
-        occasion.rulebook if occasion is not None else at.entry.pins.rulebook,
+        own.rulebook if own is not None else at.entry.pins.rulebook,
         at.entry.version,
         at.position,
         at.entry.recorded_at,

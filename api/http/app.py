@@ -17,6 +17,7 @@ from api.console.app import ROUTER as CONSOLE
 from api.http import (
     activities,
     audit,
+    corrections,
     leaderboards,
     members,
     offers,
@@ -83,6 +84,10 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     rulebooks.publish,
     rulebooks.diff,
     what_if.simulate,
+    corrections.propose,
+    corrections.read,
+    corrections.as_csv,
+    corrections.approve,
     audit.log,
     audit.member,
     audit.verify,

@@ -124,7 +124,7 @@ class Activity(msgspec.Struct, kw_only=True):
 class Explanation(msgspec.Struct, kw_only=True):
     """Each rule, each clause with its value, what was wanted and granted; `read` is what the rules looked at.
 
-    `offers` says what it counted for each slot, and why nothing.
+    `offers` says what it counted for each slot, and why nothing; `restated` what later entries made of its awards.
     """
 
     rules: list[Json]
@@ -133,6 +133,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     streaks: list[Json] = []
     badges: list[Json] = []
     referral: Json | None = None
+    restated: list[Json] = []
 
 
 class Simulated(Activity, kw_only=True):
@@ -516,6 +517,47 @@ class Segment(msgspec.Struct, kw_only=True):
 
 class JobStarted(msgspec.Struct, kw_only=True):
     job: str
+
+
+class CorrectionStarted(msgspec.Struct, kw_only=True):
+    correction: str
+    job: str
+
+
+class Corrected(msgspec.Struct, kw_only=True):
+    """What changes of one activity by one rule. `member` is null for who was erased since."""
+
+    member: str | None
+    activity: str
+    occurred_at: datetime
+    rule: str
+    currency: str
+    wanted: int
+    recorded: int
+    difference: int
+    state: str
+
+
+class Correction(msgspec.Struct, kw_only=True):
+    """`moved` are members that have changed since the dry run, and were left as they are."""
+
+    correction: str
+    state: Literal["trying", "proposed", "approved", "applied"]
+    reason: str
+    window: Json
+    cascade: Literal["none", "to_now"]
+    rules: list[str]
+    reverses: str | None
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    members: int
+    applied: int
+    moved: list[str | None]
+    totals: list[Json]
+    items: list[Corrected]
+    next_cursor: str | None
 
 
 class Job(msgspec.Struct, kw_only=True):

@@ -3,20 +3,31 @@
 from datetime import datetime
 
 from domain.member.draft import Draft, Fate, Given
-from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack
+from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack, Restated
 from domain.member.state import Lot
 from domain.member.wallet import draw, spendable
 from domain.rules.rulebook import Currency
 
 
-def claw_back(draft: Draft, policy: Currency, given: Given, points: int, counts: dict[str, int]) -> None:
+def claw_back(
+    draft: Draft,
+    policy: Currency,
+    given: Given,
+    points: int,
+    counts: dict[str, int],
+    restated: Restated | None = None,
+) -> None:
     """Take points: from the award's own lot, from its order's others (pending ones first), from any, then debt.
 
     What expired of the own lot is gone already: nobody owes it. `recovery` says how far down this goes.
     """
     award = given.award
     spared = policy.returns.recovery == "only_pending"
-    order = [lot for lot in draft.member.lots if lot.entry == given.version and lot.currency == award.currency]
+    order = [
+        lot
+        for lot in draft.member.lots
+        if (lot.entry == given.version or lot.id == award.lot) and lot.currency == award.currency
+    ]
     mine = [lot for lot in order if lot.id == award.lot]
     siblings = [lot for lot in order if lot.id != award.lot]
     fate = _fate(draft, given)
@@ -46,6 +57,7 @@ def claw_back(draft: Draft, policy: Currency, given: Given, points: int, counts:
             written_off=0 if unlimited else left,
             day=award.day,
             counts=counts,
+            restated=restated,
         )
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from domain.member.events import Idle
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
 
@@ -198,6 +199,45 @@ class RedeemCode(Command, frozen=True, kw_only=True, tag="RedeemCode"):
     at: datetime | None = None
 
 
+class CorrectedAward(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """By how much a rule granted too little (positive) or too much, of `wanted` that it should have.
+
+    A lot that is opened for it lives as said here.
+    """
+
+    rule: str
+    currency: str
+    points: int
+    wanted: int = 0
+    counts: dict[str, int] = {}
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    idle: Idle | None = None
+
+
+class CorrectedActivity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a correction changes of the activity of entry `activity`, of the local `day`, that `rulebook` ruled.
+
+    `cascaded`: it came after the corrected window, and follows from that.
+    """
+
+    activity: int
+    at: datetime
+    rulebook: int
+    day: int
+    awards: tuple[CorrectedAward, ...]
+    cascaded: bool = False
+
+
+class ApplyCorrection(Command, frozen=True, kw_only=True, tag="ApplyCorrection"):
+    """Apply what a correction found when the member was at version `seen`; perhaps to reverse another one."""
+
+    correction: str
+    seen: int
+    rows: tuple[CorrectedActivity, ...]
+    reverses: str = ""
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -224,5 +264,6 @@ MemberCommand = (
     | ReverseReferral
     | AssignOffer
     | RedeemCode
+    | ApplyCorrection
     | Settle
 )

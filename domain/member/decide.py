@@ -14,6 +14,7 @@ from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AdjustPoints,
+    ApplyCorrection,
     AssignOffer,
     ChangeMember,
     EnrolMember,
@@ -31,6 +32,7 @@ from domain.member.commands import (
     SetMemberStatus,
     Settle,
 )
+from domain.member.correcting import apply_correction
 from domain.member.coupons import redeem_code
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import (
@@ -53,7 +55,7 @@ from domain.member.state import Member
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
 
-_FOR_ANYBODY = (Settle, AdjustPoints, PayReferral, ReverseReferral)
+_FOR_ANYBODY = (Settle, AdjustPoints, ApplyCorrection, PayReferral, ReverseReferral)
 """Commands that an erased member's stream takes as well."""
 
 
@@ -108,6 +110,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             assign_offer(draft, command)
         case RedeemCode():
             redeem_code(draft, command)
+        case ApplyCorrection():
+            apply_correction(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():
@@ -216,6 +220,7 @@ def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:
         data=command.data,
         time_zone=command.time_zone,
     )
-    if draft.circumstances.timeline.at(command.enrolled_at) is None:
+    told = draft.circumstances.told
+    if told.rulebook == 0 if told is not None else draft.circumstances.timeline.at(command.enrolled_at) is None:
         return None
     return record_activity(draft, activity)

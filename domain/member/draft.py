@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -18,10 +18,14 @@ from domain.member.events import (
     ReferralConverted,
     ScoreCounted,
 )
+from domain.member.outcomes import Story
 from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
 from domain.takes import Take, Taken
+
+if TYPE_CHECKING:
+    from domain.member.activities import Evaluated
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -79,6 +83,33 @@ class Original(msgspec.Struct, frozen=True):
     assigned: tuple[OfferAssigned, ...] = ()
 
 
+class Told(msgspec.Struct, frozen=True):
+    """The decision is told again in its place: ruled by the version it pinned, learned of when it was recorded.
+
+    What was accepted is not refused again, and what time brought stays as it was.
+    """
+
+    rulebook: int
+    learned_at: datetime
+
+
+class Retold(msgspec.Struct, frozen=True):
+    """A stream in two stories: as it was recorded, and as it would have been with a late activity in its place.
+
+    `member` is the member of the second one, settled now; `after` the entries of the activities that come after
+    the late one, in order; `evaluated` and `events` are those of the late one; `takes` what the second story takes
+    of shared quantities beyond the first.
+    """
+
+    recorded: Story
+    told: Story
+    member: Member
+    after: tuple[int, ...]
+    evaluated: "Evaluated"
+    events: tuple[MemberEventUnion, ...]
+    takes: tuple[Take, ...]
+
+
 class HistoryNeeded(Exception):
     """A decision looks at an earlier entry of the stream: read it and decide again."""
 
@@ -95,6 +126,12 @@ class History(Protocol):
     def given(self, rule: str) -> Sequence[Given]:
         """What was ever granted under the name of a rule."""
 
+    def retold(self, late: RecordActivity, rulebook: int, circumstances: "Circumstances") -> Retold | None:
+        """The stream with a late activity in its place; None where nothing comes after it."""
+
+    def place_of(self, late: RecordActivity, rulebook: int, under: "Circumstances") -> tuple[Member, "Circumstances"]:
+        """The member just before a late activity, in its place, and the circumstances it is decided under there."""
+
 
 class Circumstances(msgspec.Struct, frozen=True):
     """All that a decision may know besides the command and the member.
@@ -110,6 +147,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     offsets: Offsets
     history: History | None = None
     taken: Taken = msgspec.field(default_factory=Taken)
+    told: Told | None = None
 
 
 class Draft:
@@ -131,6 +169,12 @@ class Draft:
         """Whether what new versions of the rules say of what the member has stands in this draft already."""
         self._lots = 0
         self._slots = 0
+
+    @property
+    def learned_at(self) -> datetime:
+        """When the program learned of what is decided: now, unless it is told again."""
+        told = self.circumstances.told
+        return self.now if told is None else told.learned_at
 
     def new_lot(self) -> str:
         """An id that is unique in the stream and the same whenever the entry is decided again."""

@@ -49,6 +49,24 @@ class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     rulebook: int
 
 
+class Restated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The fact is about the activity of an earlier entry, which happened at `at` and was ruled by `rulebook`.
+
+    What was learned since has that activity come out differently: it takes effect as if it had been so at once.
+    """
+
+    activity: int
+    at: datetime
+    rulebook: int
+
+
+class TierStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """From `at` on the member stood at `level`."""
+
+    at: datetime
+    level: str | None
+
+
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What has come back of one line of an order: units, and money in minor units."""
 
@@ -99,7 +117,8 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
 
     `points` is what was granted of `wanted`; `repaid` of it went to debt and never was in the lot. The lot is
     spendable while available_at <= now < expires_at; `available_at` None waits for an action. With `idle` every
-    activity moves `expires_at`. With `occasion` time brought it, at an instant and under a rulebook of its own.
+    activity moves `expires_at`. With `occasion` time brought it, at an instant and under a rulebook of its own; with
+    `restated` it is what an earlier activity earns beyond what it was granted.
     """
 
     lot: str
@@ -115,6 +134,7 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     counts: dict[str, int] = {}
     idle: Idle | None = None
     occasion: Occasion | None = None
+    restated: Restated | None = None
 
 
 class OccasionPlanned(MemberEvent, frozen=True, kw_only=True, tag="OccasionPlanned"):
@@ -165,6 +185,7 @@ class OfferAssigned(MemberEvent, frozen=True, kw_only=True, tag="OfferAssigned")
     rule: str = ""
     counts: dict[str, int] = {}
     rulebook: int = 0
+    restated: Restated | None = None
 
 
 class OfferViewed(MemberEvent, frozen=True, kw_only=True, tag="OfferViewed"):
@@ -179,7 +200,7 @@ class OfferProgressed(MemberEvent, frozen=True, kw_only=True, tag="OfferProgress
     """An activity counted `step` for a slot, whose progress is now `progress`.
 
     Of a goal about periods, `period` is the first local day of the one that the step is about. With `activity`, the
-    entry of a returned one, the step is taken back.
+    entry of a returned one, the step is taken back. With `restated` it is what an earlier activity counts otherwise.
     """
 
     slot: str
@@ -188,6 +209,7 @@ class OfferProgressed(MemberEvent, frozen=True, kw_only=True, tag="OfferProgress
     progress: int
     period: int | None = None
     activity: int | None = None
+    restated: Restated | None = None
 
 
 class OfferCompleted(MemberEvent, frozen=True, kw_only=True, tag="OfferCompleted"):
@@ -196,14 +218,19 @@ class OfferCompleted(MemberEvent, frozen=True, kw_only=True, tag="OfferCompleted
     slot: str
     offer: str
     lot: str = ""
+    restated: Restated | None = None
 
 
 class OfferReopened(MemberEvent, frozen=True, kw_only=True, tag="OfferReopened"):
-    """The return of the activity of entry `activity` left a completed slot below its goal: it was not completed."""
+    """The return of the activity of entry `activity` left a completed slot below its goal: it was not completed.
+
+    With `restated` nothing was returned: that activity did not complete it after all.
+    """
 
     slot: str
     offer: str
     activity: int
+    restated: Restated | None = None
 
 
 class OfferWithdrawn(MemberEvent, frozen=True, kw_only=True, tag="OfferWithdrawn"):
@@ -245,6 +272,7 @@ class BadgeGranted(MemberEvent, frozen=True, kw_only=True, tag="BadgeGranted"):
     day: int
     at: datetime
     counts: dict[str, int] = {}
+    restated: Restated | None = None
 
 
 class BadgeRevoked(MemberEvent, frozen=True, kw_only=True, tag="BadgeRevoked"):
@@ -429,7 +457,7 @@ class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawed
     """Points of one award were taken back: from its own pending or open lot, other lots, then debt.
 
     `expired` of them were gone already, `written_off` were forgiven. `counted` of them had counted for tiers: what
-    had not become available yet never did.
+    had not become available yet never did. With `restated` nothing was returned: the award itself is smaller.
     """
 
     activity: int
@@ -445,6 +473,20 @@ class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawed
     counted: int = 0
     debt: int = 0
     written_off: int = 0
+    counts: dict[str, int] = {}
+    restated: Restated | None = None
+
+
+class ActivityRestated(MemberEvent, frozen=True, kw_only=True, tag="ActivityRestated"):
+    """The activity of entry `activity` comes out differently: what does follows in this entry.
+
+    `counts` moves counters on its local `day` that no other event of it does.
+    """
+
+    activity: int
+    at: datetime
+    rulebook: int
+    day: int
     counts: dict[str, int] = {}
 
 
@@ -493,6 +535,24 @@ class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
     valid_until: datetime | None = None
 
 
+class TierRestated(MemberEvent, frozen=True, kw_only=True, tag="TierRestated"):
+    """Where the member stands in a set, and stood since `at`: `path` is every step from then on.
+
+    `grace` and `upgrade_at` are what a review did not keep, and when a level that was reached begins.
+    """
+
+    set: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    at: datetime
+    rulebook: int
+    path: tuple[TierStep, ...] = ()
+    since: datetime | None = None
+    valid_until: datetime | None = None
+    grace: datetime | None = None
+    upgrade_at: datetime | None = None
+
+
 class SegmentChanged(MemberEvent, frozen=True, kw_only=True, tag="SegmentChanged"):
     """The member came to be in a segment at `at`, or to be out of it: judged then, under `rulebook` (0: none)."""
 
@@ -534,6 +594,8 @@ MemberEventUnion = (
     | TierRenewed
     | TierGraceBegan
     | TierUpgradePlanned
+    | ActivityRestated
+    | TierRestated
     | OfferAssigned
     | OfferViewed
     | OfferProgressed

@@ -34,7 +34,7 @@ def life(
     *,
     recorded_at: datetime | None = None,
 ) -> Life:
-    """The life of a lot that is opened for what happened at `occurred_at` and is known since `recorded_at` (now).
+    """The life of a lot that is opened for what happened at `occurred_at` and is known since `recorded_at`.
 
     `available` overrules `begins`.
     """
@@ -42,18 +42,21 @@ def life(
     available = available or available_at(begins, occurred_at=occurred_at, zone=zone, offsets=offsets)
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
-        return Life(
-            available, _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle
-        )
+        return Life(available, kept_alive(draft, idle, occurred_at, zone), idle)
     expires = expires_at(
         ends,
         occurred_at=occurred_at,
-        recorded_at=recorded_at or draft.now,
+        recorded_at=recorded_at or draft.learned_at,
         available=available,
         zone=zone,
         offsets=offsets,
     )
     return Life(available, expires)
+
+
+def kept_alive(draft: Draft, idle: Idle, occurred_at: datetime, zone: str) -> datetime:
+    """The end of a lot that is earned at `occurred_at` and ends by inactivity, by all that is known of activities."""
+    return _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone)
 
 
 def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> None:

@@ -19,10 +19,13 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from domain.correction.events import CorrectionApplied, CorrectionApproved, CorrectionProposed, CorrectionTried
 from domain.log import Entry
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import ApplyCorrection, PayPrize, PayReferral, ReverseReferral
+from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
@@ -56,6 +59,7 @@ from domain.member.events import (
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    Restated,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
@@ -63,6 +67,7 @@ from domain.member.events import (
     TierChanged,
     TierGraceBegan,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
 from domain.member.prizes import prize_cause
@@ -107,6 +112,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = prize_cause(entry.input)
     elif isinstance(entry.input, PayReferral | ReverseReferral):
         sheet.cause = referral_cause(entry.input)
+    elif isinstance(entry.input, ApplyCorrection):
+        sheet.cause = correction_cause(entry.input)
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
@@ -117,6 +124,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case PointsEarned():
                 if event.points and event.occasion is not None:
                     sheet.celebrate(event, event.occasion)
+                elif event.points and event.restated is not None:
+                    sheet.restate(event, event.restated)
                 elif event.points:
                     sheet.grant("award", event, sheet.earned_at, event.points, event.rule)
             case LotActivated():
@@ -164,6 +173,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierRenewed()
                 | TierGraceBegan()
                 | TierUpgradePlanned()
+                | ActivityRestated()
+                | TierRestated()
                 | LotsRescheduled()
                 | OfferAssigned()
                 | OfferViewed()
@@ -176,6 +187,10 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | RulebookPublished()
                 | LeaderboardClosed()
                 | PrizesPaid()
+                | CorrectionProposed()
+                | CorrectionTried()
+                | CorrectionApproved()
+                | CorrectionApplied()
             ):
                 pass
             case _:
@@ -239,17 +254,24 @@ class _Sheet:
         self.grant("award", event, occasion.at, event.points, event.rule, occasion.at)
         self.cause, self.rulebook = cause, rulebook
 
+    def restate(self, event: PointsEarned, restated: Restated) -> None:
+        """Points that an earlier activity earns beyond its own: as of that one, because of this entry's."""
+        rulebook, self.rulebook = self.rulebook, restated.rulebook
+        self.grant("award", event, restated.at, event.points, event.rule)
+        self.rulebook = rulebook
+
     def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted, at: datetime) -> None:
         """Points that went: from the lots that paid, and as debt what none could."""
         self._draw(event.currency, "member", event.draws, at, kind, None)
         self.move(event.currency, "debt", "program", event.debt, at, kind)
 
     def claw_back(self, event: PointsClawedBack) -> None:
-        """Points taken back, effective when the return happened.
+        """Points taken back, effective when the return happened, or the activity that never earned them.
 
         What is forgiven arises as debt and is written off at once, so that it can be added up.
         """
-        currency, rule, at = event.currency, event.rule, self.at
+        currency, rule = event.currency, event.rule
+        at = event.restated.at if event.restated is not None else self.at
         self._draw(currency, "pending", event.from_pending, at, "claw_back", rule)
         self._draw(currency, "member", event.from_lots, at, "claw_back", rule)
         self._draw(currency, "member", event.from_other, at, "claw_back", rule)

@@ -10,7 +10,7 @@ from domain.calendar import month_of
 from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
 from domain.member.activities import evaluate
 from domain.member.badges import take_back_badges
-from domain.member.bonuses import granted, take_back
+from domain.member.bonuses import granted, is_bonus, take_back
 from domain.member.clawback import claw_back
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
@@ -74,14 +74,21 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         )
     )
     by_rules = {rule.rule.id for rule in book.rules(original.command.type)}
+    stays: dict[tuple[str, str], int] = {}
     for award in original.awards:
-        if award.rule not in by_rules:
+        known = award.rule in by_rules
+        if not known and (award.restated is None or is_bonus(award.rule)):
             continue  # a bonus goes with what it was for
         taken = so_far.taken.get(award.lot, 0)
-        target = award.points if complete else _target(book, original, award, returned, base, kept)
+        if known and not complete:
+            target = _target(book, original, award, returned, base, kept, stays)
+        else:
+            # A correction may have granted by a rule that the activity's own rulebook never had.
+            target = award.points if complete else share(award.points, returned, base or 1)
         if target > taken:
             points = target - taken
-            draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
+            if known:
+                draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
             policy = book.document.currencies[award.currency]
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
             claw_back(draft, policy, given, points, _caps_back(award, taken, points))
@@ -224,12 +231,19 @@ def _target(
     returned: int,
     base: int | None,
     kept: _Kept | None,
+    stays: dict[tuple[str, str], int],
 ) -> int:
-    """The points of one award that the money returned so far calls for."""
+    """The points of one award that the money returned so far calls for.
+
+    `stays` is what other awards of the same rule keep: a restatement gives a rule a second one.
+    """
     assert base is not None and kept is not None
     rule = _rule(book, original, award)
     if not _proportional(book, original, award):
-        return award.points - min(award.points, _remains(book, original, award, kept))
+        name = (award.rule, award.currency)
+        remains = min(award.points, max(0, _remains(book, original, award, kept) - stays.get(name, 0)))
+        stays[name] = stays.get(name, 0) + remains
+        return award.points - remains
     if rule.rule.lines is not None and kept.left:
         # What the rule is about: its own lines, as they were bought.
         lines = selected(rule, order_lines(original.command.data), kept.order)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from domain.calendar import month_of
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
@@ -56,6 +57,7 @@ from domain.member.events import (
     TierChanged,
     TierGraceBegan,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
@@ -292,8 +294,11 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             name = event.currency
             _count(member, {f"granted:{name}": -event.points, f"earned:{name}": -event.counted}, event.day)
             _count(member, event.counts, event.day)
-            taken = _reversed(member, event.activity, event.day).taken
-            taken[event.lot] = taken.get(event.lot, 0) + event.points
+            if event.restated is None:
+                taken = _reversed(member, event.activity, event.day).taken
+                taken[event.lot] = taken.get(event.lot, 0) + event.points
+        case ActivityRestated():
+            _count(member, event.counts, event.day)
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
             planned_at = before.upgrade_at
@@ -313,6 +318,20 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case TierUpgradePlanned():
             standing = member.tiers.get(event.set, TierStanding())
             member.tiers[event.set] = replace(standing, upgrade_at=event.at)
+        case TierRestated():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(
+                standing,
+                level=event.to,
+                since=event.since,
+                valid_until=event.valid_until,
+                path=[
+                    *(step for step in standing.path if step[0] < event.at),
+                    *((one.at, one.level) for one in event.path),
+                ],
+                grace=event.grace,
+                upgrade_at=event.upgrade_at,
+            )
         case MemberEnrolled():
             member.id = event.member
             member.status = "active"
@@ -345,7 +364,8 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case OfferAssigned():
-            member.slots = (*member.slots, opened(event, stamp.rulebook))
+            ruled_by = event.restated.rulebook if event.restated is not None else stamp.rulebook
+            member.slots = (*member.slots, opened(event, ruled_by))
             _count(member, event.counts, event.day)
         case OfferViewed() | OfferProgressed() | OfferCompleted() | OfferReopened() | CodeRedeemed():
             _change_slot(member, event, stamp)
@@ -401,19 +421,20 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     _owe(member, event.currency, -event.repaid)
     if points == event.repaid:
         return
-    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    # When it was earned, and under which rules, where the entry does not say so.
+    own = (event.occasion or event.restated) if isinstance(event, PointsEarned) else None
     member.lots.append(
         Lot(
             id=event.lot,
             currency=event.currency,
             points=points,
             remaining=points - event.repaid,
-            occurred_at=occasion.at if occasion is not None else stamp.at,
+            occurred_at=own.at if own is not None else stamp.at,
             available_at=event.available_at,
             expires_at=event.expires_at,
             entry=stamp.version,
             rule=rule,
-            rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
+            rulebook=own.rulebook if own is not None else stamp.rulebook,
             active=event.available_at is not None and event.available_at <= _known(event, stamp),
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,

@@ -259,8 +259,6 @@ class _Checking:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         if self.book.unknown_member == "hold":
             self._unsupported("/unknown_member")
-        if self.book.late.mode == "restate":
-            self._unsupported("/late/mode")
 
     def _unsupported(self, at: str, rule: str | None = None) -> None:
         self.error("not-supported-yet", at, "this version of Guerdon does not run this part of the vocabulary", rule)

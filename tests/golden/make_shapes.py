@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from domain.correction import commands as correction_commands
+from domain.correction import events as correction_events
 from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
 from domain.member import commands, events
 from domain.member.wallet import Balance
@@ -23,6 +25,18 @@ LATER = datetime(2026, 9, 1, tzinfo=UTC)
 DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+RESTATED = events.Restated(activity=2, at=AT, rulebook=3)
+CORRECTED = commands.CorrectedActivity(
+    activity=2, at=AT, rulebook=3, day=739676,
+    awards=(
+        commands.CorrectedAward(
+            rule="base", currency="points", points=10, wanted=20, counts={"cap:base": 10}, available_at=AT,
+            expires_at=LATER, idle=events.Idle(for_="P6M"),
+        ),
+        commands.CorrectedAward(rule="promo", currency="points", points=-5),
+    ),
+    cascaded=True,
+)  # fmt: skip
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
 
 EVENTS: list[Any] = [
@@ -115,10 +129,27 @@ EVENTS: list[Any] = [
         ),
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    correction_events.CorrectionProposed(
+        begins=AT, ends=LATER, document={"currencies": {"points": {}}}, trees={"/rules/0/when": ["const", 1, 1, True]},
+        cascade="to_now", rules=("base",), members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), reason="the wrong step",
+        reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+    ),
+    correction_events.CorrectionTried(
+        part=1, of=2,
+        members=(correction_events.MemberToCorrect("6e1f2a087d4b4c7e9c530d8f3b1f2a10", 9, (CORRECTED,)),),
+    ),
+    correction_events.CorrectionApproved(members=3),
+    correction_events.CorrectionApplied(applied=2, moved=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",)),
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
     events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
     events.TierUpgradePlanned(set="status", at=LATER),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
+    events.ActivityRestated(activity=2, at=AT, rulebook=3, day=739676, counts={"times:first": -1}),
+    events.TierRestated(
+        set="status", from_="gold", to=None, at=AT, rulebook=3,
+        path=(events.TierStep(AT, "silver"), events.TierStep(LATER, None)), since=LATER, valid_until=LATER,
+        grace=AT, upgrade_at=LATER,
+    ),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip
 
@@ -162,10 +193,22 @@ INPUTS: list[Any] = [
     ),
     commands.AssignOffer(offer="bogo", at=AT),
     commands.RedeemCode(code="SPRING", campaign="spring", at=AT),
+    commands.ApplyCorrection(
+        correction="cor_6e1f2a087d4b4c7e9c530d8f3b1f2a10", seen=9, rows=(CORRECTED,),
+        reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+    ),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
     program_commands.CloseLeaderboard(leaderboard="season", board="north", period="2026-03"),
+    correction_commands.ProposeCorrection(
+        digest=DIGEST, begins=AT, ends=LATER, cascade="to_now", rules=("base",),
+        members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+        reason="the wrong step",
+    ),
+    correction_commands.NoteDryRun(part=1, of=2),
+    correction_commands.ApproveCorrection(),
+    correction_commands.NoteCorrected(),
     program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
 ]  # fmt: skip
 
@@ -187,6 +230,21 @@ GAINED: dict[str, Any] = {
         lot="3.1", currency="points", rule="cake", wanted=50, points=50, available_at=AT, day=739676,
         occasion=events.Occasion(kind="member.birthday", at=AT, rulebook=3),
     ),
+    "restated": events.PointsEarned(
+        lot="7.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
+        restated=RESTATED,
+    ),
+    "restated-claw-back": events.PointsClawedBack(
+        activity=2, lot="2.1", rule="base", currency="points", points=50, day=739676,
+        from_lots=(events.Draw("2.1", 50),), restated=RESTATED,
+    ),
+    "restated-slot": events.OfferAssigned(
+        slot="7.1", offer="bogo", assigned_at=AT, ends_at=LATER, day=739676, restated=RESTATED
+    ),
+    "restated-step": events.OfferProgressed(slot="2.1", offer="bogo", step=1, progress=2, restated=RESTATED),
+    "restated-completion": events.OfferCompleted(slot="2.1", offer="bogo", lot="7.1", restated=RESTATED),
+    "restated-reopening": events.OfferReopened(slot="2.1", offer="bogo", activity=2, restated=RESTATED),
+    "restated-badge": events.BadgeGranted(badge="regular", period="2026-03", day=739676, at=AT, restated=RESTATED),
     "idle": events.PointsEarned(
         lot="2.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
         expires_at=LATER, idle=events.Idle(for_="P12M"),

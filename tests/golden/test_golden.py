@@ -17,6 +17,7 @@ from domain.rules.compiled import CompiledRulebook
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published, Timeline
 from tests.golden.make_games import GAMES
+from tests.golden.make_late import LATE
 from tests.golden.make_log import LOG
 from tests.golden.make_market import MARKET
 from tests.golden.make_offers import OFFERS
@@ -29,6 +30,7 @@ LOGS = {
     GAMES: (800, 797, 2),
     OFFERS: (1_200, 1_197, 2),
     SEGMENTS: (500, 497, 2),
+    LATE: (800, 797, 2),
 }
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {
@@ -40,6 +42,10 @@ ELSEWHERE = {
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
+    "CorrectionProposed",
+    "CorrectionTried",
+    "CorrectionApproved",
+    "CorrectionApplied",
 }
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 
