@@ -69,7 +69,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         "awards": answers.awards(entry),
         "effects": answers.effects(entry),
         **explanation(evaluated, entry, before),
-        "restated": list(_restated(version, later)),
+        "restated": list(_restated(entry.version, later)),
     }
 
 
