@@ -198,6 +198,15 @@ class RedeemCode(Command, frozen=True, kw_only=True, tag="RedeemCode"):
     at: datetime | None = None
 
 
+class SetTierFloor(Command, frozen=True, kw_only=True, tag="SetTierFloor"):
+    """Keep the member from falling below `level` of a tier set, before `until` or for good. None lifts the floor."""
+
+    set: str
+    level: str | None
+    reason: str
+    until: datetime | None = None
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -224,5 +233,6 @@ MemberCommand = (
     | ReverseReferral
     | AssignOffer
     | RedeemCode
+    | SetTierFloor
     | Settle
 )

@@ -49,6 +49,14 @@ class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     rulebook: int
 
 
+class Beneath(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """The level of a member's own, had since `since` and to be looked at again at `valid_until`, that a floor lifts."""
+
+    level: str | None = None
+    since: datetime | None = None
+    valid_until: datetime | None = None
+
+
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What has come back of one line of an order: units, and money in minor units."""
 
@@ -493,6 +501,31 @@ class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
     valid_until: datetime | None = None
 
 
+class TierFloorSet(MemberEvent, frozen=True, kw_only=True, tag="TierFloorSet"):
+    """An operator set a level below which the member does not fall, before `until` or for good; None: lifted."""
+
+    set: str
+    level: str | None
+    reason: str
+    at: datetime
+    until: datetime | None = None
+
+
+class TierHeld(MemberEvent, frozen=True, kw_only=True, tag="TierHeld"):
+    """A floor holds the member at `level`, above the one of its own, `beneath`. None: the level is its own from `at` on.
+
+    `evidence` is the counter's value; the level is reviewed at `valid_until`, or never.
+    """
+
+    set: str
+    level: str
+    evidence: int
+    at: datetime
+    rulebook: int
+    valid_until: datetime | None = None
+    beneath: Beneath | None = None
+
+
 class SegmentChanged(MemberEvent, frozen=True, kw_only=True, tag="SegmentChanged"):
     """The member came to be in a segment at `at`, or to be out of it: judged then, under `rulebook` (0: none)."""
 
@@ -534,6 +567,8 @@ MemberEventUnion = (
     | TierRenewed
     | TierGraceBegan
     | TierUpgradePlanned
+    | TierFloorSet
+    | TierHeld
     | OfferAssigned
     | OfferViewed
     | OfferProgressed

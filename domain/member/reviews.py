@@ -5,9 +5,10 @@ from datetime import datetime
 from domain.calendar import MICROSECOND
 from domain.member.draft import Draft, local_day
 from domain.member.events import TierChanged, TierGraceBegan, TierRenewed, TierUpgradePlanned
-from domain.member.levels import evidence
+from domain.member.floors import hold, in_force, place
+from domain.member.levels import evidence, holds_until, new_until
 from domain.member.occasions import celebrate
-from domain.member.standing import holds_until, new_until, stays
+from domain.member.standing import stays
 from domain.member.state import TierStanding
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.occasions import RENEWED
@@ -21,7 +22,11 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
     tiers = book.tiers.get(name) if book else None
     if book is None or tiers is None:
         # The set is no longer in the rules: its level ends as it was promised, and is not renewed.
-        _change(draft, name, None, "withdrawn", 0, instant, book.number if book else 0, None)
+        _withdraw(draft, name, instant, book.number if book else 0)
+        return
+    if standing.beneath is not None:
+        # What is due is the end of the floor that holds the member.
+        hold(draft, book, tiers, instant)
         return
     zone, offsets = draft.zone(book), draft.circumstances.offsets
     just_before = instant - MICROSECOND
@@ -35,7 +40,9 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
         if until is not None:
             _renew(draft, tiers, standing, value, instant, book, until)
             return
-        if tiers.policy.grace is not None and standing.grace is None:
+        floor = in_force(tiers, standing, instant)
+        floored = floor is not None and rank(tiers, floor.level) >= rank(tiers, standing.level)
+        if tiers.policy.grace is not None and standing.grace is None and not floored:
             end = end_after(tiers.policy.grace, instant, zone, offsets)
             draft.record(
                 TierGraceBegan(
@@ -44,8 +51,8 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
             )
             return
     if target != standing.level:
-        begins = None if target is None else new_until(draft, book, tiers, instant, zone)
-        _change(draft, name, target, "review", value, instant, book.number, begins)
+        until = None if target is None else new_until(draft, book, tiers, instant, zone)
+        place(draft, book, tiers, target, value, at=instant, until=until, reason="review", now=instant)
         return
     until = holds_until(draft, book, tiers, standing.grace or instant, zone) if target is not None else None
     if until is not None and until <= instant:
@@ -68,9 +75,9 @@ def begin_period(draft: Draft, name: str, instant: datetime) -> None:
         day = local_day(book, zone, instant - MICROSECOND, draft.circumstances.offsets)
         value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=instant - MICROSECOND)
         target = reached(tiers, value)
-        if rank(tiers, target) > rank(tiers, standing.level):
+        if rank(tiers, target) > rank(tiers, standing.own.level):
             until = new_until(draft, book, tiers, instant, zone)
-            _change(draft, name, target, "reached", value, instant, book.number, until)
+            place(draft, book, tiers, target, value, at=instant, until=until, reason="reached", now=instant)
             return
     draft.record(TierUpgradePlanned(set=name, at=None))
 
@@ -91,25 +98,8 @@ def _renew(
     )
 
 
-def _change(
-    draft: Draft,
-    name: str,
-    target: str | None,
-    reason: str,
-    value: int,
-    at: datetime,
-    rulebook: int,
-    until: datetime | None,
-) -> None:
+def _withdraw(draft: Draft, name: str, at: datetime, rulebook: int) -> None:
+    level = draft.member.tiers[name].level
     draft.record(
-        TierChanged(
-            set=name,
-            from_=draft.member.tiers[name].level,
-            to=target,
-            reason=reason,
-            evidence=value,
-            at=at,
-            rulebook=rulebook,
-            valid_until=until,
-        )
+        TierChanged(set=name, from_=level, to=None, reason="withdrawn", evidence=0, at=at, rulebook=rulebook)
     )

@@ -121,12 +121,13 @@ def _edits(draft: Draft) -> list[_Due]:
     if not member.exists or last is None:
         return []
     timeline = draft.circumstances.timeline
+    floored = any(standing.floor is not None for standing in member.tiers.values())
     return [
         (max(version.effective_from, last), _EDIT, version)
         for version in timeline.published
         if version.effective_from <= draft.now
         and (version.number > member.timeline or version.effective_from > last)
-        and timeline.edits(version.number)
+        and (timeline.edits(version.number) or (floored and timeline.moves_floors(version.number)))
     ]
 
 

@@ -17,6 +17,7 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
+    Beneath,
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
@@ -54,7 +55,9 @@ from domain.member.events import (
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
     TierUpgradePlanned,
 )
@@ -141,10 +144,18 @@ class Shared(dict[int, Month]):
         self.own: set[int] = set()
 
 
+class Floor(msgspec.Struct, frozen=True, gc=False):
+    """A level below which an operator lets nobody fall while now < until, or for good."""
+
+    level: str
+    until: datetime | None = None
+
+
 class TierStanding(msgspec.Struct, frozen=True, gc=False):
     """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first.
 
-    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins.
+    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins. `beneath` is
+    the level of the member's own while a floor holds it above that.
     """
 
     level: str | None = None
@@ -153,6 +164,13 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     path: list[tuple[datetime, str | None]] = []
     grace: datetime | None = None
     upgrade_at: datetime | None = None
+    floor: Floor | None = None
+    beneath: Beneath | None = None
+
+    @property
+    def own(self) -> Beneath:
+        """What the member's own counters hold, whatever a floor does."""
+        return self.beneath or Beneath(self.level, self.since, self.valid_until)
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -296,13 +314,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             taken[event.lot] = taken.get(event.lot, 0) + event.points
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
-            planned_at = before.upgrade_at
             member.tiers[event.set] = TierStanding(
                 event.to,
                 event.at,
                 event.valid_until,
                 [*before.path, (event.at, event.to)],
-                upgrade_at=planned_at if planned_at is not None and planned_at > event.at else None,
+                upgrade_at=_still_planned(before, event.at),
+                floor=before.floor,
             )
         case TierRenewed():
             standing = member.tiers.get(event.set, TierStanding())
@@ -313,6 +331,19 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case TierUpgradePlanned():
             standing = member.tiers.get(event.set, TierStanding())
             member.tiers[event.set] = replace(standing, upgrade_at=event.at)
+        case TierFloorSet():
+            standing = member.tiers.get(event.set, TierStanding())
+            floor = Floor(event.level, event.until) if event.level is not None else None
+            member.tiers[event.set] = replace(standing, floor=floor)
+        case TierHeld():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(
+                standing,
+                valid_until=event.valid_until,
+                grace=None,
+                upgrade_at=_still_planned(standing, event.at),
+                beneath=event.beneath,
+            )
         case MemberEnrolled():
             member.id = event.member
             member.status = "active"
@@ -394,6 +425,11 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
         case _:
             assert_never(event)
+
+
+def _still_planned(standing: TierStanding, at: datetime) -> datetime | None:
+    """When a level begins that was reached before, if that is after `at`."""
+    return standing.upgrade_at if standing.upgrade_at is not None and standing.upgrade_at > at else None
 
 
 def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> None:
