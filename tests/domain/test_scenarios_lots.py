@@ -16,6 +16,7 @@ from tests.spec import (
     enrolled,
     expired,
     given,
+    moved_to,
     published,
     redeemed,
     rescheduled,
@@ -90,6 +91,35 @@ def test_c14_pending_points_become_available_when_the_return_window_closes() -> 
         swept("2026-01-09T12:00")
     ).then(activated(20)).balance(20)
     given(book, enrolled(), bought(1_00)).when(returned(None, at="2026-01-05")).balance(0)
+
+
+def test_c16_pending_points_do_not_count_for_tiers_until_they_are_available() -> None:
+    book = rulebook(
+        points(20),
+        currency={"available": {"after": "P7D"}},
+        tiers={"measure": "points_earned", "window": "lifetime", "levels": [{"id": "silver", "at": 20}]},
+    )
+    outcome = given(book, enrolled()).when(bought(1_00, at="2026-01-02"))
+    outcome.then(earned(20)).balance(0, pending=20)
+    outcome.when(swept("2026-01-09T11:59:59")).then().when(swept("2026-01-09T12:00")).then(
+        activated(20), moved_to("silver")
+    ).balance(20)
+
+
+def test_c16_pending_points_count_at_once_where_the_tier_says_so() -> None:
+    book = rulebook(
+        points(20),
+        currency={"available": {"after": "P7D"}},
+        tiers={
+            "measure": "points_earned",
+            "window": "lifetime",
+            "count_pending": True,
+            "levels": [{"id": "silver", "at": 20}],
+        },
+    )
+    given(book, enrolled()).when(bought(1_00, at="2026-01-02")).then(earned(20), moved_to("silver")).balance(
+        0, pending=20
+    )
 
 
 @pytest.mark.parametrize(

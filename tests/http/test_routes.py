@@ -263,3 +263,14 @@ async def test_without_a_database_reads_and_writes_are_unavailable_and_the_proce
     ):
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_what_will_expire_and_what_never_does_sum_to_the_balances(shop: Someone) -> None:
+    await shop.post("/v1/activities", purchase("expires-1"))
+    await shop.post("/v1/activities", purchase("expires-2", data={"amount_minor": 4200}))
+    items = (await shop.get("/v1/members/ann/expiring")).json()["items"]
+    balances = (await shop.get("/v1/members/ann")).json()["balances"]
+    assert items
+    for currency, held in balances.items():
+        scheduled = sum(item["points"] for item in items if item["currency"] == currency)
+        assert scheduled == held["available"] + held["pending"]
