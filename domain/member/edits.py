@@ -34,8 +34,8 @@ def edit(draft: Draft, number: int, at: datetime) -> None:
     for name in _edited(book, before):
         reassess(draft, book, name, at, draft.local_day(book, zone, at - MICROSECOND), zone)
     for name, standing in sorted(draft.member.tiers.items()):
-        if standing.floor is not None and name in book.tiers:
-            hold(draft, book, book.tiers[name], at)
+        if standing.floor is not None:
+            hold(draft, book, name, at)
 
 
 def _edited(book: CompiledRulebook, before: CompiledRulebook) -> list[str]:

@@ -49,12 +49,13 @@ class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     rulebook: int
 
 
-class Beneath(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """The level of a member's own, had since `since` and to be looked at again at `valid_until`, that a floor lifts."""
+class OwnLevel(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """The level that a member's own counters hold, whatever a floor does; the fields are those of a standing."""
 
     level: str | None = None
     since: datetime | None = None
     valid_until: datetime | None = None
+    grace: datetime | None = None
 
 
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -512,18 +513,18 @@ class TierFloorSet(MemberEvent, frozen=True, kw_only=True, tag="TierFloorSet"):
 
 
 class TierHeld(MemberEvent, frozen=True, kw_only=True, tag="TierHeld"):
-    """A floor holds the member at `level`, above the one of its own, `beneath`. None: the level is its own from `at` on.
+    """Where the member's own counters stand from `at` on, beside the `level` it is on while or after a floor holds it.
 
-    `evidence` is the counter's value; the level is reviewed at `valid_until`, or never.
+    Where the two differ, the floor holds it, until `valid_until` or for good. `evidence` is the counter's value.
     """
 
     set: str
-    level: str
+    level: str | None
+    own: OwnLevel
     evidence: int
     at: datetime
     rulebook: int
     valid_until: datetime | None = None
-    beneath: Beneath | None = None
 
 
 class SegmentChanged(MemberEvent, frozen=True, kw_only=True, tag="SegmentChanged"):

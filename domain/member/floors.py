@@ -1,9 +1,8 @@
 """A manual floor: a level of a tier set that an operator lets a member not fall below, until an instant or for good.
 
-A floor changes nothing of what the member's own counters say. While it holds the member above that, the standing keeps
-the member's own level `beneath`: activities, returns and edits go on moving that one. It is not reviewed meanwhile;
-when the floor ends, is lifted, or has no level in the rules any more, the member stands on it again: as long as it was
-promised, or by a review at that instant where that time is over.
+A member is on the higher of two levels: the floor's, while one is in force, and that of its own counters, which
+activities, returns, reviews and edits go on moving as if there were no floor. Where the floor is the higher one, the
+standing keeps the other `beneath`. So whenever a floor ends, the member is where it would have been without.
 """
 
 from datetime import datetime
@@ -12,11 +11,11 @@ from domain.calendar import MICROSECOND
 from domain.errors import BadTime, FloorNotAllowed, UnknownTier
 from domain.member.commands import SetTierFloor
 from domain.member.draft import Draft
-from domain.member.events import Beneath, TierChanged, TierFloorSet, TierHeld
-from domain.member.levels import evidence, new_until
+from domain.member.events import OwnLevel, TierChanged, TierFloorSet, TierHeld
+from domain.member.levels import evidence
 from domain.member.state import Floor, TierStanding
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.tiers import Tiers, after_review, rank
+from domain.rules.tiers import Tiers, rank
 
 _NOWHERE = TierStanding()
 
@@ -27,31 +26,28 @@ def set_floor(draft: Draft, command: SetTierFloor) -> None:
     book = draft.circumstances.timeline.at(now)
     tiers = book.tiers.get(command.set) if book is not None else None
     before = draft.member.tiers.get(command.set, _NOWHERE).floor
-    if command.level is None:
-        if tiers is None and before is None:
-            raise UnknownTier(f"there is no tier set {command.set!r}", errors=[("/set", "not a tier set")])
-    else:
+    if command.level is not None:
         _possible(command, tiers, now)
+    elif tiers is None and before is None:
+        raise UnknownTier(f"there is no tier set {command.set!r}", errors=[("/set", "not a tier set")])
     floor = Floor(command.level, command.until) if command.level is not None else None
     if floor == before:
         return
-    draft.record(
-        TierFloorSet(set=command.set, level=command.level, reason=command.reason, at=now, until=command.until)
-    )
-    if book is not None and tiers is not None:
+    draft.record(TierFloorSet(set=command.set, level=command.level, reason=command.reason, at=now, until=command.until))
+    if book is not None:
         draft.rulebook = book.number
-        hold(draft, book, tiers, now)
+        hold(draft, book, command.set, now)
 
 
-def in_force(tiers: Tiers, standing: TierStanding, now: datetime) -> Floor | None:
-    """The floor that holds the member at `now`; None where the rules no longer have its level, or want no floors."""
+def in_force(tiers: Tiers | None, standing: TierStanding, now: datetime) -> Floor | None:
+    """The floor in force at `now`; None where the rules in force have no such level, or want no floors."""
     floor = standing.floor
-    if floor is None or not tiers.policy.floor or (floor.until is not None and floor.until <= now):
+    if floor is None or tiers is None or not tiers.policy.floor or (floor.until is not None and floor.until <= now):
         return None
     return floor if rank(tiers, floor.level) else None
 
 
-def own_of(draft: Draft, tiers: Tiers) -> Beneath:
+def own_of(draft: Draft, tiers: Tiers) -> OwnLevel:
     """Where the member's own counters have put it, whatever a floor does."""
     return draft.member.tiers.get(tiers.name, _NOWHERE).own
 
@@ -59,30 +55,29 @@ def own_of(draft: Draft, tiers: Tiers) -> Beneath:
 def place(
     draft: Draft,
     book: CompiledRulebook,
-    tiers: Tiers,
-    target: str | None,
+    name: str,
+    own: OwnLevel,
     value: int,
     *,
     at: datetime,
-    until: datetime | None,
     reason: str,
     now: datetime,
-    since: datetime | None = None,
 ) -> None:
-    """Put the member on a level of its own (had since `since`, or `at`), or on that of the floor that holds it at `now`.
+    """Put the member's own counters on a level from `at` on, and the member on that or on its floor's at `now`.
 
     Every change of a level passes here: this is why nobody is ever below a floor.
     """
-    standing = draft.member.tiers.get(tiers.name, _NOWHERE)
-    floor = in_force(tiers, standing, now)
-    level, valid_until, beneath = target, until, None
-    if floor is not None and rank(tiers, target) < rank(tiers, floor.level):
-        level, valid_until = floor.level, floor.until
-        beneath = Beneath(target, (since or at) if target is not None else None, until)
-    if level != standing.level:
+    standing = draft.member.tiers.get(name, _NOWHERE)
+    level, valid_until, quiet = own.level, own.valid_until, True
+    if standing.floor is not None or standing.beneath is not None:
+        floor = holding(draft, name, own, now)
+        if floor is not None:
+            level, valid_until = floor.level, floor.until
+        quiet = level == own.level != standing.level and own.grace is None and own.since == at
+    if quiet or level != standing.level:
         draft.record(
             TierChanged(
-                set=tiers.name,
+                set=name,
                 from_=standing.level,
                 to=level,
                 reason=reason,
@@ -92,42 +87,58 @@ def place(
                 valid_until=valid_until,
             )
         )
-    if level is not None and (beneath is not None or level == standing.level):
+    if not quiet:
         draft.record(
             TierHeld(
-                set=tiers.name,
+                set=name,
                 level=level,
+                own=own,
                 evidence=value,
                 at=at,
                 rulebook=book.number,
                 valid_until=valid_until,
-                beneath=beneath,
             )
         )
 
 
-def hold(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime) -> None:
+def hold(draft: Draft, book: CompiledRulebook, name: str, at: datetime) -> None:
     """Raise the member to the floor in force at `at`, or put it on its own level again where none holds it any more."""
-    standing = draft.member.tiers.get(tiers.name)
-    if standing is None:
+    standing = draft.member.tiers.get(name, _NOWHERE)
+    floor = holding(draft, name, standing.own, at)
+    if floor is None and standing.beneath is None:
         return
-    own, floor = standing.own, in_force(tiers, standing, at)
-    holds = floor is not None and rank(tiers, own.level) < rank(tiers, floor.level)
-    if not holds and standing.beneath is None:
+    if floor is not None and standing.beneath is not None and _as_now(standing, floor):
         return
-    if holds and floor is not None and standing.beneath is not None:
-        if (standing.level, standing.valid_until) == (floor.level, floor.until):
-            return
-    zone = draft.zone(book)
-    day = draft.local_day(book, zone, at - MICROSECOND)
-    value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=at - MICROSECOND)
-    target, until, since = own.level, own.valid_until, own.since
-    if not holds and until is not None and until <= at:
-        # Its time was over while the floor held the member: this is the review that was due.
-        target, since = after_review(tiers, own.level, value), None
-        until = new_until(draft, book, tiers, at, zone) if target is not None else None
-    reason = "floor" if holds else "floor_ended"
-    place(draft, book, tiers, target, value, at=at, until=until, reason=reason, now=at, since=since)
+    reason = "floor" if floor is not None else "floor_ended"
+    place(draft, book, name, standing.own, _value(draft, book, name, at), at=at, reason=reason, now=at)
+
+
+def holding(draft: Draft, name: str, own: OwnLevel, now: datetime) -> Floor | None:
+    """The floor that holds a member above its own level at `now`, under the rules then in force."""
+    standing = draft.member.tiers.get(name, _NOWHERE)
+    if standing.floor is None:
+        return None
+    # Not the rules of a late activity: they may not know the level.
+    book = draft.circumstances.timeline.at(now)
+    tiers = book.tiers.get(name) if book is not None else None
+    floor = in_force(tiers, standing, now)
+    if floor is None or tiers is None:
+        return None
+    return floor if rank(tiers, own.level) < rank(tiers, floor.level) else None
+
+
+def _as_now(standing: TierStanding, floor: Floor) -> bool:
+    return (standing.level, standing.valid_until) == (floor.level, floor.until)
+
+
+def _value(draft: Draft, book: CompiledRulebook, name: str, at: datetime) -> int:
+    """What the counter says; 0 where the rules no longer have the set."""
+    tiers = book.tiers.get(name)
+    if tiers is None:
+        return 0
+    zone, just_before = draft.zone(book), at - MICROSECOND
+    day = draft.local_day(book, zone, just_before)
+    return evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=just_before)
 
 
 def _possible(command: SetTierFloor, tiers: Tiers | None, now: datetime) -> None:

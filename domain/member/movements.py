@@ -61,7 +61,9 @@ from domain.member.events import (
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
     TierUpgradePlanned,
 )
@@ -164,6 +166,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierRenewed()
                 | TierGraceBegan()
                 | TierUpgradePlanned()
+                | TierFloorSet()
+                | TierHeld()
                 | LotsRescheduled()
                 | OfferAssigned()
                 | OfferViewed()

@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 
 from domain.member.counters import days_of
 from domain.member.draft import Draft
-from domain.member.events import TierUpgradePlanned
+from domain.member.events import OwnLevel, TierUpgradePlanned
 from domain.member.floors import own_of, place
 from domain.member.levels import anchor, evidence, new_until
 from domain.rules.compiled import CompiledRulebook
@@ -79,11 +79,13 @@ def follow(draft: Draft, following: Iterable[Tiers], at: datetime) -> None:
 
 
 def stays(draft: Draft, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
-    """Until when the member keeps its level whatever it has; None where that is over at `at`."""
-    standing = draft.member.tiers.get(tiers.name)
-    if tiers.policy.min_stay is None or standing is None or standing.since is None or standing.level is None:
+    """Until when the member keeps its own level whatever it has; None where that is over at `at`."""
+    if tiers.policy.min_stay is None:
         return None
-    until = end_after(tiers.policy.min_stay, standing.since, zone, draft.circumstances.offsets)
+    own = own_of(draft, tiers)
+    if own.since is None or own.level is None:
+        return None
+    until = end_after(tiers.policy.min_stay, own.since, zone, draft.circumstances.offsets)
     return until if until > at else None
 
 
@@ -144,7 +146,7 @@ def _raise(
     until = new_until(draft, book, tiers, instant, zone)
     # A level that would have ended by now came too late to be had.
     if until is None or until > now:
-        place(draft, book, tiers, target, value, at=instant, until=until, reason=reason, now=now)
+        place(draft, book, tiers.name, OwnLevel(target, instant, until), value, at=instant, reason=reason, now=now)
 
 
 def _midnight(draft: Draft, day: int, zone: str) -> datetime:
@@ -168,5 +170,5 @@ def _move(
     reason: str,
     now: datetime,
 ) -> None:
-    until = new_until(draft, book, tiers, at, zone) if target else None
-    place(draft, book, tiers, target, value, at=at, until=until, reason=reason, now=now)
+    own = OwnLevel(target, at, new_until(draft, book, tiers, at, zone) if target else None)
+    place(draft, book, tiers.name, own, value, at=at, reason=reason, now=now)

@@ -17,7 +17,6 @@ from domain.member.events import (
     ActivityReversed,
     BadgeGranted,
     BadgeRevoked,
-    Beneath,
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
@@ -41,6 +40,7 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OwnLevel,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -155,7 +155,8 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first.
 
     `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins. `beneath` is
-    the level of the member's own while a floor holds it above that.
+    what the member's own counters hold while a floor holds it above that; `own_since` is since when they hold the level
+    that it is on, where that is another instant than `since`.
     """
 
     level: str | None = None
@@ -165,12 +166,13 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     grace: datetime | None = None
     upgrade_at: datetime | None = None
     floor: Floor | None = None
-    beneath: Beneath | None = None
+    beneath: OwnLevel | None = None
+    own_since: datetime | None = None
 
     @property
-    def own(self) -> Beneath:
+    def own(self) -> OwnLevel:
         """What the member's own counters hold, whatever a floor does."""
-        return self.beneath or Beneath(self.level, self.since, self.valid_until)
+        return self.beneath or OwnLevel(self.level, self.own_since or self.since, self.valid_until, self.grace)
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -337,12 +339,16 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.tiers[event.set] = replace(standing, floor=floor)
         case TierHeld():
             standing = member.tiers.get(event.set, TierStanding())
+            own, held = event.own, event.level != event.own.level
             member.tiers[event.set] = replace(
                 standing,
+                since=standing.since if held or own.since is not None else None,
                 valid_until=event.valid_until,
-                grace=None,
+                path=_before_floor(standing.path, event.at, own.level) if held else standing.path,
+                grace=None if held else own.grace,
                 upgrade_at=_still_planned(standing, event.at),
-                beneath=event.beneath,
+                beneath=own if held else None,
+                own_since=None if held or own.since == standing.since else own.since,
             )
         case MemberEnrolled():
             member.id = event.member
@@ -425,6 +431,15 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
         case _:
             assert_never(event)
+
+
+def _before_floor(
+    path: list[tuple[datetime, str | None]], at: datetime, level: str | None
+) -> list[tuple[datetime, str | None]]:
+    """The path with a level that a late activity reached before a floor put the member above it."""
+    if not path or at >= path[-1][0]:
+        return path
+    return [*path[:-1], (at, level), path[-1]]
 
 
 def _still_planned(standing: TierStanding, at: datetime) -> datetime | None:

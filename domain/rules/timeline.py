@@ -68,18 +68,9 @@ class Timeline:
             return True
         return book.document.segments != (before.document.segments if before else {})
 
-    def moves_floors(self, number: int) -> bool:
-        """Whether a version has other levels than the one before, or other sets that allow floors. No use of it."""
-        before = self._load(number - 1) if number > 1 else None
-        return _levels(self._load(number)) != (_levels(before) if before else {})
-
     def look(self, rule_time: datetime) -> CompiledRulebook | None:
         """The same as `at` gives, to see whether it asks for anything. To look is no use of it."""
         for version in reversed(self.published):
             if version.effective_from <= rule_time:
                 return self._load(version.number)
         return None
-
-
-def _levels(book: CompiledRulebook) -> dict[str, tuple[bool, list[str]]]:
-    return {name: (tiers.policy.floor, [level.id for level in tiers.ladder]) for name, tiers in book.tiers.items()}

@@ -120,6 +120,11 @@ EVENTS: list[Any] = [
     events.TierUpgradePlanned(set="status", at=LATER),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
+    events.TierFloorSet(set="status", level="gold", reason="status match", at=AT, until=LATER),
+    events.TierHeld(
+        set="status", level="gold", own=events.OwnLevel("silver", AT, LATER, AT), evidence=150, at=AT, rulebook=3,
+        valid_until=LATER,
+    ),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -162,6 +167,7 @@ INPUTS: list[Any] = [
     ),
     commands.AssignOffer(offer="bogo", at=AT),
     commands.RedeemCode(code="SPRING", campaign="spring", at=AT),
+    commands.SetTierFloor(set="status", level="gold", reason="status match", until=LATER),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),

@@ -40,6 +40,8 @@ ELSEWHERE = {
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
+    "TierFloorSet",
+    "TierHeld",
 }
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 
