@@ -60,7 +60,9 @@ from domain.member.events import (
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
     TierRestated,
     TierUpgradePlanned,
@@ -69,7 +71,7 @@ from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
-from domain.member.state import Member, evolve
+from domain.member.state import Member, TierStanding, evolve
 from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
@@ -209,7 +211,9 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
-        case OfferViewed() | OfferClosed() | SegmentChanged() | ActivityRestated() | TierRestated():
+        case OfferViewed() | OfferClosed() | SegmentChanged() | ActivityRestated():
+            return event.at <= as_of
+        case TierRestated() | TierFloorSet() | TierHeld():
             return event.at <= as_of
         case OfferAssigned():
             return event.assigned_at <= as_of
@@ -232,6 +236,8 @@ def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: d
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
     elif isinstance(event, TierRestated):
         event = _by_then(event, as_of)
+    elif isinstance(event, TierHeld):
+        event = _before_floor(partial, event)
     # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
     evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
 
@@ -242,7 +248,26 @@ def _by_then(event: TierRestated, as_of: datetime) -> TierRestated:
     if len(path) == len(event.path):
         return event
     level, since = (path[-1].level, path[-1].at) if path else (event.from_, None)
-    return msgspec.structs.replace(event, path=path, to=level, since=since, valid_until=None, grace=None)
+    return msgspec.structs.replace(
+        event, path=path, to=level, since=since, valid_until=None, grace=None, beneath=None, own_since=None
+    )
+
+
+def _before_floor(partial: Member, event: TierHeld) -> TierHeld | TierChanged:
+    """A level of the member's own that a late activity reached before the floor held it above that."""
+    standing = partial.tiers.get(event.set, TierStanding())
+    if standing.level == event.level:
+        return event
+    return TierChanged(
+        set=event.set,
+        from_=standing.level,
+        to=event.own.level,
+        reason="reached",
+        evidence=event.evidence,
+        at=event.at,
+        rulebook=event.rulebook,
+        valid_until=event.own.valid_until,
+    )
 
 
 def every(found: Past) -> Iterator[Entry]:
@@ -523,6 +548,17 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_grace", event.at, None, None, None, text
         case TierUpgradePlanned():
             return None
+        case TierFloorSet(level=None):
+            return "tier_floor", event.at, None, None, None, f"{event.set}: the floor was lifted: {event.reason}"
+        case TierFloorSet():
+            until = f" until {event.until:%Y-%m-%d %H:%M} UTC" if event.until is not None else ""
+            text = f"{event.set}: never below {event.level}{until}: {event.reason}"
+            return "tier_floor", event.at, None, None, None, text
+        case TierHeld():
+            text = f"{event.set}: {event.own.level or 'no level'} of its own"
+            if event.level != event.own.level:
+                text += f", held at {event.level} by the floor"
+            return "tier_held", event.at, None, None, None, text
         case SegmentChanged():
             text = f"now {'in' if event.inside else 'out of'} the segment {event.segment}"
             return "segment_changed", event.at, None, None, None, text

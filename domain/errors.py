@@ -114,6 +114,14 @@ class UnknownOffer(Refused):
     code = "unknown-offer"
 
 
+class UnknownTier(Refused):
+    code = "unknown-tier"
+
+
+class FloorNotAllowed(Refused):
+    code = "floor-not-allowed"
+
+
 class CodeNotTargeted(Refused):
     code = "code-not-targeted"
 

@@ -28,6 +28,7 @@ from api.http import (
     rulebooks,
     segments,
     system,
+    tiers,
     what_if,
 )
 from api.http.body import MAX_BODY
@@ -60,6 +61,8 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     members.read_statement,
     members.read_expiring,
     members.read_badges,
+    tiers.set_floor,
+    tiers.lift_floor,
     members.issue_code,
     members.use_code,
     members.read_referrals,

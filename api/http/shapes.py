@@ -28,12 +28,24 @@ class NextLevel(msgspec.Struct, kw_only=True):
     needs: int
 
 
+class TierFloor(msgspec.Struct, kw_only=True):
+    """A level that an operator lets the member not fall below; for good where `until` is null.
+
+    `own` is the level that the member's own counters hold; `holds` says that the floor holds the member above it.
+    """
+
+    level: str
+    until: datetime | None
+    holds: bool
+    own: str | None
+
+
 class TierStanding(msgspec.Struct, kw_only=True):
     """`needs` is what is missing: to the next level, or to keep this one at its review.
 
     `projected` is the level after the next review if nothing happens until then, what is missing to keep this one, and
     what of each currency is available. `begins` is when a level begins that was reached; `grace` says that the last
-    review did not keep this one.
+    review did not keep this one. `floor` is the one in force.
     """
 
     level: str | None
@@ -45,6 +57,7 @@ class TierStanding(msgspec.Struct, kw_only=True):
     grace: bool = False
     begins: datetime | None = None
     projected: Json | None = None
+    floor: TierFloor | None = None
 
 
 class StreakStanding(msgspec.Struct, kw_only=True):

@@ -238,6 +238,15 @@ class ApplyCorrection(Command, frozen=True, kw_only=True, tag="ApplyCorrection")
     reverses: str = ""
 
 
+class SetTierFloor(Command, frozen=True, kw_only=True, tag="SetTierFloor"):
+    """Keep the member from falling below `level` of a tier set, before `until` or for good. None lifts the floor."""
+
+    set: str
+    level: str | None
+    reason: str
+    until: datetime | None = None
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -265,5 +274,6 @@ MemberCommand = (
     | AssignOffer
     | RedeemCode
     | ApplyCorrection
+    | SetTierFloor
     | Settle
 )

@@ -30,6 +30,7 @@ from domain.member.commands import (
     ReturnActivity,
     ReverseReferral,
     SetMemberStatus,
+    SetTierFloor,
     Settle,
 )
 from domain.member.correcting import apply_correction
@@ -42,6 +43,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.floors import set_floor
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
 from domain.member.prizes import pay_prize
@@ -126,6 +128,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
         case SetMemberStatus():
             if command.status != draft.member.status:
                 draft.record(MemberStatusChanged(status=command.status, reason=command.reason))
+        case SetTierFloor():
+            set_floor(draft, command)
         case EraseMember():
             draft.record(MemberErased(reason=command.reason))
         case Settle():

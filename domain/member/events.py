@@ -67,6 +67,15 @@ class TierStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     level: str | None
 
 
+class OwnLevel(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """The level that a member's own counters hold, whatever a floor does; the fields are those of a standing."""
+
+    level: str | None = None
+    since: datetime | None = None
+    valid_until: datetime | None = None
+    grace: datetime | None = None
+
+
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What has come back of one line of an order: units, and money in minor units."""
 
@@ -538,7 +547,8 @@ class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
 class TierRestated(MemberEvent, frozen=True, kw_only=True, tag="TierRestated"):
     """Where the member stands in a set, and stood since `at`: `path` is every step from then on.
 
-    `grace` and `upgrade_at` are what a review did not keep, and when a level that was reached begins.
+    `grace` and `upgrade_at` are what a review did not keep, and when a level that was reached begins; `beneath` and
+    `own_since` what the member's own counters hold where a floor holds it above that, and since when otherwise.
     """
 
     set: str
@@ -551,6 +561,33 @@ class TierRestated(MemberEvent, frozen=True, kw_only=True, tag="TierRestated"):
     valid_until: datetime | None = None
     grace: datetime | None = None
     upgrade_at: datetime | None = None
+    beneath: OwnLevel | None = None
+    own_since: datetime | None = None
+
+
+class TierFloorSet(MemberEvent, frozen=True, kw_only=True, tag="TierFloorSet"):
+    """An operator set a level below which the member does not fall, before `until` or for good; None: lifted."""
+
+    set: str
+    level: str | None
+    reason: str
+    at: datetime
+    until: datetime | None = None
+
+
+class TierHeld(MemberEvent, frozen=True, kw_only=True, tag="TierHeld"):
+    """Where the member's own counters stand from `at` on, beside the `level` it is on while or after a floor holds it.
+
+    Where the two differ, the floor holds it, until `valid_until` or for good. `evidence` is the counter's value.
+    """
+
+    set: str
+    level: str | None
+    own: OwnLevel
+    evidence: int
+    at: datetime
+    rulebook: int
+    valid_until: datetime | None = None
 
 
 class SegmentChanged(MemberEvent, frozen=True, kw_only=True, tag="SegmentChanged"):
@@ -596,6 +633,8 @@ MemberEventUnion = (
     | TierUpgradePlanned
     | ActivityRestated
     | TierRestated
+    | TierFloorSet
+    | TierHeld
     | OfferAssigned
     | OfferViewed
     | OfferProgressed

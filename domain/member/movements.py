@@ -65,7 +65,9 @@ from domain.member.events import (
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
     TierRestated,
     TierUpgradePlanned,
@@ -175,6 +177,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierUpgradePlanned()
                 | ActivityRestated()
                 | TierRestated()
+                | TierFloorSet()
+                | TierHeld()
                 | LotsRescheduled()
                 | OfferAssigned()
                 | OfferViewed()

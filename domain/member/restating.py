@@ -306,6 +306,8 @@ class _Sheet:
                     valid_until=told.valid_until,
                     grace=told.grace,
                     upgrade_at=told.upgrade_at,
+                    beneath=told.beneath,
+                    own_since=told.own_since,
                 )
             )
 

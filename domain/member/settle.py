@@ -99,6 +99,9 @@ def next_due(member: Member) -> datetime | None:
             soonest = standing.valid_until
         if standing.upgrade_at is not None and standing.upgrade_at < soonest:
             soonest = standing.upgrade_at
+        beneath = standing.beneath
+        if beneath is not None and beneath.valid_until is not None and beneath.valid_until < soonest:
+            soonest = beneath.valid_until
     for planned in member.occasions.values():
         if planned.at is not None and planned.at < soonest:
             soonest = planned.at
@@ -126,7 +129,7 @@ def _edits(draft: Draft) -> list[_Due]:
         for version in timeline.published
         if version.effective_from <= draft.now
         and (version.number > member.timeline or version.effective_from > last)
-        and timeline.edits(version.number)
+        and (timeline.edits(version.number) or any(standing.floor is not None for standing in member.tiers.values()))
     ]
 
 
@@ -142,6 +145,8 @@ def _due(member: Member) -> Iterator[_Due]:
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
             yield standing.valid_until, _REVIEW, name
+        if standing.beneath is not None and standing.beneath.valid_until is not None:
+            yield standing.beneath.valid_until, _REVIEW, name
         if standing.upgrade_at is not None:
             yield standing.upgrade_at, _PERIOD, name
     for kind, planned in member.occasions.items():

@@ -41,6 +41,7 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OwnLevel,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
@@ -55,7 +56,9 @@ from domain.member.events import (
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
     TierRestated,
     TierUpgradePlanned,
@@ -143,10 +146,19 @@ class Shared(dict[int, Month]):
         self.own: set[int] = set()
 
 
+class Floor(msgspec.Struct, frozen=True, gc=False):
+    """A level below which an operator lets nobody fall while now < until, or for good."""
+
+    level: str
+    until: datetime | None = None
+
+
 class TierStanding(msgspec.Struct, frozen=True, gc=False):
     """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first.
 
-    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins.
+    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins. `beneath` is
+    what the member's own counters hold while a floor holds it above that; `own_since` is since when they hold the level
+    that it is on, where that is another instant than `since`.
     """
 
     level: str | None = None
@@ -155,6 +167,14 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     path: list[tuple[datetime, str | None]] = []
     grace: datetime | None = None
     upgrade_at: datetime | None = None
+    floor: Floor | None = None
+    beneath: OwnLevel | None = None
+    own_since: datetime | None = None
+
+    @property
+    def own(self) -> OwnLevel:
+        """What the member's own counters hold, whatever a floor does."""
+        return self.beneath or OwnLevel(self.level, self.own_since or self.since, self.valid_until, self.grace)
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -301,13 +321,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _count(member, event.counts, event.day)
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
-            planned_at = before.upgrade_at
             member.tiers[event.set] = TierStanding(
                 event.to,
                 event.at,
                 event.valid_until,
                 [*before.path, (event.at, event.to)],
-                upgrade_at=planned_at if planned_at is not None and planned_at > event.at else None,
+                upgrade_at=_still_planned(before, event.at),
+                floor=before.floor,
             )
         case TierRenewed():
             standing = member.tiers.get(event.set, TierStanding())
@@ -331,6 +351,25 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 ],
                 grace=event.grace,
                 upgrade_at=event.upgrade_at,
+                beneath=event.beneath,
+                own_since=event.own_since,
+            )
+        case TierFloorSet():
+            standing = member.tiers.get(event.set, TierStanding())
+            floor = Floor(event.level, event.until) if event.level is not None else None
+            member.tiers[event.set] = replace(standing, floor=floor)
+        case TierHeld():
+            standing = member.tiers.get(event.set, TierStanding())
+            own, held = event.own, event.level != event.own.level
+            member.tiers[event.set] = replace(
+                standing,
+                since=standing.since if held or own.since is not None else None,
+                valid_until=event.valid_until,
+                path=_before_floor(standing.path, event.at, own.level) if held else standing.path,
+                grace=None if held else own.grace,
+                upgrade_at=_still_planned(standing, event.at),
+                beneath=own if held else None,
+                own_since=None if held or own.since == standing.since else own.since,
             )
         case MemberEnrolled():
             member.id = event.member
@@ -414,6 +453,20 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
         case _:
             assert_never(event)
+
+
+def _before_floor(
+    path: list[tuple[datetime, str | None]], at: datetime, level: str | None
+) -> list[tuple[datetime, str | None]]:
+    """The path with a level that a late activity reached before a floor put the member above it."""
+    if not path or at >= path[-1][0]:
+        return path
+    return [*path[:-1], (at, level), path[-1]]
+
+
+def _still_planned(standing: TierStanding, at: datetime) -> datetime | None:
+    """When a level begins that was reached before, if that is after `at`."""
+    return standing.upgrade_at if standing.upgrade_at is not None and standing.upgrade_at > at else None
 
 
 def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> None:

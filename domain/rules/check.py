@@ -467,8 +467,6 @@ class _Checking:
             self.error("unknown-measure", f"{at}/measure", f"{tiers.measure!r} is not a declared measure")
         if tiers.window != "lifetime" and tiers.window not in ANNIVERSARIES:
             self._window(f"{at}/window", tiers.window)
-        if not tiers.floor:
-            self._unsupported(f"{at}/floor")
         for name in ("grace", "min_stay"):
             if getattr(tiers, name) is not None:
                 self._period(f"{at}/{name}", getattr(tiers, name), least_days=True)

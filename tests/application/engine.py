@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import msgspec
 
-from application import activities, members, points, rulebooks, sweep
+from application import activities, floors, members, points, rulebooks, sweep
 from application.answers import Answered
+from application.floors import FloorBody
 from application.handle import Handler
 from application.members import EnrolBody
 from application.payloads import ActivityBody
@@ -117,6 +118,12 @@ class Engine:
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:
         body = AdjustBody(id=self._id(None), member=member, currency="points", points=amount, reason="by hand", **more)
         return await points.adjust(self.handler, PROGRAM, body, actor="test")
+
+    async def floor(self, level: str | None, *, member: str = "ann", until: datetime | None = None) -> Answered:
+        if level is None:
+            return await floors.lift_floor(self.handler, PROGRAM, member, "status", actor="test")
+        body = FloorBody(level=level, reason="status match", until=until)
+        return await floors.set_floor(self.handler, PROGRAM, member, "status", body, actor="test")
 
     async def read(self, member: str = "ann", **when: datetime) -> Json:
         return await members.read(self.handler, PROGRAM, member, **when)

@@ -53,7 +53,6 @@ _REFUSED: dict[str, tuple[str, Any]] = {
     "available: on_action": ("/currencies/points/available", "on_action"),
     "returns.points_paid: reissue": ("/currencies/points/returns", {"points_paid": "reissue"}),
     "returns.absorb": ("/currencies/points/returns", {"absorb": ["balance"]}),
-    "floor: false": ("/tiers/status/floor", False),
 }
 
 

@@ -151,6 +151,11 @@ EVENTS: list[Any] = [
         grace=AT, upgrade_at=LATER,
     ),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
+    events.TierFloorSet(set="status", level="gold", reason="status match", at=AT, until=LATER),
+    events.TierHeld(
+        set="status", level="gold", own=events.OwnLevel("silver", AT, LATER, AT), evidence=150, at=AT, rulebook=3,
+        valid_until=LATER,
+    ),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -197,6 +202,7 @@ INPUTS: list[Any] = [
         correction="cor_6e1f2a087d4b4c7e9c530d8f3b1f2a10", seen=9, rows=(CORRECTED,),
         reverses="cor_0f8fad5bd9cb469fa16570867728950e",
     ),
+    commands.SetTierFloor(set="status", level="gold", reason="status match", until=LATER),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),

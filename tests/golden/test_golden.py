@@ -46,6 +46,8 @@ ELSEWHERE = {
     "CorrectionTried",
     "CorrectionApproved",
     "CorrectionApplied",
+    "TierFloorSet",
+    "TierHeld",
 }
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
-from domain.member.commands import ChangeMember, MemberCommand, RecordActivity
+from domain.member.commands import ChangeMember, MemberCommand, RecordActivity, SetTierFloor
 from domain.member.events import (
     LotExpired,
     PointsAdjusted,
@@ -171,6 +171,7 @@ DEEDS = st.lists(
                 "return",
                 "line",
                 "move",
+                "floor",
                 "nothing",
             ]
         ),
@@ -200,6 +201,10 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             return RecordActivity(source="feed", id=f"f{number}", type="miles.spent", occurred_at=now, data=data)
         case "move":
             return ChangeMember(time_zone=["Asia/Tokyo", "America/New_York", "UTC"][extra % 3])
+        case "floor":
+            until = now + timedelta(hours=extra) if extra % 3 else None
+            level = [None, "silver", "gold"][amount % 3]
+            return SetTierFloor(set="status", level=level, reason="match", until=until if level else None)
         case "spend":
             return redeem(1 + amount % 60, f"s{number}")
         case "take":
