@@ -51,6 +51,10 @@ class UnknownLeaderboard(Refused):
     code = "unknown-leaderboard"
 
 
+class UnknownLot(Refused):
+    code = "unknown-lot"
+
+
 class UnknownReward(Refused):
     code = "unknown-reward"
 

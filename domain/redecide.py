@@ -15,21 +15,26 @@ import msgspec
 from domain.calendar import recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.member import lookback
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, Original
+from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Spend
 from domain.member.events import (
     ActivityRecorded,
     BadgeGranted,
     BadgeRevoked,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     OfferAssigned,
     OfferCompleted,
     OfferProgressed,
+    PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsReceived,
     ReferralConverted,
     ScoreCounted,
 )
@@ -57,10 +62,32 @@ class StreamHistory:
         """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
     def original(self, version: int) -> Original:
+        number = self._number(version)
+        return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def lots(self) -> dict[str, PastLot]:
+        return lookback.lots_ever(self._entries)
+
+    def payments(self, source: str, order: str) -> list[Spend]:
+        return lookback.payments(self._entries, source, order)
+
+    def adjustment(self, version: int) -> PointsAdjusted:
+        return lookback.adjustment(self._entries[self._number(version)])
+
+    def undone(self, adjustment: str) -> bool:
+        return lookback.undone(self._entries, adjustment)
+
+    def received(self, version: int) -> PointsReceived:
+        return lookback.received(self._entries[self._number(version)])
+
+    def sent_back(self, version: int) -> bool:
+        return lookback.sent_back(self._entries, version)
+
+    def _number(self, version: int) -> int:
         number = bisect_left(self._entries, version, key=lambda entry: entry.version)
         if number == len(self._entries) or self._entries[number].version != version:
             raise LookupError(f"entry {version} is not in this stream")
-        return _original(self._entries[number], self._before(number), self._entries[number:])
+        return number
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
@@ -76,6 +103,10 @@ class StreamHistory:
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
+                    case LotsReinstated() | PointsGivenBack():
+                        for lot, given in found.items():
+                            fate = after_event(given.fate, lot, event)
+                            found[lot] = msgspec.structs.replace(given, fate=fate)
                     case _:
                         pass
         return list(found.values())
@@ -141,6 +172,8 @@ def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[En
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
+            elif isinstance(event, LotsReinstated | PointsGivenBack):
+                found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from domain.member.draft import Draft, Fate, Given
-from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack
+from domain.member.events import Draw, LotActivated, LotExpired, LotsReinstated, PointsClawedBack, PointsGivenBack
 from domain.member.state import Lot
 from domain.member.wallet import draw, spendable
 from domain.rules.rulebook import Currency
@@ -59,6 +59,12 @@ def after_event(fate: Fate, lot: str, event: object) -> Fate:
             return Fate(fate.expired, fate.counted + event.points)
         case PointsClawedBack() if event.lot == lot:
             return Fate(fate.expired - event.expired, fate.counted - event.counted)
+        case LotsReinstated():
+            back = sum(draw.points for draw in event.draws if draw.lot == lot)
+            return Fate(fate.expired - back, fate.counted)
+        case PointsGivenBack():
+            gone = sum(draw.points for draw in event.expired if draw.lot == lot)
+            return Fate(fate.expired + gone, fate.counted)
         case _:
             return fate
 

@@ -20,10 +20,19 @@ from typing import Literal, assert_never
 import msgspec
 
 from domain.log import Entry
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    CancelPending,
+    ExtendLots,
+    PayPrize,
+    PayReferral,
+    ReinstateLots,
+    ReverseReferral,
+)
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
@@ -31,6 +40,7 @@ from domain.member.events import (
     ExperimentAssigned,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     LotsRescheduled,
     MemberChanged,
     MemberEnrolled,
@@ -50,7 +60,10 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -70,7 +83,19 @@ from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
-Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
+Kind = Literal[
+    "award",
+    "activation",
+    "repayment",
+    "expiry",
+    "reinstatement",
+    "spend",
+    "given_back",
+    "adjustment",
+    "claw_back",
+    "write_off",
+    "transfer",
+]
 
 OWN_SOURCE = "guerdon"
 """The source of activities that are the engine's own: enrolling."""
@@ -107,9 +132,14 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = prize_cause(entry.input)
     elif isinstance(entry.input, PayReferral | ReverseReferral):
         sheet.cause = referral_cause(entry.input)
+    elif isinstance(entry.input, ExtendLots | ReinstateLots):
+        sheet.cause = entry.input.id
+    elif isinstance(entry.input, ActivatePending | CancelPending):
+        sheet.asked = pending_cause(entry.input)
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
+            sheet.cause = sheet.asked or sheet.cause
         match event:
             case ActivityRecorded():
                 sheet.earned_at = event.occurred_at
@@ -134,6 +164,20 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                     sheet.grant("adjustment", event, entry.recorded_at, event.points, None)
                 else:
                     sheet.pay("adjustment", event, entry.recorded_at)
+            case AdjustmentReversed():
+                sheet.cause = event.adjustment
+                sheet.take(event, entry.recorded_at, "adjustment", None)
+                sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
+            case PointsGivenBack():
+                sheet.give_back(event)
+            case LotsReinstated():
+                sheet.come(event, "breakage", entry.recorded_at, "reinstatement")
+            case PointsSent():
+                sheet.cause = event.transfer
+                sheet.pay("transfer", event, entry.recorded_at)
+            case PointsReceived():
+                sheet.cause = event.transfer
+                sheet.come(event, "program", entry.recorded_at, "transfer")
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -193,10 +237,16 @@ def occasion_cause(occasion: Occasion) -> str:
     return f"{OWN_SOURCE}/{occasion.kind}"
 
 
+def pending_cause(command: ActivatePending | CancelPending) -> str:
+    """`shop/p1` where an activity was named, else what was done, which has no id of its own."""
+    done = "activate" if isinstance(command, ActivatePending) else "cancel"
+    return f"{command.activity_source}/{command.activity_id}" if command.activity_id else f"pending:{done}"
+
+
 class _Sheet:
     """Lines so far, and what they have in common."""
 
-    __slots__ = ("at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
+    __slots__ = ("asked", "at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
 
     def __init__(self, entry: Entry) -> None:
         self.lines: list[Movement] = []
@@ -205,6 +255,7 @@ class _Sheet:
         self.recorded_at = entry.recorded_at
         self.rulebook: int | None = None
         self.cause: str | None = None
+        self.asked: str | None = None
 
     def grant(
         self,
@@ -239,7 +290,7 @@ class _Sheet:
         self.grant("award", event, occasion.at, event.points, event.rule, occasion.at)
         self.cause, self.rulebook = cause, rulebook
 
-    def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted, at: datetime) -> None:
+    def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted | PointsSent, at: datetime) -> None:
         """Points that went: from the lots that paid, and as debt what none could."""
         self._draw(event.currency, "member", event.draws, at, kind, None)
         self.move(event.currency, "debt", "program", event.debt, at, kind)
@@ -250,12 +301,33 @@ class _Sheet:
         What is forgiven arises as debt and is written off at once, so that it can be added up.
         """
         currency, rule, at = event.currency, event.rule, self.at
-        self._draw(currency, "pending", event.from_pending, at, "claw_back", rule)
-        self._draw(currency, "member", event.from_lots, at, "claw_back", rule)
-        self._draw(currency, "member", event.from_other, at, "claw_back", rule)
+        self.take(event, at, "claw_back", rule)
         owed = event.debt + event.written_off
         self.move(currency, "debt", "program", owed, at, "claw_back", event.lot, rule)
         self.move(currency, "program", "debt", event.written_off, at, "write_off", event.lot, rule)
+
+    def take(
+        self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None
+    ) -> None:
+        """Points taken from the lots that an event names."""
+        self._draw(event.currency, "pending", event.from_pending, at, kind, rule)
+        self._draw(event.currency, "member", event.from_lots, at, kind, rule)
+        self._draw(event.currency, "member", event.from_other, at, kind, rule)
+
+    def come(
+        self, event: PointsGivenBack | LotsReinstated | PointsReceived, giver: Account, at: datetime, kind: Kind
+    ) -> None:
+        """Points that come into lots with a past, and what debt has of them first."""
+        self.move(event.currency, giver, "member", event.repaid, at, kind)
+        self.move(event.currency, "member", "debt", event.repaid, at, "repayment")
+        for lot in event.lots:
+            self.move(event.currency, giver, "member", lot.points, at, kind, lot.lot)
+
+    def give_back(self, event: PointsGivenBack) -> None:
+        """Points that come back, effective when what they paid for was undone; to lots that had ended, and no further."""
+        self.come(event, "program", self.at, "given_back")
+        for draw in event.expired:
+            self.move(event.currency, "program", "breakage", draw.points, self.at, "given_back", draw.lot)
 
     def _draw(
         self,
