@@ -29,7 +29,7 @@ demo: $(DEMO) ## Load a real year of a grocery's baskets, and show what to ask o
 	@exec $(BIN)/guerdon demo
 
 .PHONY: test
-test: $(READY) static ## Everything CI runs: lint, format, types, layers, all tests
+test: $(READY) static browser ## Everything CI runs: lint, format, types, layers, all tests
 	@$(BIN)/python -m pytest -q -n 2
 
 .PHONY: check
@@ -45,6 +45,11 @@ static: $(READY)
 	@$(BIN)/ruff format --check --quiet || { echo "Run 'make format' to format the files."; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --verbose >$(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
+
+# The console's tests need a Chromium: Playwright's own, or the system's. Neither is left out in silence.
+.PHONY: browser
+browser: $(READY) ## Find or install a Chromium for the console's tests
+	-@$(BIN)/python -m tests.console.chromium
 
 .PHONY: format
 format: $(READY) ## Format the files and mend what ruff can mend

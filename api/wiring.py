@@ -27,11 +27,13 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
+from infrastructure.overview import Overview
 from infrastructure.positions import PostgresPositions
 from infrastructure.program_clock import ProgramClock
 from infrastructure.refusals import Refusals
 from infrastructure.row_reader import readers, states
 from infrastructure.segments import PostgresSegments
+from infrastructure.sessions import Sessions
 from infrastructure.settings import Settings
 from infrastructure.tables import PostgresTables
 from infrastructure.tracing import Traces
@@ -47,12 +49,14 @@ PATIENCE = 5.0
 class Wired(msgspec.Struct, frozen=True, kw_only=True):
     """All parts of one process, open and connected to each other."""
 
+    settings: Settings
     dsn: str
     pool: AsyncConnectionPool[Any]
     store: PostgresEventStore
     vault: Vault
     keys: TableOfKeys
     api_keys: ApiKeys
+    sessions: Sessions
     clock: ProgramClock
     zones: SystemZones
     programs: Programs
@@ -63,6 +67,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     tables: PostgresTables
     scores: PostgresScores
     segments: PostgresSegments
+    overview: Overview
     rows: Connect
     streams: Streams
     jobs: PostgresJobs
@@ -91,12 +96,14 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
     positions = PostgresPositions(dsn, pool)
     jobs = PostgresJobs(pool)
     parts = Wired(
+        settings=settings,
         dsn=dsn,
         pool=pool,
         store=store,
         vault=vault,
         keys=keys,
         api_keys=ApiKeys(pool, settings.master_key),
+        sessions=Sessions(settings.master_key),
         clock=clock,
         zones=zones,
         programs=programs,
@@ -118,6 +125,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         tables=PostgresTables(ANALYTICS, pool),
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         segments=PostgresSegments(pool, ANALYTICS.name),
+        overview=Overview(pool, ANALYTICS.name),
         rows=readers(dsn),
         streams=states(dsn),
         jobs=jobs,

@@ -4,7 +4,7 @@ Everything here folds the member's own stream, so it is current to the last entr
 has made true since the last entry is shown too, without being written.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -102,8 +102,14 @@ async def past(handler: Handler, known: KnownProgram, stream: UUID, known_at: da
     timeline = known.timeline(None if known.program.sandbox else lambda one: one.published_at <= known_at)
     circumstances = msgspec.structs.replace(handler.circumstances(known, known_at), timeline=timeline)
     current, events = settled(member, circumstances)
-    last = entries[-1]
-    by_time = Entry(
+    return Past(
+        entries, positions, current, circumstances, unwritten(entries[-1], known_at, events) if events else None
+    )
+
+
+def unwritten(last: Entry, known_at: datetime, events: tuple[MemberEventUnion, ...]) -> Entry:
+    """The entry that would follow `last` if what time has made true were written down now."""
+    return Entry(
         stream=last.stream,
         version=last.version + 1,
         save="",
@@ -114,7 +120,6 @@ async def past(handler: Handler, known: KnownProgram, stream: UUID, known_at: da
         events=events,
         settled=len(events),
     )
-    return Past(entries, positions, current, circumstances, by_time if events else None)
 
 
 async def view_as_of(
@@ -159,7 +164,7 @@ async def view_as_of(
 def _balances(found: Past, as_of: datetime, names: Json, lifetimes: dict[str, int]) -> Json:
     """Sums of movements effective by `as_of`."""
     sums: dict[tuple[str, str], int] = {}
-    for entry in _all(found):
+    for entry in every(found):
         for line in movements(entry):
             if line.effective_at <= as_of:
                 key = (line.currency, line.account)
@@ -181,7 +186,7 @@ def _balances(found: Past, as_of: datetime, names: Json, lifetimes: dict[str, in
 def _counted(found: Past, as_of: datetime) -> Member:
     """A book that holds only the counters, levels and slots of what happened by `as_of`."""
     partial = Member(id=found.member.id, status=found.member.status)
-    for entry in _all(found):
+    for entry in every(found):
         for event in entry.events:
             if _counts(event, entry, as_of):
                 _count_only(partial, event, entry, as_of)
@@ -223,7 +228,7 @@ def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: d
     evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
 
 
-def _all(found: Past) -> Iterator[Entry]:
+def every(found: Past) -> Iterator[Entry]:
     yield from found.entries
     if found.by_time is not None:
         yield found.by_time
@@ -251,7 +256,7 @@ async def history(
     found = await past(handler, known, loaded.stream, handler.now(loaded))
     items = [
         item
-        for item in _items(found)
+        for item in sentences(every(found), found.positions, say_in(found.circumstances))
         if (after is None or item["recorded_at"] >= after)
         and (before is None or item["recorded_at"] < before)
         and (kind is None or item["kind"] == kind)
@@ -260,10 +265,12 @@ async def history(
     return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
 
 
-def _items(found: Past) -> Iterator[Json]:
-    running: dict[str, int] = {}
-    say = _say(found)
-    for entry in _all(found):
+def sentences(
+    entries: Iterable[Entry], positions: Mapping[int, int], say: "Say", running: dict[str, int] | None = None
+) -> Iterator[Json]:
+    """Facts of entries that follow each other. `running` is what could be spent before the first of them."""
+    running = {} if running is None else running
+    for entry in entries:
         cause = _cause(entry)
         lines = movements(entry)
         for number, event in enumerate(entry.events):
@@ -276,7 +283,7 @@ def _items(found: Past) -> Iterator[Json]:
             yield {
                 "at": at,
                 "recorded_at": entry.recorded_at,
-                "position": found.positions.get(entry.version),
+                "position": positions.get(entry.version),
                 "kind": kind,
                 "currency": currency,
                 "points": points,
@@ -326,8 +333,9 @@ Say = Callable[[str, int], str]
 """(currency, points in its smallest unit) -> the points as people write them."""
 
 
-def _say(found: Past) -> Say:
-    book = found.circumstances.timeline.at(found.circumstances.recorded_at)
+def say_in(circumstances: Circumstances) -> Say:
+    """How the currencies of the rulebook in force write their points."""
+    book = circumstances.timeline.at(circumstances.recorded_at)
     scales = {name: currency.scale for name, currency in book.document.currencies.items()} if book else {}
 
     def say(currency: str, points: int) -> str:
@@ -488,12 +496,12 @@ async def lots(handler: Handler, program: str, member: str, *, limit: int = 100,
     """Every lot the member ever had, oldest first, with what became of it."""
     loaded, known = await handler.find(program, member)
     found = await past(handler, known, loaded.stream, handler.now(loaded))
-    items = list(_lots(found).values())
+    items = list(lots_of(found).values())
     page = items[cursor : cursor + limit]
     return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
 
 
-def _lots(found: Past) -> dict[str, Json]:
+def lots_of(found: Past) -> dict[str, Json]:
     lots: dict[str, Json] = {}
 
     def leaves(lot: str, points: int, state: str) -> None:
@@ -501,7 +509,7 @@ def _lots(found: Past) -> dict[str, Json]:
         if lots[lot]["remaining"] == 0:
             lots[lot]["state"] = state
 
-    for entry in _all(found):
+    for entry in every(found):
         activity = None
         for event in entry.events:
             match event:
@@ -556,7 +564,7 @@ async def statement(
     now = handler.now(loaded)
     found = await past(handler, known, loaded.stream, now)
     end = min(end or now, now)
-    lines = [line for entry in _all(found) for line in movements(entry) if line.account in ("member", "debt")]
+    lines = [line for entry in every(found) for line in movements(entry) if line.account in ("member", "debt")]
     lines.sort(key=lambda line: (line.effective_at, line.recorded_at))
     opening: dict[str, int] = {}
     closing: dict[str, int] = {}

@@ -8,7 +8,7 @@ soon as the engine has offers.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,7 +67,7 @@ def purchase(run: str, number: int, members: int, *, member: str | None = None) 
     """The JSON of the purchase of that number; `run` keeps ids of different rounds apart."""
     # Neighbours in time are far apart in the tables, as with real members.
     whose = member or member_of(number * 7_919 % members)
-    occurred_at = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="seconds")
+    occurred_at = datetime.now(UTC).isoformat()
     return (
         f'{{"id":"order-{run}-{number}","source":"bench","type":"purchase","member":"{whose}",'
         f'"occurred_at":"{occurred_at}","data":{{"amount_minor":{500 + number * 37 % 19_500},"items":{1 + number % 9},'
@@ -121,6 +121,9 @@ async def _prepare(dsn: str, count: int, purchases: int) -> None:
         await _publish(parts, RULEBOOK)
         raw = [purchase("before", number, count) for number in range(purchases)]
         await side_by_side(purchases, lambda number: record(parts, raw[number]))
+        if purchases:
+            first = await activities.find(parts.handler, PROGRAM, "bench", "order-before-0")
+            assert first["awards"], "a log of purchases that earn nothing would measure nothing"
         await parts.tables.ensure()
         await Runner(Projector(parts.boards, parts.tables), parts.store, parts.positions).catch_up()
 

@@ -58,3 +58,9 @@ def test_only_the_engine_is_in_it(installed: Path) -> None:
     )
     pages = {path.name for path in (installed / "api" / "http" / "problem_pages").iterdir()}
     assert pages == {path.name for path in (ROOT / "docs" / "reference" / "problems").iterdir()}
+
+
+def test_the_console_has_its_templates_and_its_files(installed: Path) -> None:
+    for kind in ("templates", "static", "static/vendor"):
+        there = {path.name for path in (ROOT / "api" / "console" / kind).iterdir()}
+        assert {path.name for path in (installed / "api" / "console" / kind).iterdir()} == there

@@ -48,22 +48,38 @@ def _look() -> Iterator[Answer]:
     import psycopg
 
     from api.cli.session import database
-    from infrastructure.database import NoDatabase, connect
+    from infrastructure.database import NoDatabase
     from infrastructure.settings import WrongSetting
 
     yield "python", "good", sys.version.split()[0]
     yield _packages()
     try:
         with database() as settings:
-            yield "settings", "good", f"data in {settings.data_dir}, server at {settings.host}:{settings.port}"
-            assert settings.database_url is not None
-            yield from _disk(settings)
-            with connect(settings.database_url) as connection:
-                yield from _database(settings, connection)
+            yield from examine(settings)
     except WrongSetting as error:
         yield "settings", "bad", str(error)
     except (NoDatabase, psycopg.OperationalError) as error:
-        yield "database", "bad", str(error).strip().splitlines()[0]
+        yield "database", "bad", _first_line(error)
+
+
+def examine(settings: "Settings") -> Iterator[Answer]:
+    """An installation whose settings are known, as a running server's are."""
+    import psycopg
+
+    from infrastructure.database import connect
+
+    yield "settings", "good", f"data in {settings.data_dir}, server at {settings.host}:{settings.port}"
+    assert settings.database_url is not None
+    yield from _disk(settings)
+    try:
+        with connect(settings.database_url) as connection:
+            yield from _database(settings, connection)
+    except psycopg.OperationalError as error:
+        yield "database", "bad", _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def _packages() -> Answer:

@@ -154,7 +154,8 @@ def _greet(settings: "Settings", key: str | None) -> None:
     from application import samples
 
     address = _address(settings)
-    click.echo(f"\nGuerdon serves {address} (Ctrl-C stops everything). Documentation: {address}/docs\n")
+    pages = f"Documentation: {address}/docs Console: {address}/console"
+    click.echo(f"\nGuerdon serves {address} (Ctrl-C stops everything). {pages}\n")
     if key is None:
         click.echo(
             "Keys are shown only once. To make another one, in another terminal:\n\n"

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
+from api.console.app import ROUTER as CONSOLE
 from api.http import (
     activities,
     audit,
@@ -130,7 +131,7 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Me
             yield
 
     app = Litestar(
-        route_handlers=HANDLERS,
+        route_handlers=[*HANDLERS, CONSOLE],
         lifespan=[running],
         exception_handlers={Exception: answer_problem},
         request_max_body_size=MAX_BODY,

@@ -15,10 +15,11 @@ SECRETS = ("ann@example.org", "Ann Example", "crm-77", "gift for Bob")
 
 
 def everything(database_url: str) -> str:
-    """All rows of all tables of the database, as text."""
+    """All rows of all tables of the database, as text. Nobody can read what another session holds for itself alone."""
     with connect(database_url) as connection:
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            " AND schemaname NOT LIKE 'pg\\_temp\\_%'"
         ).fetchall()
         found = []
         for schema, table in tables:

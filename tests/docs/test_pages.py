@@ -10,7 +10,7 @@ import pytest
 from tests.docs.blocks import EXACT_TIMES, ROOT, blocks, differences, pretty
 from tests.docs.conftest import Page
 
-PAGES = sorted((*ROOT.glob("docs/tutorial/*.md"), *ROOT.glob("docs/how-to/*.md")))
+PAGES = sorted((*ROOT.glob("docs/tutorial/*.md"), *ROOT.glob("docs/how-to/*.md"), ROOT / "docs/rules.md"))
 WRITE = "GUERDON_WRITE_DOCS"
 
 

@@ -1,11 +1,14 @@
 """Who may do what: every route times every scope, from the table of routes itself."""
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
+import api.http
 from api.http.app import HANDLERS
 from api.http.route import SCOPES, Route, admit
 from tests.http.conftest import RETURN, Someone, opened, purchase, with_scopes
@@ -44,38 +47,10 @@ def test_every_route_but_those_about_the_server_is_guarded() -> None:
 
 
 def test_every_handler_of_the_modules_is_served() -> None:
-    from api.http import (
-        activities,
-        audit,
-        leaderboards,
-        members,
-        offers,
-        pages,
-        points,
-        programs,
-        rulebooks,
-        segments,
-        system,
-        what_if,
-    )
-
     found = {
         id(value)
-        for module in (
-            activities,
-            audit,
-            leaderboards,
-            members,
-            offers,
-            pages,
-            points,
-            programs,
-            rulebooks,
-            segments,
-            system,
-            what_if,
-        )
-        for value in vars(module).values()
+        for module in iter_modules(api.http.__path__)
+        for value in vars(import_module(f"api.http.{module.name}")).values()
         if isinstance(value, HTTPRouteHandler)
     }
     assert found == {id(handler) for handler in HANDLERS}

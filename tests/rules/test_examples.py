@@ -26,10 +26,13 @@ def test_the_examples_are_there() -> None:
         "coffee",
         "coffee-stamps",
         "community",
+        "corner-shop",
         "flash-campaign",
         "frequent-flyer",
         "hotel",
         "marketplace",
+        "refer-a-friend",
+        "streak-app",
         "subscription",
     }
 

@@ -1,0 +1,157 @@
+"""What a program looks like as a whole, for the console: figures and lists out of the tables that followers keep.
+
+Each question is bounded by an index, or is asked once when a page is opened and never again while it is watched.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+from psycopg_pool import AsyncConnectionPool
+
+from infrastructure.positions import database_errors
+
+Json = dict[str, Any]
+
+WINDOW = timedelta(minutes=60)
+_BUSIEST = 200_000
+"""Positions of the log in which the last hour is looked for."""
+
+_STEPS = """
+SELECT effective_at, sum(points)::bigint FROM {schema}.movements
+WHERE stream = %s AND account = 'member' AND currency = %s AND effective_at <= %s AND recorded_at <= %s
+GROUP BY 1 ORDER BY 1
+"""
+_RULES = """
+SELECT rule, currency, sum(awards)::bigint AS awards, sum(granted)::bigint AS granted, sum(limited)::bigint AS limited,
+       sum(failures)::bigint AS failures
+FROM {schema}.rule_performance_daily WHERE program = %s AND day = %s
+GROUP BY rule, currency ORDER BY sum(failures) DESC, sum(granted) DESC, rule LIMIT %s
+"""
+_EARNED = """
+SELECT currency, sum(granted)::bigint AS points FROM {schema}.rule_performance_daily
+WHERE program = %s AND day = %s AND currency <> '' GROUP BY 1 ORDER BY 1
+"""
+_SPENT = """
+SELECT currency, sum(points)::bigint AS points, count(*) AS redemptions FROM {schema}.redemptions
+WHERE program = %s AND redeemed_at >= %s GROUP BY 1 ORDER BY 1
+"""
+_ENDING = """
+SELECT currency, sum(remaining)::bigint AS points FROM {schema}.lots
+WHERE program = %s AND remaining > 0 AND expires_at >= %s AND expires_at < %s GROUP BY 1 ORDER BY 1
+"""
+_OWED = """
+SELECT currency, sum(debt)::bigint AS points, count(*) AS members FROM {schema}.balances
+WHERE program = %s AND debt > 0 GROUP BY 1 ORDER BY 1
+"""
+_MEMBERS = "SELECT status, count(*) FROM {schema}.members WHERE program = %s GROUP BY 1 ORDER BY 1"
+_TIERS = """
+SELECT tier_set, coalesce(to_level, ''), count(*) FROM (
+    SELECT DISTINCT ON (tier_set, stream) tier_set, stream, to_level FROM {schema}.tier_history
+    WHERE program = %s ORDER BY tier_set, stream, version DESC, number DESC
+) newest GROUP BY 1, 2 ORDER BY 1, 2
+"""
+_NEWEST = """
+SELECT member, status, enrolled_at FROM {schema}.members WHERE program = %s AND member IS NOT NULL
+ORDER BY enrolled_at DESC, stream LIMIT %s
+"""
+_REDEMPTIONS = """
+SELECT m.member, r.redemption, r.currency, r.points, r.redeemed_at FROM {schema}.redemptions r
+LEFT JOIN {schema}.members m USING (stream)
+WHERE r.program = %s AND r.redeemed_at >= %s ORDER BY r.redeemed_at DESC LIMIT %s
+"""
+_EXPIRING = """
+SELECT m.member, l.currency, l.remaining AS points, l.expires_at, l.rule FROM {schema}.lots l
+LEFT JOIN {schema}.members m USING (stream)
+WHERE l.program = %s AND l.remaining > 0 AND l.expires_at >= %s AND l.expires_at < %s
+ORDER BY l.expires_at, l.stream LIMIT %s
+"""
+_DEBTS = """
+SELECT m.member, b.currency, b.debt AS points, b.recorded_at FROM {schema}.balances b
+LEFT JOIN {schema}.members m USING (stream)
+WHERE b.program = %s AND b.debt > 0 ORDER BY b.debt DESC, b.stream LIMIT %s
+"""
+_PER_MINUTE = """
+SELECT date_trunc('minute', recorded_at), count(*) FROM stored_events
+WHERE program = %s AND kind = 'member' AND recorded_at > %s
+  AND notification_id > (SELECT max(notification_id) FROM stored_events) - %s
+GROUP BY 1
+"""
+_PARKED = """
+SELECT k.follower, k.position, k.error, k.parked_at, m.member FROM parked k
+JOIN state_rows s USING (stream) LEFT JOIN {schema}.members m USING (stream)
+WHERE s.program = %s ORDER BY k.position LIMIT %s
+"""
+
+
+class Overview:
+    """Nothing here is prepared: tables are swapped when they are rebuilt. Everything raises Unavailable."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any], schema: str) -> None:
+        self._pool = pool
+        self._schema = Identifier(schema)
+
+    async def balance_steps(
+        self, stream: UUID, currency: str, as_of: datetime, known_at: datetime
+    ) -> list[tuple[datetime, int]]:
+        """When what a member could spend changed, and by how much."""
+        rows = await self._all(_STEPS, (stream, currency, as_of, known_at))
+        return [(row["effective_at"], row["sum"]) for row in rows]
+
+    async def rules(self, program: str, day: date, limit: int = 10) -> list[Json]:
+        return await self._all(_RULES, (program, day, limit))
+
+    async def earned(self, program: str, day: date) -> list[Json]:
+        return await self._all(_EARNED, (program, day))
+
+    async def spent(self, program: str, since: datetime) -> list[Json]:
+        return await self._all(_SPENT, (program, since))
+
+    async def ending(self, program: str, start: datetime, end: datetime) -> list[Json]:
+        return await self._all(_ENDING, (program, start, end))
+
+    async def owed(self, program: str) -> list[Json]:
+        return await self._all(_OWED, (program,))
+
+    async def members(self, program: str) -> dict[str, int]:
+        return {row["status"]: row["count"] for row in await self._all(_MEMBERS, (program,))}
+
+    async def tiers(self, program: str) -> dict[str, dict[str, int]]:
+        """Members by set and level; below all levels under an empty name, as far as they ever had one."""
+        found: dict[str, dict[str, int]] = {}
+        for row in await self._all(_TIERS, (program,)):
+            found.setdefault(row["tier_set"], {})[row["coalesce"]] = row["count"]
+        return found
+
+    async def newest(self, program: str, limit: int) -> list[Json]:
+        return await self._all(_NEWEST, (program, limit))
+
+    async def redemptions(self, program: str, since: datetime, limit: int) -> list[Json]:
+        return await self._all(_REDEMPTIONS, (program, since, limit))
+
+    async def expiring(self, program: str, start: datetime, end: datetime, limit: int) -> list[Json]:
+        return await self._all(_EXPIRING, (program, start, end, limit))
+
+    async def debts(self, program: str, limit: int) -> list[Json]:
+        return await self._all(_DEBTS, (program, limit))
+
+    async def per_minute(self, program: str, now: datetime) -> list[int]:
+        """Entries of members in each of the last minutes, the oldest first."""
+        rows = await self._all(_PER_MINUTE, (program, now - WINDOW, _BUSIEST))
+        counts = {row["date_trunc"]: row["count"] for row in rows}
+        minutes = int(WINDOW.total_seconds()) // 60
+        this = now.replace(second=0, microsecond=0)
+        return [counts.get(this - timedelta(minutes=ago), 0) for ago in range(minutes - 1, -1, -1)]
+
+    async def parked(self, program: str, limit: int) -> list[Json]:
+        return await self._all(_PARKED, (program, limit))
+
+    async def _all(self, query: LiteralString, params: Sequence[Any]) -> list[Json]:
+        with database_errors():
+            async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(SQL(query).format(schema=self._schema), params, prepare=False)
+                found: list[Json] = await cursor.fetchall()
+                return found

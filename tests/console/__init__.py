@@ -1,0 +1,1 @@
+"""Specifications of the console: its door over HTTP, its pages in a real browser."""
