@@ -15,10 +15,13 @@ from domain.log import After, Entry
 from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.events import (
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    LotActivated,
+    LotsRescheduled,
     MemberReferred,
     OfferAssigned,
     OfferCompleted,
@@ -186,6 +189,34 @@ def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Js
             "draws": draws(done.draws),
             "debt": done.debt,
         },
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def pending(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to an activation or a cancellation: which lots, and where they stand now."""
+    entry = stored.entry
+    own = entry.events[entry.settled :]
+    ends = {lot: event.expires_at for event in own if isinstance(event, LotsRescheduled) for lot in event.lots}
+    return {
+        "activated": [
+            {
+                "lot": event.lot,
+                "currency": event.currency,
+                "points": event.points,
+                "repaid": event.repaid,
+                **({"expires_at": ends[event.lot]} if event.lot in ends else {}),
+            }
+            for event in own
+            if isinstance(event, LotActivated)
+        ],
+        "cancelled": [
+            {"lot": event.lot, "currency": event.currency, "points": event.points}
+            for event in own
+            if isinstance(event, PointsClawedBack | AdjustmentReversed)
+        ],
+        "effects": effects(entry),
         "member": member_after(entry, member, book),
         "position": stored.position,
     }

@@ -18,11 +18,12 @@ from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import ActivatePending, CancelPending, PayPrize, PayReferral, ReverseReferral
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
@@ -62,7 +63,7 @@ from domain.member.events import (
     TierRenewed,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
+from domain.member.movements import OWN_SOURCE, Movement, movements, pending_cause, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
@@ -310,6 +311,8 @@ def _cause(entry: Entry) -> str | None:
         return prize_cause(entry.input)
     if isinstance(entry.input, PayReferral | ReverseReferral):
         return referral_cause(entry.input)
+    if isinstance(entry.input, ActivatePending | CancelPending):
+        return pending_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
@@ -344,6 +347,9 @@ def say_in(circumstances: Circumstances) -> Say:
         return ("-" if points < 0 else "") + (f"{whole}.{rest:0{scale}}" if scale else str(whole))
 
     return say
+
+
+_WHY_RESCHEDULED = {"activity": "after an activity", "activation": "now that their life begins"}
 
 
 def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
@@ -382,7 +388,7 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case LotsRescheduled():
             until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
             count = f"{len(event.lots)} lot{'s' if len(event.lots) > 1 else ''}"
-            why = "after an activity" if event.reason == "activity" else f"under rulebook {event.rulebook}"
+            why = _WHY_RESCHEDULED.get(event.reason, f"under rulebook {event.rulebook}")
             return (
                 "rescheduled",
                 event.at,
@@ -401,9 +407,18 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
             points = event.points - event.repaid if event.points > 0 else event.points + event.debt
-            if event.available_at is not None and event.available_at > entry.recorded_at:
-                points = 0
+            if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
+                points, text = 0, f"{text}, pending"
             return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case AdjustmentReversed():
+            spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            owed += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
+            text = f"{say(event.currency, event.points)} {event.currency} by hand taken back: {event.adjustment}{owed}"
+            return "adjustment_reversed", entry.at, event.currency, -spent, None, text
+        case PointsClawedBack() if isinstance(entry.input, CancelPending):
+            text = f"{say(event.currency, event.points)} pending {event.currency} of {event.rule} cancelled"
+            return "cancelled", entry.at, event.currency, 0, event.rule, text
         case ActivityReversed():
             more = f", {event.excess_minor} too many" if event.excess_minor else ""
             text = f"Return {event.return_id} from {event.source} of {event.amount_minor} minor units{more}"
@@ -543,7 +558,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
-                case PointsClawedBack():
+                case PointsClawedBack() | AdjustmentReversed():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")
                 case _:

@@ -19,22 +19,19 @@ from domain.member import lookback
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Spend
+from domain.member.draft import Circumstances, Fate, Given, Original
 from domain.member.events import (
     ActivityRecorded,
     BadgeGranted,
     BadgeRevoked,
     LotActivated,
     LotExpired,
-    LotsReinstated,
     OfferAssigned,
     OfferCompleted,
     OfferProgressed,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
-    PointsGivenBack,
-    PointsReceived,
     ReferralConverted,
     ScoreCounted,
 )
@@ -65,29 +62,8 @@ class StreamHistory:
         number = self._number(version)
         return _original(self._entries[number], self._before(number), self._entries[number:])
 
-    def lots(self) -> dict[str, PastLot]:
-        return lookback.lots_ever(self._entries)
-
-    def payments(self, source: str, order: str) -> list[Spend]:
-        return lookback.payments(self._entries, source, order)
-
     def adjustment(self, version: int) -> PointsAdjusted:
         return lookback.adjustment(self._entries[self._number(version)])
-
-    def undone(self, adjustment: str) -> bool:
-        return lookback.undone(self._entries, adjustment)
-
-    def received(self, version: int) -> PointsReceived:
-        return lookback.received(self._entries[self._number(version)])
-
-    def sent_back(self, version: int) -> bool:
-        return lookback.sent_back(self._entries, version)
-
-    def _number(self, version: int) -> int:
-        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
-        if number == len(self._entries) or self._entries[number].version != version:
-            raise LookupError(f"entry {version} is not in this stream")
-        return number
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
@@ -103,10 +79,6 @@ class StreamHistory:
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
-                    case LotsReinstated() | PointsGivenBack():
-                        for lot, given in found.items():
-                            fate = after_event(given.fate, lot, event)
-                            found[lot] = msgspec.structs.replace(given, fate=fate)
                     case _:
                         pass
         return list(found.values())
@@ -120,6 +92,12 @@ class StreamHistory:
                 elif isinstance(event, BadgeRevoked) and event.badge == badge:
                     del found[event.period]
         return list(found.values())
+
+    def _number(self, version: int) -> int:
+        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
+        if number == len(self._entries) or self._entries[number].version != version:
+            raise LookupError(f"entry {version} is not in this stream")
+        return number
 
     def _before(self, number: int) -> Member:
         mark, rest = divmod(number, _MARK)
@@ -172,8 +150,6 @@ def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[En
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
-            elif isinstance(event, LotsReinstated | PointsGivenBack):
-                found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 
 

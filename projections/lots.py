@@ -10,6 +10,7 @@ from application.follow import Key, Placed, Projection, Rows, Table
 from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
+    AdjustmentReversed,
     Draw,
     LotActivated,
     LotExpired,
@@ -36,7 +37,8 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed waits to be swept.",
+        "a debt), expired, or returned (a claw-back, a cancellation). An open lot whose expires_at has passed waits to "
+        "be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
@@ -61,7 +63,7 @@ def reads(at: Placed) -> list[Key]:
                 keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
-            case PointsClawedBack():
+            case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     keys += [(at.stream, draw.lot) for draw in draws]
             case _:
@@ -100,7 +102,7 @@ def apply(rows: Rows, at: Placed) -> None:
                         at, event, event.lot, entry.recorded_at, event.adjustment, None
                     )
                 _draw(rows, at, event.draws, "spent")
-            case PointsClawedBack():
+            case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     _draw(rows, at, draws, "returned")
             case _:

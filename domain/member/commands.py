@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from domain.member.events import Idle
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
 
@@ -97,8 +96,6 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     type: str | None = None
     data: dict[str, Any] = {}
     sealed: bytes = b""
-    gives_back: bool = False
-    """Whether points that the order was paid with come back: entries of before that was offered say nothing."""
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)
@@ -121,7 +118,10 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
 
 
 class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
-    """An operator's correction by hand: points come (positive, `on_action` pending until activated) or go (negative)."""
+    """An operator's correction by hand: points come (positive) or go (negative).
+
+    With `on_action` they come pending, until somebody activates them.
+    """
 
     id: str
     currency: str
@@ -135,68 +135,6 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
     def __post_init__(self) -> None:
         if self.points == 0 or abs(self.points) > MAX_AMOUNT:
             raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
-
-
-class ReverseAdjustment(Command, frozen=True, kw_only=True, tag="ReverseAdjustment"):
-    """Undo the adjustment of the entry `original`; with `force` even where its points have moved on."""
-
-    adjustment: str
-    original: int
-    force: bool = False
-
-
-class ExtendLots(Command, frozen=True, kw_only=True, tag="ExtendLots"):
-    """Let lots end later, or never (`expires_at` None). Without `lots`, all of the currency that would end sooner."""
-
-    id: str
-    currency: str
-    reason: str
-    lots: tuple[str, ...] = ()
-    expires_at: datetime | None = None
-
-
-class ReinstateLots(Command, frozen=True, kw_only=True, tag="ReinstateLots"):
-    """Bring expired points back: those of `lots`, or all of the currency that expired at `since` or later."""
-
-    id: str
-    currency: str
-    reason: str
-    lots: tuple[str, ...] = ()
-    since: datetime | None = None
-    expires_at: datetime | None = None
-
-
-class SendPoints(Command, frozen=True, kw_only=True, tag="SendPoints"):
-    """Send points to the stream `to`. With `reverses`, back to it what came from it in that entry of this stream."""
-
-    transfer: str
-    to: str
-    currency: str
-    points: int
-    reverses: int = 0
-    force: bool = False
-
-    def __post_init__(self) -> None:
-        _positive(self.points)
-
-
-class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Points on their way, with the end that they had."""
-
-    points: int
-    occurred_at: datetime
-    expires_at: datetime | None = None
-    idle: Idle | None = None
-
-
-class ReceivePoints(Command, frozen=True, kw_only=True, tag="ReceivePoints"):
-    """Receive what the stream `sender` sends in the same save."""
-
-    transfer: str
-    sender: str
-    currency: str
-    parts: tuple[Part, ...]
-    reverses: int = 0
 
 
 class ActivatePending(Command, frozen=True, kw_only=True, tag="ActivatePending"):
@@ -301,11 +239,6 @@ MemberCommand = (
     | ReturnActivity
     | RedeemPoints
     | AdjustPoints
-    | ReverseAdjustment
-    | ExtendLots
-    | ReinstateLots
-    | SendPoints
-    | ReceivePoints
     | ActivatePending
     | CancelPending
     | PayPrize

@@ -10,18 +10,16 @@ from domain.calendar import Offsets
 from domain.member.commands import RecordActivity
 from domain.member.events import (
     BadgeGranted,
-    Draw,
     MemberEventUnion,
     OfferAssigned,
     OfferProgressed,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
-    PointsReceived,
     ReferralConverted,
     ScoreCounted,
 )
-from domain.member.state import Lot, Member, Stamp, evolve
+from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
 from domain.takes import Take, Taken
@@ -82,28 +80,6 @@ class Original(msgspec.Struct, frozen=True):
     assigned: tuple[OfferAssigned, ...] = ()
 
 
-class PastLot(msgspec.Struct, frozen=True):
-    """A lot that there ever was, with the end it had last; and how much of it is gone because it had ended."""
-
-    lot: Lot
-    expired: int = 0
-    ended: datetime | None = None
-
-
-class Spend(msgspec.Struct, frozen=True):
-    """Points that were spent or taken by hand: which lots paid, what is owed for it, and what came back since."""
-
-    id: str
-    currency: str
-    draws: tuple[Draw, ...]
-    debt: int = 0
-    back: int = 0
-
-    @property
-    def points(self) -> int:
-        return sum(draw.points for draw in self.draws) + self.debt
-
-
 class HistoryNeeded(Exception):
     """A decision looks at an earlier entry of the stream: read it and decide again."""
 
@@ -120,23 +96,8 @@ class History(Protocol):
     def given(self, rule: str) -> Sequence[Given]:
         """What was ever granted under the name of a rule."""
 
-    def lots(self) -> dict[str, PastLot]:
-        """Every lot that there ever was, by id."""
-
-    def payments(self, source: str, order: str) -> Sequence[Spend]:
-        """The redemptions that paid for an order."""
-
     def adjustment(self, version: int) -> PointsAdjusted:
         """The adjustment of entry `version`."""
-
-    def undone(self, adjustment: str) -> bool:
-        """Whether an adjustment was reversed."""
-
-    def received(self, version: int) -> PointsReceived:
-        """The transfer that arrived with entry `version`."""
-
-    def sent_back(self, version: int) -> bool:
-        """Whether what arrived with entry `version` was sent back."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

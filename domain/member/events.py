@@ -56,26 +56,6 @@ class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount_minor: int = 0
 
 
-class OpenLot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """A lot that is opened with a past: moved from another member, given back, or brought back after its end.
-
-    `points` is what is in it now, `granted` what it was first opened with. With `pending` it waits for `available_at`.
-    """
-
-    lot: str
-    points: int
-    granted: int
-    occurred_at: datetime
-    entry: int
-    rule: str
-    rulebook: int
-    available_at: datetime | None = None
-    expires_at: datetime | None = None
-    day: int = 0
-    pending: bool = False
-    idle: Idle | None = None
-
-
 class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
     member: str
     enrolled_at: datetime
@@ -373,8 +353,8 @@ class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
 class LotsRescheduled(MemberEvent, frozen=True, kw_only=True, tag="LotsRescheduled"):
     """Open lots end at another instant from `at` on, and by `idle` from then on where it is given.
 
-    `reason` is `activity` (they end by inactivity), `policy` (a `rulebook` that applies to existing lots), `activation`
-    (their life begins) or `operator`.
+    `reason` is `activity` (they end by inactivity), `policy` (a `rulebook` that applies to existing lots), or
+    `activation` (their life begins, by `rulebook`).
     """
 
     currency: str
@@ -442,62 +422,6 @@ class AdjustmentReversed(MemberEvent, frozen=True, kw_only=True, tag="Adjustment
     from_other: tuple[Draw, ...] = ()
     expired: int = 0
     debt: int = 0
-
-
-class PointsGivenBack(MemberEvent, frozen=True, kw_only=True, tag="PointsGivenBack"):
-    """What a redemption or an adjustment had taken came back: `repaid` of it to debt, the rest into `lots`.
-
-    `expired` came back to lots that had ended, and is gone: by these it names the lots.
-    """
-
-    spend: str
-    currency: str
-    points: int
-    lots: tuple[OpenLot, ...] = ()
-    expired: tuple[Draw, ...] = ()
-    repaid: int = 0
-
-
-class LotsReinstated(MemberEvent, frozen=True, kw_only=True, tag="LotsReinstated"):
-    """Lots that had expired came back, by an operator's hand: `draws` names them, `lots` are open again.
-
-    `repaid` of their points went to debt.
-    """
-
-    currency: str
-    points: int
-    draws: tuple[Draw, ...] = ()
-    lots: tuple[OpenLot, ...] = ()
-    repaid: int = 0
-
-
-class PointsSent(MemberEvent, frozen=True, kw_only=True, tag="PointsSent"):
-    """Points went to the stream `to`, which has them in an entry of the same save.
-
-    With `reverses` they go back to where they came from in that entry of this stream; what no lot could pay is `debt`.
-    """
-
-    transfer: str
-    to: str
-    currency: str
-    points: int
-    draws: tuple[Draw, ...] = ()
-    debt: int = 0
-    reverses: int = 0
-    day: int = 0
-    counts: dict[str, int] = {}
-
-
-class PointsReceived(MemberEvent, frozen=True, kw_only=True, tag="PointsReceived"):
-    """Points came from the stream `sender`, which has them in an entry of the same save. They keep their ends."""
-
-    transfer: str
-    sender: str
-    currency: str
-    points: int
-    lots: tuple[OpenLot, ...] = ()
-    repaid: int = 0
-    reverses: int = 0
 
 
 class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
@@ -623,10 +547,6 @@ MemberEventUnion = (
     | PointsRedeemed
     | PointsAdjusted
     | AdjustmentReversed
-    | PointsGivenBack
-    | LotsReinstated
-    | PointsSent
-    | PointsReceived
     | ActivityReversed
     | PointsClawedBack
     | TierChanged

@@ -36,10 +36,13 @@ def life(
 ) -> Life:
     """The life of a lot that is opened for what happened at `occurred_at` and is known since `recorded_at` (now).
 
-    `available` overrules `begins`.
+    `available` overrules `begins`. A lot that waits for an action begins to live with it: until then it has no end,
+    but for a fixed date.
     """
     offsets = draft.circumstances.offsets
     available = available or available_at(begins, occurred_at=occurred_at, zone=zone, offsets=offsets)
+    if available is None and not _dated(ends):
+        return Life(None, None)
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
         return Life(
@@ -54,6 +57,33 @@ def life(
         offsets=offsets,
     )
     return Life(available, expires)
+
+
+def begin(draft: Draft, lot: Lot) -> None:
+    """The life of a lot that has waited for an action begins now: when it ends, by the rules it was opened under.
+
+    Or by those in force, where these say that they are for existing lots.
+    """
+    book = draft.circumstances.timeline.version(lot.rulebook)
+    newest = draft.circumstances.timeline.at(draft.now)
+    if newest is not None and newest.document.currencies[lot.currency].expires_applies_to == "existing":
+        book = newest
+    rule = next((one for one in book.document.rules if one.id == lot.rule), None)
+    ends = rule.expires if rule is not None and rule.expires is not None else None
+    lasts = life(draft, "at_once", ends or book.document.currencies[lot.currency].expires, draft.now, draft.zone(book))
+    if lasts.expires is None:
+        return
+    draft.record(
+        LotsRescheduled(
+            currency=lot.currency,
+            lots=(lot.id,),
+            at=draft.now,
+            expires_at=lasts.expires,
+            idle=lasts.idle,
+            reason="activation",
+            rulebook=book.number,
+        )
+    )
 
 
 def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> None:
@@ -98,9 +128,11 @@ def reschedule(draft: Draft, book: CompiledRulebook, at: datetime) -> None:
 def _end_under(
     draft: Draft, ends: str | Expiry, lot: Lot, at: datetime, zone: str
 ) -> tuple[datetime | None, Idle | None]:
-    if isinstance(ends, Expiry) and ends.inactive_for is not None:
+    if lot.available_at is not None and isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
         return _idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
+    if lot.available_at is None and not _dated(ends):
+        return None, None
     end = expires_at(
         ends,
         occurred_at=lot.occurred_at,
@@ -110,6 +142,11 @@ def _end_under(
         offsets=draft.circumstances.offsets,
     )
     return (max(at, end) if end is not None else None), None
+
+
+def _dated(ends: str | Expiry) -> bool:
+    """Whether a policy names the date of the end, which waits for nobody."""
+    return isinstance(ends, Expiry) and ends.at is not None
 
 
 def _idle(ends: Expiry, inactive_for: str) -> Idle:

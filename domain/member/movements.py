@@ -20,15 +20,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from domain.log import Entry
-from domain.member.commands import (
-    ActivatePending,
-    CancelPending,
-    ExtendLots,
-    PayPrize,
-    PayReferral,
-    ReinstateLots,
-    ReverseReferral,
-)
+from domain.member.commands import ActivatePending, CancelPending, PayPrize, PayReferral, ReverseReferral
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
@@ -40,7 +32,6 @@ from domain.member.events import (
     ExperimentAssigned,
     LotActivated,
     LotExpired,
-    LotsReinstated,
     LotsRescheduled,
     MemberChanged,
     MemberEnrolled,
@@ -60,10 +51,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
-    PointsGivenBack,
-    PointsReceived,
     PointsRedeemed,
-    PointsSent,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -83,19 +71,7 @@ from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
-Kind = Literal[
-    "award",
-    "activation",
-    "repayment",
-    "expiry",
-    "reinstatement",
-    "spend",
-    "given_back",
-    "adjustment",
-    "claw_back",
-    "write_off",
-    "transfer",
-]
+Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
 
 OWN_SOURCE = "guerdon"
 """The source of activities that are the engine's own: enrolling."""
@@ -132,8 +108,6 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = prize_cause(entry.input)
     elif isinstance(entry.input, PayReferral | ReverseReferral):
         sheet.cause = referral_cause(entry.input)
-    elif isinstance(entry.input, ExtendLots | ReinstateLots):
-        sheet.cause = entry.input.id
     elif isinstance(entry.input, ActivatePending | CancelPending):
         sheet.asked = pending_cause(entry.input)
     for number, event in enumerate(entry.events):
@@ -165,19 +139,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 else:
                     sheet.pay("adjustment", event, entry.recorded_at)
             case AdjustmentReversed():
-                sheet.cause = event.adjustment
                 sheet.take(event, entry.recorded_at, "adjustment", None)
                 sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
-            case PointsGivenBack():
-                sheet.give_back(event)
-            case LotsReinstated():
-                sheet.come(event, "breakage", entry.recorded_at, "reinstatement")
-            case PointsSent():
-                sheet.cause = event.transfer
-                sheet.pay("transfer", event, entry.recorded_at)
-            case PointsReceived():
-                sheet.cause = event.transfer
-                sheet.come(event, "program", entry.recorded_at, "transfer")
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -244,7 +207,7 @@ def pending_cause(command: ActivatePending | CancelPending) -> str:
 
 
 class _Sheet:
-    """Lines so far, and what they have in common."""
+    """Lines so far, and what they have in common. `asked` is the cause of what time did not do."""
 
     __slots__ = ("asked", "at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
 
@@ -290,7 +253,7 @@ class _Sheet:
         self.grant("award", event, occasion.at, event.points, event.rule, occasion.at)
         self.cause, self.rulebook = cause, rulebook
 
-    def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted | PointsSent, at: datetime) -> None:
+    def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted, at: datetime) -> None:
         """Points that went: from the lots that paid, and as debt what none could."""
         self._draw(event.currency, "member", event.draws, at, kind, None)
         self.move(event.currency, "debt", "program", event.debt, at, kind)
@@ -306,28 +269,11 @@ class _Sheet:
         self.move(currency, "debt", "program", owed, at, "claw_back", event.lot, rule)
         self.move(currency, "program", "debt", event.written_off, at, "write_off", event.lot, rule)
 
-    def take(
-        self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None
-    ) -> None:
+    def take(self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None) -> None:
         """Points taken from the lots that an event names."""
         self._draw(event.currency, "pending", event.from_pending, at, kind, rule)
         self._draw(event.currency, "member", event.from_lots, at, kind, rule)
         self._draw(event.currency, "member", event.from_other, at, kind, rule)
-
-    def come(
-        self, event: PointsGivenBack | LotsReinstated | PointsReceived, giver: Account, at: datetime, kind: Kind
-    ) -> None:
-        """Points that come into lots with a past, and what debt has of them first."""
-        self.move(event.currency, giver, "member", event.repaid, at, kind)
-        self.move(event.currency, "member", "debt", event.repaid, at, "repayment")
-        for lot in event.lots:
-            self.move(event.currency, giver, "member", lot.points, at, kind, lot.lot)
-
-    def give_back(self, event: PointsGivenBack) -> None:
-        """Points that come back, effective when what they paid for was undone; to lots that had ended, and no further."""
-        self.come(event, "program", self.at, "given_back")
-        for draw in event.expired:
-            self.move(event.currency, "program", "breakage", draw.points, self.at, "given_back", draw.lot)
 
     def _draw(
         self,

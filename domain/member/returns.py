@@ -11,7 +11,7 @@ from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsAct
 from domain.member.activities import evaluate
 from domain.member.badges import take_back_badges
 from domain.member.bonuses import granted, take_back
-from domain.member.clawback import claw_back
+from domain.member.clawback import caps_back, claw_back, takes_back
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
 from domain.member.draft import Draft, Given, HistoryNeeded, Original
@@ -28,10 +28,8 @@ from domain.numbers import share
 from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRule, CompiledRulebook
 from domain.rules.earning import selected
-from domain.rules.limits import takes_of
 from domain.rules.lines import OrderContext
 from domain.rules.rulebook import Returns
-from domain.takes import Take
 
 
 def return_activity(draft: Draft, command: ReturnActivity) -> None:
@@ -81,10 +79,10 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         target = award.points if complete else _target(book, original, award, returned, base, kept)
         if target > taken:
             points = target - taken
-            draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
+            draft.takes += takes_back(book, award, original.day, points, last=target >= award.points)
             policy = book.document.currencies[award.currency]
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
-            claw_back(draft, policy, given, points, _caps_back(award, taken, points))
+            claw_back(draft, policy, given, points, caps_back(award, taken, points))
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
     take_back_streaks(draft, book, original, counts)
     take_back_badges(draft, book, original, complete=complete)
@@ -279,24 +277,3 @@ def moved(draft: Draft) -> frozenset[str]:
         elif isinstance(event, PointsClawedBack):
             found |= {f"granted:{event.currency}", f"earned:{event.currency}"}
     return frozenset(found)
-
-
-def _taken_back(
-    book: CompiledRulebook, original: Original, award: PointsEarned, points: int, *, last: bool
-) -> tuple[Take, ...]:
-    """Budgets and shared caps get back what the award took of them; the use only when nothing is left of the award."""
-    rule = _rule(book, original, award).rule
-    if rule.budget is None and not rule.cap:
-        return ()
-    return takes_of(book.document, rule, award.currency, original.day, -points, uses=-1 if last else 0)
-
-
-def _caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:
-    """Caps get back what the award used, in its own period; `times` only when nothing is left of it."""
-    back = {}
-    for name, counted in award.counts.items():
-        if name.startswith("cap:"):
-            back[name] = -min(points, counted)
-        elif taken + points >= award.points:
-            back[name] = -counted
-    return back

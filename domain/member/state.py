@@ -25,7 +25,6 @@ from domain.member.events import (
     LineReturned,
     LotActivated,
     LotExpired,
-    LotsReinstated,
     LotsRescheduled,
     MemberChanged,
     MemberEnrolled,
@@ -42,14 +41,10 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
-    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
-    PointsGivenBack,
-    PointsReceived,
     PointsRedeemed,
-    PointsSent,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -287,14 +282,6 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             for draws in (event.from_pending, event.from_lots, event.from_other):
                 _take(member, draws)
             _owe(member, event.currency, event.debt)
-        case PointsGivenBack() | LotsReinstated() | PointsReceived():
-            for lot in event.lots:
-                _reopen(member, event.currency, lot)
-            _owe(member, event.currency, -event.repaid)
-        case PointsSent():
-            _take(member, event.draws)
-            _owe(member, event.currency, event.debt)
-            _count(member, event.counts, event.day)
         case ActivityReversed():
             _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
@@ -417,57 +404,26 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
 def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> None:
     assert event.lot is not None
     _owe(member, event.currency, -event.repaid)
-    if points != event.repaid:
-        member.lots.append(lot_of(event, points, rule, stamp))
-
-
-def lot_of(event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> Lot:
-    """The lot that an event opens, as it was opened."""
-    assert event.lot is not None
+    if points == event.repaid:
+        return
     occasion = event.occasion if isinstance(event, PointsEarned) else None
-    return Lot(
-        id=event.lot,
-        currency=event.currency,
-        points=points,
-        remaining=points - event.repaid,
-        occurred_at=occasion.at if occasion is not None else stamp.at,
-        available_at=event.available_at,
-        expires_at=event.expires_at,
-        entry=stamp.version,
-        rule=rule,
-        rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
-        active=event.available_at is not None and event.available_at <= _known(event, stamp),
-        day=event.day if isinstance(event, PointsEarned) else 0,
-        idle=event.idle,
+    member.lots.append(
+        Lot(
+            id=event.lot,
+            currency=event.currency,
+            points=points,
+            remaining=points - event.repaid,
+            occurred_at=occasion.at if occasion is not None else stamp.at,
+            available_at=event.available_at,
+            expires_at=event.expires_at,
+            entry=stamp.version,
+            rule=rule,
+            rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
+            active=event.available_at is not None and event.available_at <= _known(event, stamp),
+            day=event.day if isinstance(event, PointsEarned) else 0,
+            idle=event.idle,
+        )
     )
-
-
-def reopened(opened: OpenLot, currency: str) -> Lot:
-    """The lot that an event opens with its past."""
-    return Lot(
-        id=opened.lot,
-        currency=currency,
-        points=opened.granted,
-        remaining=opened.points,
-        occurred_at=opened.occurred_at,
-        available_at=opened.available_at,
-        expires_at=opened.expires_at,
-        entry=opened.entry,
-        rule=opened.rule,
-        rulebook=opened.rulebook,
-        active=not opened.pending,
-        day=opened.day,
-        idle=opened.idle,
-    )
-
-
-def _reopen(member: Member, currency: str, opened: OpenLot) -> None:
-    """Points go into a lot that is open, or a lot is opened with its past."""
-    for place, lot in enumerate(member.lots):
-        if lot.id == opened.lot:
-            member.lots[place] = replace(lot, remaining=lot.remaining + opened.points)
-            return
-    member.lots.append(reopened(opened, currency))
 
 
 def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:

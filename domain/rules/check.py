@@ -565,9 +565,7 @@ class _Checking:
 
     def _availability(self, at: str, policy: str | Availability) -> None:
         if isinstance(policy, str):
-            if policy == "on_action":
-                self._unsupported(at)
-            elif policy != "at_once":
+            if policy not in ("at_once", "on_action"):
                 self.error("bad-policy", at, 'at_once, on_action, {"after": ...} or {"at": ...}')
             return
         if (policy.after is None) == (policy.at is None):

@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import msgspec
 
-from application import activities, members, points, rulebooks, sweep
+from application import activities, members, pending, points, rulebooks, sweep
 from application.answers import Answered
 from application.handle import Handler
 from application.members import EnrolBody
 from application.payloads import ActivityBody
+from application.pending import PendingBody
 from application.points import ActivityName, AdjustBody, RedeemBody, ReturnBody
 from application.programs import Programs
 from application.recent import Recent
@@ -117,6 +118,11 @@ class Engine:
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:
         body = AdjustBody(id=self._id(None), member=member, currency="points", points=amount, reason="by hand", **more)
         return await points.adjust(self.handler, PROGRAM, body, actor="test")
+
+    async def pending(self, verb: str, activity: str, member: str = "ann") -> Answered:
+        body = PendingBody(member=member, activity=ActivityName(source="shop", id=activity))
+        done = pending.activate if verb == "activate" else pending.cancel
+        return await done(self.handler, PROGRAM, body, actor="test")
 
     async def read(self, member: str = "ann", **when: datetime) -> Json:
         return await members.read(self.handler, PROGRAM, member, **when)

@@ -76,6 +76,10 @@ EVENTS: list[Any] = [
         adjustment="a1", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, repaid=5, draws=DRAWS, debt=1,
     ),
+    events.AdjustmentReversed(
+        adjustment="a1", currency="points", lot="9.1", points=50, from_pending=(events.Draw("9.1", 10),),
+        from_lots=(events.Draw("9.1", 5),), from_other=DRAWS, expired=2, debt=3,
+    ),
     events.ActivityReversed(
         return_id="r1", source="shop", activity=2, amount_minor=5000, returned_minor=10000, day=739676,
         excess_minor=500, counts={"measure:spend": -5000}, complete=True,
@@ -146,6 +150,8 @@ INPUTS: list[Any] = [
         id="a1", currency="points", points=-50, reason="mistake", allow_negative=True, expires_at=LATER,
         available_at=AT,
     ),
+    commands.ActivatePending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
+    commands.CancelPending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.PayPrize(
         leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
         points=500,
@@ -179,6 +185,7 @@ GAINED: dict[str, Any] = {
     "order": commands.RedeemPoints(
         id="s2", currency="points", points=40, order_source="shop", order_id="p1", order_minor=10500
     ),
+    "on-action": commands.AdjustPoints(id="a3", currency="points", points=50, reason="goodwill", on_action=True),
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, idle=events.Idle(for_="P6M"),

@@ -32,6 +32,7 @@ LOGS = {
 }
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {
+    "AdjustmentReversed",
     "MemberErased",
     "LeaderboardClosed",
     "PrizesPaid",

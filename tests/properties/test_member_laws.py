@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
-from domain.member.commands import ChangeMember, MemberCommand, RecordActivity
+from domain.member.commands import ActivatePending, CancelPending, ChangeMember, MemberCommand, RecordActivity
 from domain.member.events import (
     LotExpired,
     PointsAdjusted,
@@ -72,7 +72,13 @@ EXPIRIES: list[Any] = [
     {"inactive_for": "P30D"},
     {"inactive_for": "P1M", "activities": ["purchase"], "round_up": "month"},
 ]
-AVAILABILITIES: list[Any] = ["at_once", {"after": "P7D"}, {"after": "P45D"}, {"at": "2026-03-01T00:00:00Z"}]
+AVAILABILITIES: list[Any] = [
+    "at_once",
+    {"after": "P7D"},
+    {"after": "P45D"},
+    {"at": "2026-03-01T00:00:00Z"},
+    "on_action",
+]
 AWARDS = [
     per(1000, 10),
     rate("0.07", round="half_up"),
@@ -170,6 +176,8 @@ DEEDS = st.lists(
                 "give",
                 "return",
                 "line",
+                "activate",
+                "cancel",
                 "move",
                 "nothing",
             ]
@@ -205,9 +213,13 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
         case "take":
             return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
         case "give":
-            return adjust(1 + amount % 40, f"g{number}")
+            return adjust(1 + amount % 40, f"g{number}", on_action=extra % 3 == 0)
         case "return" if bought:
             return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
+        case "activate" | "cancel" if bought:
+            name = bought[extra % len(bought)]
+            kind = ActivatePending if what == "activate" else CancelPending
+            return kind(activity_source="shop", activity_id=name, original=stream.version_of(name))
         case "line" if bought:
             asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
