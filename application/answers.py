@@ -31,6 +31,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralConverted,
     ReferralReversed,
@@ -144,12 +145,28 @@ def returned(stored: Stored, member: str, book: CompiledRulebook | None) -> Json
             for event in entry.events
             if isinstance(event, PointsClawedBack)
         ],
-        "given_back": [],
+        "given_back": given_back(entry),
         "excess_minor": noted.excess_minor,
         "effects": effects(entry),
         "member": member_after(entry, member, book),
         "position": stored.position,
     }
+
+
+def given_back(entry: Entry) -> list[Json]:
+    """Which lots got points back, which of them had ended, and what repaid debt, which is in no lot."""
+    found: list[Json] = []
+    for event in entry.events:
+        if isinstance(event, PointsGivenBack):
+            about = {"redemption": event.spend, "currency": event.currency}
+            found += [
+                {"lot": lot.lot, "points": lot.points, "state": "open", "expires_at": lot.expires_at, **about}
+                for lot in event.lots
+            ]
+            found += [{"lot": draw.lot, "points": draw.points, "state": "expired", **about} for draw in event.expired]
+            if event.repaid:
+                found.append({"lot": None, "points": event.repaid, "state": "repaid", **about})
+    return found
 
 
 def redemption(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:

@@ -46,9 +46,11 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralCodeIssued,
     ReferralConverted,
@@ -416,6 +418,12 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             owed += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
             text = f"{say(event.currency, event.points)} {event.currency} by hand taken back: {event.adjustment}{owed}"
             return "adjustment_reversed", entry.at, event.currency, -spent, None, text
+        case PointsGivenBack():
+            gone = sum(draw.points for draw in event.expired)
+            more = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
+            more += f", {say(event.currency, gone)} had expired" if gone else ""
+            text = f"{say(event.currency, event.points)} {event.currency} spent on {event.spend} came back{more}"
+            return "given_back", entry.at, event.currency, sum(lot.points for lot in event.lots), None, text
         case PointsClawedBack() if isinstance(entry.input, CancelPending):
             text = f"{say(event.currency, event.points)} pending {event.currency} of {event.rule} cancelled"
             return "cancelled", entry.at, event.currency, 0, event.rule, text
@@ -558,12 +566,38 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
+                case PointsGivenBack():
+                    for one in event.lots:
+                        _reopen(lots, event, one)
+                    for draw in event.expired:
+                        if lots[draw.lot]["remaining"] == 0:
+                            lots[draw.lot]["state"] = "expired"
                 case PointsClawedBack() | AdjustmentReversed():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")
                 case _:
                     pass
     return lots
+
+
+def _reopen(lots: dict[str, Json], event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    lot = lots.setdefault(
+        opened.lot,
+        {
+            "id": opened.lot,
+            "currency": event.currency,
+            "points": opened.granted,
+            "remaining": 0,
+            "state": "open",
+            "available_at": opened.available_at,
+            "expires_at": opened.expires_at,
+            "activity": None,
+            "rule": opened.rule,
+            "rulebook": opened.rulebook,
+        },
+    )
+    lot |= {"remaining": lot["remaining"] + opened.points, "state": "open", "expires_at": opened.expires_at}
 
 
 async def statement(

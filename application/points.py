@@ -215,6 +215,7 @@ async def return_activity(
             occurred_at=body.occurred_at.astimezone(UTC),
             amount_minor=amount,
             lines=[msgspec.to_builtins(line) for line in body.lines or []],
+            gives_back=True,
         ),
     )
 
@@ -255,6 +256,7 @@ async def reverse(handler: Handler, ask: Ask, book: CompiledRulebook, body: Any)
             amount_minor=amount,
             type=body.type,
             data=body.data,
+            gives_back=True,
         ),
         reversing=Reversing(book, body.member),
     )

@@ -19,7 +19,7 @@ from domain.member import lookback
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, Original
+from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
     BadgeGranted,
@@ -32,6 +32,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     ReferralConverted,
     ScoreCounted,
 )
@@ -65,6 +66,15 @@ class StreamHistory:
     def adjustment(self, version: int) -> PointsAdjusted:
         return lookback.adjustment(self._entries[self._number(version)])
 
+    def payments(self, source: str, order: str) -> list[Spend]:
+        return lookback.payments(self._entries, source, order)
+
+    def lots(self) -> dict[str, PastLot]:
+        return lookback.lots_ever(self._entries)
+
+    def seen(self, version: int) -> list[Seen]:
+        return lookback.seen(self._entries[self._number(version) :])
+
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
         for entry in self._entries:
@@ -79,6 +89,9 @@ class StreamHistory:
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
+                    case PointsGivenBack():
+                        for lot, given in found.items():
+                            found[lot] = msgspec.structs.replace(given, fate=after_event(given.fate, lot, event))
                     case _:
                         pass
         return list(found.values())
@@ -150,6 +163,8 @@ def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[En
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
+            elif isinstance(event, PointsGivenBack):
+                found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 
 

@@ -15,9 +15,11 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
 )
 from domain.member.movements import cause_of, occasion_cause
@@ -63,6 +65,9 @@ def reads(at: Placed) -> list[Key]:
                 keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
+            case PointsGivenBack():
+                keys += [(at.stream, one.lot) for one in event.lots]
+                keys += [(at.stream, draw.lot) for draw in event.expired]
             case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     keys += [(at.stream, draw.lot) for draw in draws]
@@ -102,6 +107,12 @@ def apply(rows: Rows, at: Placed) -> None:
                         at, event, event.lot, entry.recorded_at, event.adjustment, None
                     )
                 _draw(rows, at, event.draws, "spent")
+            case PointsGivenBack():
+                for one in event.lots:
+                    _reopen(rows, at, event, one)
+                for draw in event.expired:
+                    row: Lot = rows[(at.stream, draw.lot)]
+                    rows[(at.stream, draw.lot)] = row if row.remaining else replace(row, state="expired")
             case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     _draw(rows, at, draws, "returned")
@@ -134,6 +145,32 @@ def _opened(
         at.position,
         at.entry.recorded_at,
     )
+
+
+def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    row: Lot | None = rows.get((at.stream, opened.lot))
+    if row is None:
+        row = Lot(
+            at.program,
+            at.stream,
+            opened.lot,
+            event.currency,
+            opened.granted,
+            0,
+            "open",
+            opened.occurred_at,
+            opened.available_at,
+            opened.expires_at,
+            event.spend,
+            opened.rule,
+            opened.rulebook,
+            at.entry.version,
+            at.position,
+            at.entry.recorded_at,
+        )
+    remaining = row.remaining + opened.points
+    rows[(at.stream, opened.lot)] = replace(row, remaining=remaining, state="open", expires_at=opened.expires_at)
 
 
 def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...], ends_as: State) -> None:

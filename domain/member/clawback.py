@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from domain.member.draft import Draft, Fate, Given
-from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack, PointsEarned
+from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack, PointsEarned, PointsGivenBack
 from domain.member.state import Lot
 from domain.member.wallet import draw, spendable
 from domain.rules.compiled import CompiledRulebook
@@ -81,6 +81,8 @@ def after_event(fate: Fate, lot: str, event: object) -> Fate:
             return Fate(fate.expired, fate.counted + event.points)
         case PointsClawedBack() if event.lot == lot:
             return Fate(fate.expired - event.expired, fate.counted - event.counted)
+        case PointsGivenBack():
+            return Fate(fate.expired + sum(one.points for one in event.expired if one.lot == lot), fate.counted)
         case _:
             return fate
 

@@ -96,6 +96,8 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     type: str | None = None
     data: dict[str, Any] = {}
     sealed: bytes = b""
+    gives_back: bool = False
+    """Whether points that paid for the order come back: entries of before that was offered say nothing."""
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)

@@ -56,6 +56,24 @@ class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount_minor: int = 0
 
 
+class OpenLot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A lot that points come back to: `points` is what comes, the rest is what the lot was and when it ends.
+
+    Where the lot is still open, only its points are added to.
+    """
+
+    lot: str
+    points: int
+    granted: int
+    occurred_at: datetime
+    available_at: datetime
+    entry: int
+    rule: str
+    rulebook: int
+    expires_at: datetime | None = None
+    idle: Idle | None = None
+
+
 class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
     member: str
     enrolled_at: datetime
@@ -424,6 +442,21 @@ class AdjustmentReversed(MemberEvent, frozen=True, kw_only=True, tag="Adjustment
     debt: int = 0
 
 
+class PointsGivenBack(MemberEvent, frozen=True, kw_only=True, tag="PointsGivenBack"):
+    """Points came back that the entry `entry` had taken: `repaid` of them to debt, the rest into `lots`.
+
+    `expired` came back to lots that had ended, and went with them. `spend` is the id of the redemption or adjustment.
+    """
+
+    spend: str
+    entry: int
+    currency: str
+    points: int
+    lots: tuple[OpenLot, ...] = ()
+    expired: tuple[Draw, ...] = ()
+    repaid: int = 0
+
+
 class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
     """(Part of) the activity of entry `activity` was returned.
 
@@ -547,6 +580,7 @@ MemberEventUnion = (
     | PointsRedeemed
     | PointsAdjusted
     | AdjustmentReversed
+    | PointsGivenBack
     | ActivityReversed
     | PointsClawedBack
     | TierChanged

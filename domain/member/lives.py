@@ -45,9 +45,7 @@ def life(
         return Life(None, None)
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
-        return Life(
-            available, _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle
-        )
+        return Life(available, idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle)
     expires = expires_at(
         ends,
         occurred_at=occurred_at,
@@ -92,7 +90,7 @@ def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> Non
     for lot in draft.member.lots:
         if lot.idle is None or (lot.idle.activities and kind not in lot.idle.activities):
             continue
-        end = _idle_until(draft, lot.idle, occurred_at, zone)
+        end = idle_until(draft, lot.idle, occurred_at, zone)
         if lot.expires_at is not None and end > lot.expires_at:
             moved.setdefault((lot.currency, end), []).append(lot.id)
     for (currency, end), lots in moved.items():
@@ -130,7 +128,7 @@ def _end_under(
 ) -> tuple[datetime | None, Idle | None]:
     if lot.available_at is not None and isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
-        return _idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
+        return idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
     if lot.available_at is None and not _dated(ends):
         return None, None
     end = expires_at(
@@ -154,7 +152,8 @@ def _idle(ends: Expiry, inactive_for: str) -> Idle:
     return Idle(for_=inactive_for, round_up=intern(ends.round_up), activities=tuple(ends.activities))
 
 
-def _idle_until(draft: Draft, idle: Idle, since: datetime, zone: str) -> datetime:
+def idle_until(draft: Draft, idle: Idle, since: datetime, zone: str) -> datetime:
+    """When a lot ends if nothing comes after an activity at `since`."""
     end = expires_at(
         Expiry(after=idle.for_, round_up=idle.round_up),
         occurred_at=since,

@@ -51,6 +51,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralCodeIssued,
     ReferralConverted,
@@ -71,7 +72,9 @@ from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
-Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
+Kind = Literal[
+    "award", "activation", "repayment", "expiry", "spend", "given_back", "adjustment", "claw_back", "write_off"
+]
 
 OWN_SOURCE = "guerdon"
 """The source of activities that are the engine's own: enrolling."""
@@ -141,6 +144,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case AdjustmentReversed():
                 sheet.take(event, entry.recorded_at, "adjustment", None)
                 sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
+            case PointsGivenBack():
+                sheet.give_back(event)
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -268,6 +273,16 @@ class _Sheet:
         owed = event.debt + event.written_off
         self.move(currency, "debt", "program", owed, at, "claw_back", event.lot, rule)
         self.move(currency, "program", "debt", event.written_off, at, "write_off", event.lot, rule)
+
+    def give_back(self, event: PointsGivenBack) -> None:
+        """Points that come back when what they paid for is undone; to lots that have ended, and on to what expired."""
+        currency, at = event.currency, self.at
+        self.move(currency, "program", "member", event.repaid, at, "given_back")
+        self.move(currency, "member", "debt", event.repaid, at, "repayment")
+        for lot in event.lots:
+            self.move(currency, "program", "member", lot.points, at, "given_back", lot.lot)
+        for draw in event.expired:
+            self.move(currency, "program", "breakage", draw.points, at, "given_back", draw.lot)
 
     def take(self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None) -> None:
         """Points taken from the lots that an event names."""

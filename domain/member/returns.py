@@ -20,6 +20,7 @@ from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
 from domain.member.lateness import not_ahead
 from domain.member.offers import rule_name, take_back_progress, withdraw
 from domain.member.referrals import take_back_referral
+from domain.member.restoring import give_back
 from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
 from domain.member.state import Reversed
@@ -71,6 +72,8 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
             lines=back.so_far,
         )
     )
+    if command.gives_back:
+        _give_back(draft, command, returned, base, complete=complete)
     by_rules = {rule.rule.id for rule in book.rules(original.command.type)}
     for award in original.awards:
         if award.rule not in by_rules:
@@ -91,6 +94,17 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     day = _offers_back(draft, original, so_far, counts, complete=complete)
     zone = draft.zone(book, original.command.time_zone)
     lower_tiers(draft, book, command.occurred_at, day, zone, moved(draft))
+
+
+def _give_back(draft: Draft, command: ReturnActivity, returned: int, base: int | None, *, complete: bool) -> None:
+    """Give back the points that paid for the returned part, before any are taken: what they repay need not be owed."""
+    history, timeline = draft.circumstances.history, draft.circumstances.timeline
+    assert history is not None
+    for spend in history.payments(command.activity_source, command.activity_id):
+        target = spend.points if complete or not base else share(spend.points, returned, base)
+        if target > spend.back:
+            policy = timeline.version(spend.rulebook).document.currencies[spend.currency].returns
+            give_back(draft, spend, target - spend.back, policy.points_paid)
 
 
 def _offers_back(draft: Draft, original: Original, so_far: Reversed, counts: dict[str, int], *, complete: bool) -> int:

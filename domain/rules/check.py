@@ -287,8 +287,6 @@ class _Checking:
                 f"{at}/expires_applies_to",
                 "a lot does not know when it was recorded: count from occurred",
             )
-        if currency.returns.points_paid == "reissue":
-            self._unsupported(f"{at}/returns/points_paid")
         if currency.returns.absorb:
             self._unsupported(f"{at}/returns/absorb")
         worth = currency.value

@@ -15,7 +15,7 @@ from application.handle import Handler
 from application.members import EnrolBody
 from application.payloads import ActivityBody
 from application.pending import PendingBody
-from application.points import ActivityName, AdjustBody, RedeemBody, ReturnBody
+from application.points import ActivityName, AdjustBody, Order, RedeemBody, ReturnBody
 from application.programs import Programs
 from application.recent import Recent
 from infrastructure.clock import utc_now
@@ -110,9 +110,16 @@ class Engine:
         return await points.return_activity(self.handler, PROGRAM, body, actor="test")
 
     async def redeem(
-        self, amount: int, *, member: str = "ann", name: str | None = None, key: str | None = None
+        self,
+        amount: int,
+        *,
+        member: str = "ann",
+        name: str | None = None,
+        key: str | None = None,
+        order: str | None = None,
     ) -> Answered:
-        body = RedeemBody(id=self._id(name), member=member, currency="points", points=amount)
+        paid = Order(source="shop", id=order) if order is not None else None
+        body = RedeemBody(id=self._id(name), member=member, currency="points", points=amount, order=paid)
         return await points.redeem(self.handler, PROGRAM, body, actor="test", key=key)
 
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:

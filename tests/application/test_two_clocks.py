@@ -46,7 +46,8 @@ async def lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> None
             with suppress(UnknownLot):
                 await engine.pending(what, orders[amount % len(orders)])
         elif what == "redeem" and held:
-            await engine.redeem(1 + amount % held)
+            paid = orders[amount % len(orders)] if orders and amount % 3 else None
+            await engine.redeem(1 + amount % held, order=paid)
         elif what == "adjust":
             await engine.adjust(amount % 50 + 1 if amount % 2 else -(amount % 50) - 1, allow_negative=True)
         elif what == "sweep":

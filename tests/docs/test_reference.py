@@ -51,7 +51,6 @@ _RULE = "/rules/1"
 _REFUSED: dict[str, tuple[str, Any]] = {
     "unknown_member: hold": ("/unknown_member", "hold"),
     "late.mode: restate": ("/late", {"mode": "restate"}),
-    "returns.points_paid: reissue": ("/currencies/points/returns", {"points_paid": "reissue"}),
     "returns.absorb": ("/currencies/points/returns", {"absorb": ["balance"]}),
     "floor: false": ("/tiers/status/floor", False),
 }

@@ -15,10 +15,12 @@ from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
 from domain.member.commands import ActivatePending, CancelPending, ChangeMember, MemberCommand, RecordActivity
 from domain.member.events import (
+    AdjustmentReversed,
     LotExpired,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ScoreCounted,
 )
@@ -124,6 +126,7 @@ def rulebooks(draw: st.DrawFn) -> Json:
         "spend_order": draw(st.sampled_from(["expiry_first", "fifo", "lifo", "proportional"])),
         "returns": {
             "recompute": draw(st.sampled_from(["auto", "proportional", "re_evaluate"])),
+            "points_paid": draw(st.sampled_from(["reverse", "reissue"])),
             "recovery": draw(st.sampled_from(["unlimited", "within_balance", "only_pending"])),
         },
     }
@@ -209,7 +212,8 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
         case "move":
             return ChangeMember(time_zone=["Asia/Tokyo", "America/New_York", "UTC"][extra % 3])
         case "spend":
-            return redeem(1 + amount % 60, f"s{number}")
+            paid = bought[extra % len(bought)] if bought and extra % 3 else f"p{number + 1}" if extra % 2 else None
+            return redeem(1 + amount % 60, f"s{number}", order=paid)
         case "take":
             return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
         case "give":
@@ -413,6 +417,10 @@ def moved(event: object) -> int:
             return -event.points
         case PointsClawedBack():
             return event.written_off + event.expired - event.points
+        case AdjustmentReversed():
+            return event.expired - event.points
+        case PointsGivenBack():
+            return event.points - sum(draw.points for draw in event.expired)
         case _:
             return 0
 
