@@ -16,10 +16,13 @@ from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, Re
 from domain.member.events import (
     ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    LotActivated,
+    LotsRescheduled,
     MemberReferred,
     OfferAssigned,
     OfferCompleted,
@@ -29,6 +32,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralConverted,
     ReferralReversed,
@@ -143,12 +147,28 @@ def returned(stored: Stored, member: str, book: CompiledRulebook | None) -> Json
             for event in entry.events
             if isinstance(event, PointsClawedBack)
         ],
-        "given_back": [],
+        "given_back": given_back(entry),
         "excess_minor": noted.excess_minor,
         "effects": effects(entry),
         "member": member_after(entry, member, book),
         "position": stored.position,
     }
+
+
+def given_back(entry: Entry) -> list[Json]:
+    """Which lots got points back, which of them had ended, and what repaid debt, which is in no lot."""
+    found: list[Json] = []
+    for event in entry.events:
+        if isinstance(event, PointsGivenBack):
+            about = {"redemption": event.spend, "currency": event.currency}
+            found += [
+                {"lot": lot.lot, "points": lot.points, "state": "open", "expires_at": lot.expires_at, **about}
+                for lot in event.lots
+            ]
+            found += [{"lot": draw.lot, "points": draw.points, "state": "expired", **about} for draw in event.expired]
+            if event.repaid:
+                found.append({"lot": None, "points": event.repaid, "state": "repaid", **about})
+    return found
 
 
 def redemption(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
@@ -188,6 +208,34 @@ def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Js
             "draws": draws(done.draws),
             "debt": done.debt,
         },
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def pending(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to an activation or a cancellation: which lots, and where they stand now."""
+    entry = stored.entry
+    own = entry.events[entry.settled :]
+    ends = {lot: event.expires_at for event in own if isinstance(event, LotsRescheduled) for lot in event.lots}
+    return {
+        "activated": [
+            {
+                "lot": event.lot,
+                "currency": event.currency,
+                "points": event.points,
+                "repaid": event.repaid,
+                **({"expires_at": ends[event.lot]} if event.lot in ends else {}),
+            }
+            for event in own
+            if isinstance(event, LotActivated)
+        ],
+        "cancelled": [
+            {"lot": event.lot, "currency": event.currency, "points": event.points}
+            for event in own
+            if isinstance(event, PointsClawedBack | AdjustmentReversed)
+        ],
+        "effects": effects(entry),
         "member": member_after(entry, member, book),
         "position": stored.position,
     }

@@ -135,6 +135,7 @@ def _explained_return(ref: str, entry: Entry, entries: list[Entry]) -> Json:
             for award in original.events
             if isinstance(award, PointsEarned) and award.points
         ],
+        "given_back": answers.given_back(entry),
         "read": {},
         "effects": answers.effects(entry),
     }

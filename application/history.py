@@ -18,13 +18,21 @@ from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import ApplyCorrection, PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    ApplyCorrection,
+    CancelPending,
+    PayPrize,
+    PayReferral,
+    ReverseReferral,
+)
 from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
     ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
@@ -47,9 +55,11 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralCodeIssued,
     ReferralConverted,
@@ -67,7 +77,7 @@ from domain.member.events import (
     TierRestated,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
+from domain.member.movements import OWN_SOURCE, Movement, movements, pending_cause, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
@@ -354,6 +364,8 @@ def _cause(entry: Entry) -> str | None:
         return referral_cause(entry.input)
     if isinstance(entry.input, ApplyCorrection):
         return correction_cause(entry.input)
+    if isinstance(entry.input, ActivatePending | CancelPending):
+        return pending_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
@@ -399,6 +411,9 @@ def say_in(circumstances: Circumstances) -> Say:
     return say
 
 
+_WHY_RESCHEDULED = {"activity": "after an activity", "activation": "now that their life begins"}
+
+
 def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
     """(kind, when, currency, points as they move what can be spent, rule, sentence)."""
     match event:
@@ -436,7 +451,7 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case LotsRescheduled():
             until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
             count = f"{len(event.lots)} lot{'s' if len(event.lots) > 1 else ''}"
-            why = "after an activity" if event.reason == "activity" else f"under rulebook {event.rulebook}"
+            why = _WHY_RESCHEDULED.get(event.reason, f"under rulebook {event.rulebook}")
             return (
                 "rescheduled",
                 event.at,
@@ -455,9 +470,24 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
             points = event.points - event.repaid if event.points > 0 else event.points + event.debt
-            if event.available_at is not None and event.available_at > entry.recorded_at:
-                points = 0
+            if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
+                points, text = 0, f"{text}, pending"
             return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case AdjustmentReversed():
+            spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            owed += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
+            text = f"{say(event.currency, event.points)} {event.currency} by hand taken back: {event.adjustment}{owed}"
+            return "adjustment_reversed", entry.at, event.currency, -spent, None, text
+        case PointsGivenBack():
+            gone = sum(draw.points for draw in event.expired)
+            more = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
+            more += f", {say(event.currency, gone)} had expired" if gone else ""
+            text = f"{say(event.currency, event.points)} {event.currency} spent on {event.spend} came back{more}"
+            return "given_back", entry.at, event.currency, sum(lot.points for lot in event.lots), None, text
+        case PointsClawedBack() if isinstance(entry.input, CancelPending):
+            text = f"{say(event.currency, event.points)} pending {event.currency} of {event.rule} cancelled"
+            return "cancelled", entry.at, event.currency, 0, event.rule, text
         case ActivityReversed():
             more = f", {event.excess_minor} too many" if event.excess_minor else ""
             text = f"Return {event.return_id} from {event.source} of {event.amount_minor} minor units{more}"
@@ -623,12 +653,38 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
-                case PointsClawedBack():
+                case PointsGivenBack():
+                    for one in event.lots:
+                        _reopen(lots, event, one)
+                    for draw in event.expired:
+                        if lots[draw.lot]["remaining"] == 0:
+                            lots[draw.lot]["state"] = "expired"
+                case PointsClawedBack() | AdjustmentReversed():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")
                 case _:
                     pass
     return lots
+
+
+def _reopen(lots: dict[str, Json], event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    lot = lots.setdefault(
+        opened.lot,
+        {
+            "id": opened.lot,
+            "currency": event.currency,
+            "points": opened.granted,
+            "remaining": 0,
+            "state": "open",
+            "available_at": opened.available_at,
+            "expires_at": opened.expires_at,
+            "activity": None,
+            "rule": opened.rule,
+            "rulebook": opened.rulebook,
+        },
+    )
+    lot |= {"remaining": lot["remaining"] + opened.points, "state": "open", "expires_at": opened.expires_at}
 
 
 async def statement(

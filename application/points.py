@@ -59,6 +59,8 @@ class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class AdjustBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Points that come can be spent at once, from `available_at` on, or once activated (`available: on_action`)."""
+
     id: str
     member: str
     currency: str
@@ -151,8 +153,12 @@ async def adjust(
         raise AmountOutOfRange("points is not 0", errors=[("/points", "-(2^53 - 1) to 2^53 - 1, not 0")])
     if not 0 < len(body.reason) <= 1000:
         raise InvalidPayload("an adjustment has a reason", errors=[("/reason", "1 to 1,000 characters")])
-    if body.available not in (None, "at_once"):
-        raise InvalidPayload("points on action are not offered yet", errors=[("/available", "leave it out")])
+    if body.available not in (None, "at_once", "on_action"):
+        raise InvalidPayload("at_once or on_action", errors=[("/available", "at_once or on_action")])
+    if body.available == "on_action" and (body.available_at is not None or body.points < 0):
+        raise InvalidPayload(
+            "points that come wait for an action, or for an instant", errors=[("/available", "leave it out")]
+        )
     for name in ("expires_at", "available_at"):
         instant = getattr(body, name)
         if instant is not None:
@@ -167,6 +173,7 @@ async def adjust(
         allow_negative=body.allow_negative,
         expires_at=body.expires_at.astimezone(UTC) if body.expires_at else None,
         available_at=body.available_at.astimezone(UTC) if body.available_at else None,
+        on_action=body.available == "on_action",
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
@@ -208,6 +215,7 @@ async def return_activity(
             occurred_at=body.occurred_at.astimezone(UTC),
             amount_minor=amount,
             lines=[msgspec.to_builtins(line) for line in body.lines or []],
+            gives_back=True,
         ),
     )
 
@@ -248,6 +256,7 @@ async def reverse(handler: Handler, ask: Ask, book: CompiledRulebook, body: Any)
             amount_minor=amount,
             type=body.type,
             data=body.data,
+            gives_back=True,
         ),
         reversing=Reversing(book, body.member),
     )

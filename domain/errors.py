@@ -55,6 +55,10 @@ class UnknownPosition(Refused):
     code = "unknown-position"
 
 
+class UnknownLot(Refused):
+    code = "unknown-lot"
+
+
 class UnknownReward(Refused):
     code = "unknown-reward"
 

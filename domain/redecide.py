@@ -15,10 +15,11 @@ import msgspec
 from domain.calendar import recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.member import lookback
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, Original, Retold
+from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Retold, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
     ActivityRestated,
@@ -29,8 +30,10 @@ from domain.member.events import (
     OfferAssigned,
     OfferCompleted,
     OfferProgressed,
+    PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     ReferralConverted,
     ScoreCounted,
 )
@@ -81,6 +84,18 @@ class StreamHistory:
         number = self._number(version)
         return _original(self._entries[number], self._before(number), self._entries[number:])
 
+    def adjustment(self, version: int) -> PointsAdjusted:
+        return lookback.adjustment(self._entries[self._number(version)])
+
+    def payments(self, source: str, order: str) -> list[Spend]:
+        return lookback.payments(self._entries, source, order)
+
+    def lots(self) -> dict[str, PastLot]:
+        return lookback.lots_ever(self._entries)
+
+    def seen(self, version: int) -> list[Seen]:
+        return lookback.seen(self._entries[self._number(version) :])
+
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
         for entry in self._entries:
@@ -97,6 +112,9 @@ class StreamHistory:
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
+                    case PointsGivenBack():
+                        for lot, given in found.items():
+                            found[lot] = msgspec.structs.replace(given, fate=after_event(given.fate, lot, event))
                     case _:
                         pass
         return list(found.values())
@@ -216,6 +234,8 @@ def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[En
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
+            elif isinstance(event, PointsGivenBack):
+                found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 
 

@@ -11,13 +11,16 @@ from domain.member.commands import ApplyCorrection, PayPrize
 from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
+    AdjustmentReversed,
     Draw,
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
 )
 from domain.member.movements import cause_of, occasion_cause
@@ -37,7 +40,8 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed waits to be swept.",
+        "a debt), expired, or returned (a claw-back, a cancellation). An open lot whose expires_at has passed waits to "
+        "be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
@@ -62,7 +66,10 @@ def reads(at: Placed) -> list[Key]:
                 keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
-            case PointsClawedBack():
+            case PointsGivenBack():
+                keys += [(at.stream, one.lot) for one in event.lots]
+                keys += [(at.stream, draw.lot) for draw in event.expired]
+            case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     keys += [(at.stream, draw.lot) for draw in draws]
             case _:
@@ -104,7 +111,13 @@ def apply(rows: Rows, at: Placed) -> None:
                         at, event, event.lot, entry.recorded_at, event.adjustment, None
                     )
                 _draw(rows, at, event.draws, "spent")
-            case PointsClawedBack():
+            case PointsGivenBack():
+                for one in event.lots:
+                    _reopen(rows, at, event, one)
+                for draw in event.expired:
+                    row: Lot = rows[(at.stream, draw.lot)]
+                    rows[(at.stream, draw.lot)] = row if row.remaining else replace(row, state="expired")
+            case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     _draw(rows, at, draws, "returned")
             case _:
@@ -137,6 +150,32 @@ def _opened(
         at.position,
         at.entry.recorded_at,
     )
+
+
+def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    row: Lot | None = rows.get((at.stream, opened.lot))
+    if row is None:
+        row = Lot(
+            at.program,
+            at.stream,
+            opened.lot,
+            event.currency,
+            opened.granted,
+            0,
+            "open",
+            opened.occurred_at,
+            opened.available_at,
+            opened.expires_at,
+            event.spend,
+            opened.rule,
+            opened.rulebook,
+            at.entry.version,
+            at.position,
+            at.entry.recorded_at,
+        )
+    remaining = row.remaining + opened.points
+    rows[(at.stream, opened.lot)] = replace(row, remaining=remaining, state="open", expires_at=opened.expires_at)
 
 
 def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...], ends_as: State) -> None:

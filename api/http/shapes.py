@@ -111,14 +111,17 @@ class RulebookPin(msgspec.Struct, kw_only=True):
 
 
 class Award(msgspec.Struct, kw_only=True):
-    """`limited_by` names the cap, budget, group or stacking limit that bit, and what it left."""
+    """`limited_by` names the cap, budget, group or stacking limit that bit, and what it left.
+
+    `available_at` is null for points that wait until somebody activates them.
+    """
 
     rule: str
     currency: str
     wanted: int
     granted: int
     limited_by: Json | None
-    available_at: datetime
+    available_at: datetime | None
     expires_at: datetime | None
     lots: list[str]
 
@@ -272,6 +275,16 @@ class CodeRedeemed(msgspec.Struct, kw_only=True):
 
 class Adjusted(msgspec.Struct, kw_only=True):
     adjustment: Json
+    member: MemberAfter
+    position: int
+
+
+class Pending(msgspec.Struct, kw_only=True):
+    """Lots that can be spent now, or lots that are gone; `expires_at` where a lot's life began with this."""
+
+    activated: list[Json]
+    cancelled: list[Json]
+    effects: list[Json]
     member: MemberAfter
     position: int
 

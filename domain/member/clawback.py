@@ -3,10 +3,21 @@
 from datetime import datetime
 
 from domain.member.draft import Draft, Fate, Given
-from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack, Restated
+from domain.member.events import (
+    Draw,
+    LotActivated,
+    LotExpired,
+    PointsClawedBack,
+    PointsEarned,
+    PointsGivenBack,
+    Restated,
+)
 from domain.member.state import Lot
 from domain.member.wallet import draw, spendable
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.limits import takes_of
 from domain.rules.rulebook import Currency
+from domain.takes import Take
 
 
 def claw_back(
@@ -62,6 +73,25 @@ def claw_back(
     )
 
 
+def takes_back(book: CompiledRulebook, award: PointsEarned, day: int, points: int, *, last: bool) -> tuple[Take, ...]:
+    """Budgets and shared caps get back what a rule's award took of them; the use only when nothing is left of it."""
+    rule = book.rule(award.rule)
+    if rule.budget is None and not rule.cap:
+        return ()
+    return takes_of(book.document, rule, award.currency, day, -points, uses=-1 if last else 0)
+
+
+def caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:
+    """Caps get back what the award used, in its own period; `times` only when nothing is left of it."""
+    back = {}
+    for name, counted in award.counts.items():
+        if name.startswith("cap:"):
+            back[name] = -min(points, counted)
+        elif taken + points >= award.points:
+            back[name] = -counted
+    return back
+
+
 def after_event(fate: Fate, lot: str, event: object) -> Fate:
     """The fate of a lot's points after one more event of the stream."""
     match event:
@@ -71,6 +101,8 @@ def after_event(fate: Fate, lot: str, event: object) -> Fate:
             return Fate(fate.expired, fate.counted + event.points)
         case PointsClawedBack() if event.lot == lot:
             return Fate(fate.expired - event.expired, fate.counted - event.counted)
+        case PointsGivenBack():
+            return Fate(fate.expired + sum(one.points for one in event.expired if one.lot == lot), fate.counted)
         case _:
             return fate
 

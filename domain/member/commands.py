@@ -97,6 +97,8 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     type: str | None = None
     data: dict[str, Any] = {}
     sealed: bytes = b""
+    gives_back: bool = False
+    """Whether points that paid for the order come back: entries of before that was offered say nothing."""
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)
@@ -119,7 +121,10 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
 
 
 class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
-    """An operator's correction by hand: points come (positive) or go (negative)."""
+    """An operator's correction by hand: points come (positive) or go (negative).
+
+    With `on_action` they come pending, until somebody activates them.
+    """
 
     id: str
     currency: str
@@ -128,10 +133,29 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
     allow_negative: bool = False
     expires_at: datetime | None = None
     available_at: datetime | None = None
+    on_action: bool = False
 
     def __post_init__(self) -> None:
         if self.points == 0 or abs(self.points) > MAX_AMOUNT:
             raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
+
+
+class ActivatePending(Command, frozen=True, kw_only=True, tag="ActivatePending"):
+    """Make pending points spendable now: those of `lots`, or all that the entry `original` of an activity opened."""
+
+    lots: tuple[str, ...] = ()
+    activity_source: str | None = None
+    activity_id: str | None = None
+    original: int = 0
+
+
+class CancelPending(Command, frozen=True, kw_only=True, tag="CancelPending"):
+    """Take pending points back, as if they had never been granted; which ones is said as in `ActivatePending`."""
+
+    lots: tuple[str, ...] = ()
+    activity_source: str | None = None
+    activity_id: str | None = None
+    original: int = 0
 
 
 class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
@@ -266,6 +290,8 @@ MemberCommand = (
     | ReturnActivity
     | RedeemPoints
     | AdjustPoints
+    | ActivatePending
+    | CancelPending
     | PayPrize
     | IssueReferralCode
     | ReferMember

@@ -13,9 +13,11 @@ from domain.calendar import MICROSECOND
 from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
+    ActivatePending,
     AdjustPoints,
     ApplyCorrection,
     AssignOffer,
+    CancelPending,
     ChangeMember,
     EnrolMember,
     EraseMember,
@@ -46,6 +48,7 @@ from domain.member.events import (
 from domain.member.floors import set_floor
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
+from domain.member.pending import activate_pending, cancel_pending
 from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
@@ -98,6 +101,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             return_activity(draft, command)
         case AdjustPoints():
             adjust_points(draft, command)
+        case ActivatePending():
+            activate_pending(draft, command)
+        case CancelPending():
+            cancel_pending(draft, command)
         case PayPrize():
             pay_prize(draft, command)
         case IssueReferralCode():

@@ -10,16 +10,18 @@ from domain.calendar import Offsets
 from domain.member.commands import RecordActivity
 from domain.member.events import (
     BadgeGranted,
+    Draw,
     MemberEventUnion,
     OfferAssigned,
     OfferProgressed,
+    PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     ReferralConverted,
     ScoreCounted,
 )
 from domain.member.outcomes import Story
-from domain.member.state import Member, Stamp, evolve
+from domain.member.state import Lot, Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
 from domain.takes import Take, Taken
@@ -110,6 +112,43 @@ class Retold(msgspec.Struct, frozen=True):
     takes: tuple[Take, ...]
 
 
+class Spend(msgspec.Struct, frozen=True):
+    """Points that were spent, or taken by hand: which lots paid, what was owed for it, and what came back since.
+
+    `share` is what it took of the money of an order that points may pay.
+    """
+
+    entry: int
+    id: str
+    currency: str
+    rulebook: int
+    draws: tuple[Draw, ...]
+    debt: int = 0
+    back: int = 0
+    share: Take | None = None
+
+    @property
+    def points(self) -> int:
+        return sum(draw.points for draw in self.draws) + self.debt
+
+
+class PastLot(msgspec.Struct, frozen=True):
+    """A lot that there ever was, with the end that it had last; `entry` is the last one that knew it open."""
+
+    lot: Lot
+    entry: int
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """An activity, as far as it keeps lots alive."""
+
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    rulebook: int
+    time_zone: str | None
+
+
 class HistoryNeeded(Exception):
     """A decision looks at an earlier entry of the stream: read it and decide again."""
 
@@ -131,6 +170,18 @@ class History(Protocol):
 
     def place_of(self, late: RecordActivity, rulebook: int, under: "Circumstances") -> tuple[Member, "Circumstances"]:
         """The member just before a late activity, in its place, and the circumstances it is decided under there."""
+
+    def adjustment(self, version: int) -> PointsAdjusted:
+        """The adjustment of entry `version`."""
+
+    def payments(self, source: str, order: str) -> Sequence[Spend]:
+        """The redemptions that paid for an order."""
+
+    def lots(self) -> dict[str, PastLot]:
+        """Every lot that there ever was, by id."""
+
+    def seen(self, version: int) -> Sequence[Seen]:
+        """The activities of entry `version` and of those since."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

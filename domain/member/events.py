@@ -83,6 +83,24 @@ class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount_minor: int = 0
 
 
+class OpenLot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A lot that points come back to: `points` is what comes, the rest is what the lot was and when it ends.
+
+    Where the lot is still open, only its points are added to.
+    """
+
+    lot: str
+    points: int
+    granted: int
+    occurred_at: datetime
+    available_at: datetime
+    entry: int
+    rule: str
+    rulebook: int
+    expires_at: datetime | None = None
+    idle: Idle | None = None
+
+
 class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
     member: str
     enrolled_at: datetime
@@ -390,7 +408,8 @@ class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
 class LotsRescheduled(MemberEvent, frozen=True, kw_only=True, tag="LotsRescheduled"):
     """Open lots end at another instant from `at` on, and by `idle` from then on where it is given.
 
-    `reason` is `activity` (they end by inactivity), or `policy` (a `rulebook` that applies to existing lots).
+    `reason` is `activity` (they end by inactivity), `policy` (a `rulebook` that applies to existing lots), or
+    `activation` (their life begins, by `rulebook`).
     """
 
     currency: str
@@ -441,6 +460,38 @@ class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted
     draws: tuple[Draw, ...] = ()
     debt: int = 0
     idle: Idle | None = None
+
+
+class AdjustmentReversed(MemberEvent, frozen=True, kw_only=True, tag="AdjustmentReversed"):
+    """The points that an adjustment gave were taken: from its own lot, then from others, then as debt.
+
+    `expired` of them were gone already.
+    """
+
+    adjustment: str
+    currency: str
+    lot: str
+    points: int
+    from_pending: tuple[Draw, ...] = ()
+    from_lots: tuple[Draw, ...] = ()
+    from_other: tuple[Draw, ...] = ()
+    expired: int = 0
+    debt: int = 0
+
+
+class PointsGivenBack(MemberEvent, frozen=True, kw_only=True, tag="PointsGivenBack"):
+    """Points came back that the entry `entry` had taken: `repaid` of them to debt, the rest into `lots`.
+
+    `expired` came back to lots that had ended, and went with them. `spend` is the id of the redemption or adjustment.
+    """
+
+    spend: str
+    entry: int
+    currency: str
+    points: int
+    lots: tuple[OpenLot, ...] = ()
+    expired: tuple[Draw, ...] = ()
+    repaid: int = 0
 
 
 class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
@@ -625,6 +676,8 @@ MemberEventUnion = (
     | LotsRescheduled
     | PointsRedeemed
     | PointsAdjusted
+    | AdjustmentReversed
+    | PointsGivenBack
     | ActivityReversed
     | PointsClawedBack
     | TierChanged

@@ -21,12 +21,20 @@ import msgspec
 
 from domain.correction.events import CorrectionApplied, CorrectionApproved, CorrectionProposed, CorrectionTried
 from domain.log import Entry
-from domain.member.commands import ApplyCorrection, PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    ApplyCorrection,
+    CancelPending,
+    PayPrize,
+    PayReferral,
+    ReverseReferral,
+)
 from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
     ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
@@ -53,6 +61,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralCodeIssued,
     ReferralConverted,
@@ -77,7 +86,9 @@ from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
-Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
+Kind = Literal[
+    "award", "activation", "repayment", "expiry", "spend", "given_back", "adjustment", "claw_back", "write_off"
+]
 
 OWN_SOURCE = "guerdon"
 """The source of activities that are the engine's own: enrolling."""
@@ -116,9 +127,12 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = referral_cause(entry.input)
     elif isinstance(entry.input, ApplyCorrection):
         sheet.cause = correction_cause(entry.input)
+    elif isinstance(entry.input, ActivatePending | CancelPending):
+        sheet.asked = pending_cause(entry.input)
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
+            sheet.cause = sheet.asked or sheet.cause
         match event:
             case ActivityRecorded():
                 sheet.earned_at = event.occurred_at
@@ -145,6 +159,11 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                     sheet.grant("adjustment", event, entry.recorded_at, event.points, None)
                 else:
                     sheet.pay("adjustment", event, entry.recorded_at)
+            case AdjustmentReversed():
+                sheet.take(event, entry.recorded_at, "adjustment", None)
+                sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
+            case PointsGivenBack():
+                sheet.give_back(event)
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -212,10 +231,16 @@ def occasion_cause(occasion: Occasion) -> str:
     return f"{OWN_SOURCE}/{occasion.kind}"
 
 
-class _Sheet:
-    """Lines so far, and what they have in common."""
+def pending_cause(command: ActivatePending | CancelPending) -> str:
+    """`shop/p1` where an activity was named, else what was done, which has no id of its own."""
+    done = "activate" if isinstance(command, ActivatePending) else "cancel"
+    return f"{command.activity_source}/{command.activity_id}" if command.activity_id else f"pending:{done}"
 
-    __slots__ = ("at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
+
+class _Sheet:
+    """Lines so far, and what they have in common. `asked` is the cause of what time did not do."""
+
+    __slots__ = ("asked", "at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
 
     def __init__(self, entry: Entry) -> None:
         self.lines: list[Movement] = []
@@ -224,6 +249,7 @@ class _Sheet:
         self.recorded_at = entry.recorded_at
         self.rulebook: int | None = None
         self.cause: str | None = None
+        self.asked: str | None = None
 
     def grant(
         self,
@@ -276,12 +302,26 @@ class _Sheet:
         """
         currency, rule = event.currency, event.rule
         at = event.restated.at if event.restated is not None else self.at
-        self._draw(currency, "pending", event.from_pending, at, "claw_back", rule)
-        self._draw(currency, "member", event.from_lots, at, "claw_back", rule)
-        self._draw(currency, "member", event.from_other, at, "claw_back", rule)
+        self.take(event, at, "claw_back", rule)
         owed = event.debt + event.written_off
         self.move(currency, "debt", "program", owed, at, "claw_back", event.lot, rule)
         self.move(currency, "program", "debt", event.written_off, at, "write_off", event.lot, rule)
+
+    def give_back(self, event: PointsGivenBack) -> None:
+        """Points that come back when what they paid for is undone; to lots that have ended, and on to what expired."""
+        currency, at = event.currency, self.at
+        self.move(currency, "program", "member", event.repaid, at, "given_back")
+        self.move(currency, "member", "debt", event.repaid, at, "repayment")
+        for lot in event.lots:
+            self.move(currency, "program", "member", lot.points, at, "given_back", lot.lot)
+        for draw in event.expired:
+            self.move(currency, "program", "breakage", draw.points, at, "given_back", draw.lot)
+
+    def take(self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None) -> None:
+        """Points taken from the lots that an event names."""
+        self._draw(event.currency, "pending", event.from_pending, at, kind, rule)
+        self._draw(event.currency, "member", event.from_lots, at, kind, rule)
+        self._draw(event.currency, "member", event.from_other, at, kind, rule)
 
     def _draw(
         self,

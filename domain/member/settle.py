@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from domain.calendar import FOREVER, MICROSECOND
+from domain.member.activation import activate
 from domain.member.counters import require
 from domain.member.draft import Circumstances, Draft
 from domain.member.edits import edit
-from domain.member.events import LotActivated, LotExpired, MemberEventUnion, OfferClosed
+from domain.member.events import LotExpired, MemberEventUnion, OfferClosed
 from domain.member.occasions import reach
 from domain.member.reviews import begin_period, review
 from domain.member.segments import judge
 from domain.member.slots import Slot
-from domain.member.standing import follow, unlock_tiers
+from domain.member.standing import follow
 from domain.member.state import Lot, Member
 from domain.member.wallet import age
 from domain.rules.timeline import Published
@@ -58,7 +59,7 @@ def _fall_due(draft: Draft) -> None:
             require(draft.member, subject.ends_at.toordinal())
             draft.record(OfferClosed(slot=subject.id, offer=subject.offer, at=instant))
         elif kind == _ACTIVATION:
-            _activate(draft, subject, instant)
+            activate(draft, subject, instant)
             _follow(draft, instant)
         else:
             draft.record(
@@ -180,15 +181,3 @@ def _follow(draft: Draft, instant: datetime) -> None:
     rules = draft.circumstances.timeline.look(instant)
     if rules is not None and rules.following:
         follow(draft, rules.following, instant)
-
-
-def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:
-    """Pending points become spendable, repay debt, and count for tiers from now on (in the period they were earned)."""
-    if lot.day:
-        require(draft.member, lot.day)
-    repaid = min(draft.member.debt.get(lot.currency, 0), lot.remaining)
-    day = lot.day
-    draft.record(LotActivated(lot=lot.id, currency=lot.currency, points=lot.remaining, at=instant, repaid=repaid))
-    book = draft.circumstances.timeline.at(instant)
-    if day and book is not None:
-        unlock_tiers(draft, book, instant, day, draft.zone(book))

@@ -117,10 +117,12 @@ def adjust_points(draft: Draft, command: AdjustPoints) -> None:
     draft.rulebook = book.number
     zone = draft.zone(book)
     if command.points > 0:
+        begins = "on_action" if command.on_action else "at_once"
         if command.expires_at is not None:
-            lot = Life(command.available_at or draft.now, command.expires_at)
+            at_once = None if command.on_action else draft.now
+            lot = Life(command.available_at or at_once, command.expires_at)
         else:
-            lot = life(draft, "at_once", policy.expires, draft.now, zone, command.available_at)
+            lot = life(draft, begins, policy.expires, draft.now, zone, command.available_at)
         if lifetime_total(draft, command.currency) + command.points > MAX_AMOUNT:
             raise AmountOutOfRange("the balance would exceed 2^53 - 1")
         owed = draft.member.debt.get(command.currency, 0)

@@ -16,6 +16,7 @@ from domain.member.events import (
     ActivityRecorded,
     ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
@@ -41,10 +42,12 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
     OwnLevel,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ReferralCodeIssued,
     ReferralConverted,
@@ -299,6 +302,14 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 _open(member, event, event.points, BY_HAND, stamp)
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case AdjustmentReversed():
+            for draws in (event.from_pending, event.from_lots, event.from_other):
+                _take(member, draws)
+            _owe(member, event.currency, event.debt)
+        case PointsGivenBack():
+            for one in event.lots:
+                _reopen(member, event.currency, one)
+            _owe(member, event.currency, -event.repaid)
         case ActivityReversed():
             _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
@@ -491,6 +502,30 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
             active=event.available_at is not None and event.available_at <= _known(event, stamp),
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,
+        )
+    )
+
+
+def _reopen(member: Member, currency: str, opened: OpenLot) -> None:
+    """Points come into a lot that is open, or open it again."""
+    for place, lot in enumerate(member.lots):
+        if lot.id == opened.lot:
+            member.lots[place] = replace(lot, remaining=lot.remaining + opened.points)
+            return
+    member.lots.append(
+        Lot(
+            id=opened.lot,
+            currency=currency,
+            points=opened.granted,
+            remaining=opened.points,
+            occurred_at=opened.occurred_at,
+            available_at=opened.available_at,
+            expires_at=opened.expires_at,
+            entry=opened.entry,
+            rule=opened.rule,
+            rulebook=opened.rulebook,
+            active=True,
+            idle=opened.idle,
         )
     )
 

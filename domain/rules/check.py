@@ -285,8 +285,6 @@ class _Checking:
                 f"{at}/expires_applies_to",
                 "a lot does not know when it was recorded: count from occurred",
             )
-        if currency.returns.points_paid == "reissue":
-            self._unsupported(f"{at}/returns/points_paid")
         if currency.returns.absorb:
             self._unsupported(f"{at}/returns/absorb")
         worth = currency.value
@@ -561,9 +559,7 @@ class _Checking:
 
     def _availability(self, at: str, policy: str | Availability) -> None:
         if isinstance(policy, str):
-            if policy == "on_action":
-                self._unsupported(at)
-            elif policy != "at_once":
+            if policy not in ("at_once", "on_action"):
                 self.error("bad-policy", at, 'at_once, on_action, {"after": ...} or {"at": ...}')
             return
         if (policy.after is None) == (policy.at is None):

@@ -90,6 +90,22 @@ EVENTS: list[Any] = [
         adjustment="a1", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, repaid=5, draws=DRAWS, debt=1,
     ),
+    events.AdjustmentReversed(
+        adjustment="a1", currency="points", lot="9.1", points=50, from_pending=(events.Draw("9.1", 10),),
+        from_lots=(events.Draw("9.1", 5),), from_other=DRAWS, expired=2, debt=3,
+    ),
+    events.PointsGivenBack(
+        spend="s1", entry=4, currency="points", points=60, repaid=10, expired=(events.Draw("2.1", 15),),
+        lots=(
+            events.OpenLot(
+                lot="3.1", points=30, granted=100, occurred_at=AT, available_at=AT, entry=3, rule="base", rulebook=1,
+                expires_at=LATER, idle=events.Idle(for_="P12M"),
+            ),
+            events.OpenLot(
+                lot="9.1", points=5, granted=5, occurred_at=AT, available_at=AT, entry=9, rule="given_back", rulebook=3
+            ),
+        ),
+    ),
     events.ActivityReversed(
         return_id="r1", source="shop", activity=2, amount_minor=5000, returned_minor=10000, day=739676,
         excess_minor=500, counts={"measure:spend": -5000}, complete=True,
@@ -182,6 +198,8 @@ INPUTS: list[Any] = [
         id="a1", currency="points", points=-50, reason="mistake", allow_negative=True, expires_at=LATER,
         available_at=AT,
     ),
+    commands.ActivatePending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
+    commands.CancelPending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.PayPrize(
         leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
         points=500,
@@ -227,6 +245,10 @@ GAINED: dict[str, Any] = {
     ),
     "order": commands.RedeemPoints(
         id="s2", currency="points", points=40, order_source="shop", order_id="p1", order_minor=10500
+    ),
+    "on-action": commands.AdjustPoints(id="a3", currency="points", points=50, reason="goodwill", on_action=True),
+    "gives-back": commands.ReturnActivity(
+        source="shop", id="r3", activity_source="shop", activity_id="p1", original=2, occurred_at=AT, gives_back=True
     ),
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,

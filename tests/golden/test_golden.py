@@ -34,6 +34,8 @@ LOGS = {
 }
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {
+    "AdjustmentReversed",
+    "PointsGivenBack",
     "MemberErased",
     "LeaderboardClosed",
     "PrizesPaid",

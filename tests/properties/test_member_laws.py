@@ -13,12 +13,21 @@ from hypothesis import strategies as st
 from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
-from domain.member.commands import ChangeMember, MemberCommand, RecordActivity, SetTierFloor
+from domain.member.commands import (
+    ActivatePending,
+    CancelPending,
+    ChangeMember,
+    MemberCommand,
+    RecordActivity,
+    SetTierFloor,
+)
 from domain.member.events import (
+    AdjustmentReversed,
     LotExpired,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     ScoreCounted,
 )
@@ -72,7 +81,13 @@ EXPIRIES: list[Any] = [
     {"inactive_for": "P30D"},
     {"inactive_for": "P1M", "activities": ["purchase"], "round_up": "month"},
 ]
-AVAILABILITIES: list[Any] = ["at_once", {"after": "P7D"}, {"after": "P45D"}, {"at": "2026-03-01T00:00:00Z"}]
+AVAILABILITIES: list[Any] = [
+    "at_once",
+    {"after": "P7D"},
+    {"after": "P45D"},
+    {"at": "2026-03-01T00:00:00Z"},
+    "on_action",
+]
 AWARDS = [
     per(1000, 10),
     rate("0.07", round="half_up"),
@@ -118,6 +133,7 @@ def rulebooks(draw: st.DrawFn) -> Json:
         "spend_order": draw(st.sampled_from(["expiry_first", "fifo", "lifo", "proportional"])),
         "returns": {
             "recompute": draw(st.sampled_from(["auto", "proportional", "re_evaluate"])),
+            "points_paid": draw(st.sampled_from(["reverse", "reissue"])),
             "recovery": draw(st.sampled_from(["unlimited", "within_balance", "only_pending"])),
         },
     }
@@ -170,6 +186,8 @@ DEEDS = st.lists(
                 "give",
                 "return",
                 "line",
+                "activate",
+                "cancel",
                 "move",
                 "floor",
                 "nothing",
@@ -206,13 +224,18 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             level = [None, "silver", "gold"][amount % 3]
             return SetTierFloor(set="status", level=level, reason="match", until=until if level else None)
         case "spend":
-            return redeem(1 + amount % 60, f"s{number}")
+            paid = bought[extra % len(bought)] if bought and extra % 3 else f"p{number + 1}" if extra % 2 else None
+            return redeem(1 + amount % 60, f"s{number}", order=paid)
         case "take":
             return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
         case "give":
-            return adjust(1 + amount % 40, f"g{number}")
+            return adjust(1 + amount % 40, f"g{number}", on_action=extra % 3 == 0)
         case "return" if bought:
             return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
+        case "activate" | "cancel" if bought:
+            name = bought[extra % len(bought)]
+            kind = ActivatePending if what == "activate" else CancelPending
+            return kind(activity_source="shop", activity_id=name, original=stream.version_of(name))
         case "line" if bought:
             asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
@@ -406,6 +429,10 @@ def moved(event: object) -> int:
             return -event.points
         case PointsClawedBack():
             return event.written_off + event.expired - event.points
+        case AdjustmentReversed():
+            return event.expired - event.points
+        case PointsGivenBack():
+            return event.points - sum(draw.points for draw in event.expired)
         case _:
             return 0
 

@@ -78,7 +78,7 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
         {"per_point": "0"},
         [("out-of-range", "/currencies/points/value/per_point", None, None)],
     ),
-    ("/currencies/points/available", "on_action", [("not-supported-yet", "/currencies/points/available", None, None)]),
+    ("/currencies/points/available", "someday", [("bad-policy", "/currencies/points/available", None, None)]),
     (
         "/currencies/po ints",
         {},

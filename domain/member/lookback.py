@@ -1,0 +1,80 @@
+"""What decisions ask of the member's own stream besides activities, which are `domain/redecide.py`'s."""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from domain.log import Entry
+from domain.member.commands import RedeemPoints
+from domain.member.draft import PastLot, Seen, Spend
+from domain.member.events import (
+    ActivityRecorded,
+    PointsAdjusted,
+    PointsGivenBack,
+    PointsRedeemed,
+)
+from domain.member.spending import SHARE
+from domain.member.state import Member, evolve
+
+
+def adjustment(entry: Entry) -> PointsAdjusted:
+    """Raises LookupError where the entry is none."""
+    found = next((event for event in entry.events if isinstance(event, PointsAdjusted)), None)
+    if found is None:
+        raise LookupError(f"entry {entry.version} is no adjustment")
+    return found
+
+
+def payments(entries: Iterable[Entry], source: str, order: str) -> list[Spend]:
+    """The redemptions that paid for an order, with what came back of each."""
+    found: dict[int, Spend] = {}
+    for entry in entries:
+        asked = entry.input
+        pays = isinstance(asked, RedeemPoints) and (asked.order_source, asked.order_id) == (source, order)
+        for event in entry.events:
+            match event:
+                case PointsRedeemed() if pays:
+                    share = next((take for take in entry.takes if take.kind == SHARE), None)
+                    found[entry.version] = Spend(
+                        entry=entry.version,
+                        id=event.redemption,
+                        currency=event.currency,
+                        rulebook=entry.pins.rulebook,
+                        draws=event.draws,
+                        debt=event.debt,
+                        share=share,
+                    )
+                case PointsGivenBack() if event.entry in found:
+                    spend = found[event.entry]
+                    found[event.entry] = replace(spend, back=spend.back + event.points)
+                case _:
+                    pass
+    return list(found.values())
+
+
+def lots_ever(entries: Iterable[Entry]) -> dict[str, PastLot]:
+    """Every lot that there ever was. What was emptied keeps the end that it had then."""
+    found: dict[str, PastLot] = {}
+    member = Member()
+    for entry in entries:
+        for event in entry.events:
+            evolve(member, event, entry.stamp)  # type: ignore[arg-type]
+            for lot in member.lots:
+                found[lot.id] = PastLot(lot, entry.version)
+    return found
+
+
+def seen(entries: Iterable[Entry]) -> list[Seen]:
+    """The activities of entries, as far as they keep lots alive."""
+    return [
+        Seen(
+            type=event.type,
+            occurred_at=event.occurred_at,
+            recorded_at=entry.recorded_at,
+            rulebook=entry.pins.rulebook,
+            time_zone=getattr(entry.input, "time_zone", None),
+        )
+        for entry in entries
+        for event in entry.events
+        if isinstance(event, ActivityRecorded)
+    ]
