@@ -387,7 +387,7 @@ lots 2: program stream lot currency points remaining state occurred_at available
 movements 1: program stream version line currency account points effective_at recorded_at kind cause lot rule
     rulebook position
 activities 1: program stream version source id type occurred_at recorded_at day rulebook position
-awards 1: program stream version number rule rulebook currency wanted granted repaid limited_by lot type
+awards 2: program stream version number rule rulebook currency wanted granted repaid restates limited_by lot type
     occurred_at recorded_at day position
 tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
     rulebook recorded_at position
