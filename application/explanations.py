@@ -62,6 +62,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         history=StreamHistory(entries[:-1]),
     )
     evaluated = evaluate_only(before, circumstances, entry.input)
+    restated = list(_restated(entry.version, later))
     return {
         "ref": ref,
         "activity": {"source": entry.input.source, "id": entry.input.id, "type": entry.input.type},
@@ -69,7 +70,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         "awards": answers.awards(entry),
         "effects": answers.effects(entry),
         **explanation(evaluated, entry, before),
-        "restated": list(_restated(entry.version, later)),
+        **({"restated": restated} if restated else {}),
     }
 
 
