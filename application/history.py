@@ -15,6 +15,7 @@ from application.answers import activity_ref
 from application.handle import Handler
 from application.programs import KnownProgram
 from application.recent import Loaded
+from application.told_redemptions import changes_lots, told
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
@@ -27,6 +28,8 @@ from domain.member.events import (
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -48,7 +51,9 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -274,10 +279,10 @@ def sentences(
         cause = _cause(entry)
         lines = movements(entry)
         for number, event in enumerate(entry.events):
-            told = _told(event, entry, say)
-            if told is None:
+            fact = _told(event, entry, say)
+            if fact is None:
                 continue
-            kind, at, currency, points, rule, text = told
+            kind, at, currency, points, rule, text = fact
             if currency is not None and points:
                 running[currency] = running.get(currency, 0) + points
             yield {
@@ -397,6 +402,8 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             spent_on = f"{event.source}/{event.redemption}" if event.source else event.redemption
             text = f"{say(event.currency, event.points)} {event.currency} spent on {spent_on}{worth}{owed}"
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+            return told(event, entry, say)
         case PointsAdjusted():
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
@@ -543,6 +550,8 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
+                case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+                    changes_lots(lots, event)
                 case PointsClawedBack():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")

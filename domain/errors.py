@@ -180,3 +180,19 @@ class SelfReferral(Refused):
 
 class LimitReached(Refused):
     code = "limit-reached"
+
+
+class UnknownRedemption(Refused):
+    code = "unknown-redemption"
+
+
+class HoldExpired(Refused):
+    code = "hold-expired"
+
+
+class AlreadyConfirmed(Refused):
+    code = "already-confirmed"
+
+
+class AlreadyReversed(Refused):
+    code = "already-reversed"

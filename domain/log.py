@@ -81,6 +81,8 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     badges: dict[str, int] = {}
     referrals: dict[str, int] = {}
     segments: tuple[str, ...] = ()
+    holds: dict[str, int] = {}
+    """What is set aside for each redemption that is not confirmed yet."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -235,6 +237,7 @@ def after(member: Member, now: datetime) -> After:
         badges={name: badge.count for name, badge in sorted(member.badges.items())} if member.badges else {},
         referrals=dict(sorted(member.referrals.items())) if member.referrals else {},
         segments=member.segments,
+        holds={name: hold.points for name, hold in sorted(member.holds.items())} if member.holds else {},
     )
 
 

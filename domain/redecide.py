@@ -33,6 +33,7 @@ from domain.member.events import (
     ReferralConverted,
     ScoreCounted,
 )
+from domain.member.redemptions import Redemption, redemption_of
 from domain.member.state import Member, evolve
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
@@ -57,10 +58,18 @@ class StreamHistory:
         """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
     def original(self, version: int) -> Original:
+        number = self._number(version)
+        return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def redemption(self, version: int) -> Redemption:
+        number = self._number(version)
+        return redemption_of(self._entries[number], self._before(number), self._entries[number + 1 :])
+
+    def _number(self, version: int) -> int:
         number = bisect_left(self._entries, version, key=lambda entry: entry.version)
         if number == len(self._entries) or self._entries[number].version != version:
             raise LookupError(f"entry {version} is not in this stream")
-        return _original(self._entries[number], self._before(number), self._entries[number:])
+        return number
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}

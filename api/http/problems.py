@@ -45,6 +45,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-leaderboard": Kind(404, "No such leaderboard"),
     "unknown-offer": Kind(404, "No such offer"),
     "unknown-segment": Kind(404, "No such segment"),
+    "unknown-redemption": Kind(404, "No such redemption"),
     "unknown-reward": Kind(404, "No such reward"),
     "unknown-code": Kind(404, "No such code"),
     "unknown-key": Kind(404, "No such API key"),

@@ -229,6 +229,25 @@ class Redeemed(msgspec.Struct, kw_only=True):
     position: int
 
 
+class RedemptionNow(Redemption, kw_only=True):
+    """A redemption as it stands: `returned` of its points have come back."""
+
+    currency: str
+    returned: int
+    member: str
+
+
+class RedemptionChanged(msgspec.Struct, kw_only=True):
+    """`given_back` is what is free again, by lot, `repaid` what went to debt, `expired` what had ended."""
+
+    redemption: Redemption
+    given_back: list[Json]
+    repaid: int
+    expired: list[Json]
+    member: MemberAfter
+    position: int
+
+
 class Assignment(msgspec.Struct, kw_only=True):
     """A slot that was opened: what happens from `assigned_at` to `ends_at`, both included, counts for it."""
 

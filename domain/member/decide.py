@@ -15,7 +15,9 @@ from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AdjustPoints,
     AssignOffer,
+    CancelRedemption,
     ChangeMember,
+    ConfirmRedemption,
     EnrolMember,
     EraseMember,
     IssueReferralCode,
@@ -27,6 +29,7 @@ from domain.member.commands import (
     RedeemPoints,
     ReferMember,
     ReturnActivity,
+    ReturnRedemption,
     ReverseReferral,
     SetMemberStatus,
     Settle,
@@ -40,6 +43,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.holds import cancel_redemption, confirm_redemption, return_redemption
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
 from domain.member.prizes import pay_prize
@@ -90,6 +94,12 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             evaluated = record_activity(draft, command)
         case RedeemPoints():
             redeem_points(draft, command)
+        case ConfirmRedemption():
+            confirm_redemption(draft, command)
+        case CancelRedemption():
+            cancel_redemption(draft, command)
+        case ReturnRedemption():
+            return_redemption(draft, command)
         case ReturnActivity():
             return_activity(draft, command)
         case AdjustPoints():

@@ -18,6 +18,7 @@ from domain.member.events import (
     ReferralConverted,
     ScoreCounted,
 )
+from domain.member.redemptions import Redemption
 from domain.member.state import Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
@@ -94,6 +95,9 @@ class History(Protocol):
 
     def given(self, rule: str) -> Sequence[Given]:
         """What was ever granted under the name of a rule."""
+
+    def redemption(self, version: int) -> Redemption:
+        """The redemption that entry `version` made, and what became of it. Raises LookupError."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
+from domain.takes import Take
 
 
 class MemberEvent(
@@ -54,6 +55,26 @@ class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     quantity: int = 0
     amount_minor: int = 0
+
+
+class OpenLot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A lot that is opened with a past: moved from another member, given back, or brought back after its end.
+
+    `points` is what is in it now, `granted` what it was first opened with. With `pending` it waits for `available_at`.
+    """
+
+    lot: str
+    points: int
+    granted: int
+    occurred_at: datetime
+    entry: int
+    rule: str
+    rulebook: int
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    day: int = 0
+    pending: bool = False
+    idle: Idle | None = None
 
 
 class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
@@ -390,6 +411,75 @@ class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed
     debt: int = 0
 
 
+class PointsHeld(MemberEvent, frozen=True, kw_only=True, tag="PointsHeld"):
+    """Points were set aside for a redemption until `ends_at`, not included: `draws` names the lots that gave them.
+
+    `takes` is what the redemption took of shared quantities, which they get back when nothing comes of it.
+    """
+
+    redemption: str
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    ends_at: datetime
+    value_minor: int | None = None
+    takes: tuple[Take, ...] = ()
+
+
+class HoldConfirmed(MemberEvent, frozen=True, kw_only=True, tag="HoldConfirmed"):
+    """Points that the entry `original` had set aside were spent: `points`, from the lots of `draws`.
+
+    Of the rest, `released` is in its lots again, `repaid` went to debt, and `expired` had ended meanwhile.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    value_minor: int | None = None
+    released: tuple[Draw, ...] = ()
+    repaid: tuple[Draw, ...] = ()
+    expired: tuple[Draw, ...] = ()
+
+
+class HoldReleased(MemberEvent, frozen=True, kw_only=True, tag="HoldReleased"):
+    """What the entry `original` had set aside was let go at `at`, because it was `cancelled` or had `expired`.
+
+    `released` is in its lots again, `repaid` went to debt, and `expired` had ended meanwhile.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    at: datetime
+    reason: str
+    released: tuple[Draw, ...] = ()
+    repaid: tuple[Draw, ...] = ()
+    expired: tuple[Draw, ...] = ()
+
+
+class RedemptionReturned(MemberEvent, frozen=True, kw_only=True, tag="RedemptionReturned"):
+    """(Part of) what was redeemed by the entry `original` came back: into `lots`, but for what was `repaid` to debt.
+
+    `draws` says which lots had paid it, `expired` which of that came back to lots that had ended, and is gone. `mode`
+    is `reverse` (to the lots that paid) or `reissue` (in a new one). `complete`: all of it has come back now.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    mode: str
+    draws: tuple[Draw, ...]
+    complete: bool = False
+    lots: tuple[OpenLot, ...] = ()
+    repaid: int = 0
+    expired: tuple[Draw, ...] = ()
+    value_minor: int | None = None
+
+
 class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted"):
     """An operator's correction. Positive points opened `lot`; negative ones were drawn."""
 
@@ -527,6 +617,10 @@ MemberEventUnion = (
     | LotExpired
     | LotsRescheduled
     | PointsRedeemed
+    | PointsHeld
+    | HoldConfirmed
+    | HoldReleased
+    | RedemptionReturned
     | PointsAdjusted
     | ActivityReversed
     | PointsClawedBack

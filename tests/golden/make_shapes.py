@@ -120,6 +120,29 @@ EVENTS: list[Any] = [
     events.TierUpgradePlanned(set="status", at=LATER),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
+    events.PointsHeld(
+        redemption="h1", currency="points", points=40, draws=(events.Draw("2.1", 40),), ends_at=LATER, value_minor=320,
+        takes=(Take("share", "shop\x1fp1", 320, 5250),),
+    ),
+    events.HoldConfirmed(
+        redemption="h1", original=5, currency="points", points=25, draws=(events.Draw("2.1", 25),), value_minor=200,
+        released=(events.Draw("2.1", 10),), repaid=(events.Draw("2.1", 3),), expired=(events.Draw("2.2", 2),),
+    ),
+    events.HoldReleased(
+        redemption="h1", original=5, currency="points", points=40, at=LATER, reason="expired",
+        released=(events.Draw("2.1", 30),), repaid=(events.Draw("2.1", 5),), expired=(events.Draw("2.2", 5),),
+    ),
+    events.RedemptionReturned(
+        redemption="h1", original=5, currency="points", points=25, mode="reverse",
+        draws=(events.Draw("2.1", 23), events.Draw("2.2", 2)), complete=True,
+        lots=(
+            events.OpenLot(
+                lot="2.1", points=20, granted=60, occurred_at=AT, entry=2, rule="base", rulebook=1, available_at=AT,
+                expires_at=LATER, day=739676, pending=True, idle=events.Idle(for_="P12M"),
+            ),
+        ),
+        repaid=3, expired=(events.Draw("2.2", 2),), value_minor=200,
+    ),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -167,6 +190,9 @@ INPUTS: list[Any] = [
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
     program_commands.CloseLeaderboard(leaderboard="season", board="north", period="2026-03"),
     program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    commands.ConfirmRedemption(redemption="h1", original=5, points=25),
+    commands.CancelRedemption(redemption="h1", original=5),
+    commands.ReturnRedemption(redemption="h1", original=5, points=25, mode="reissue"),
 ]  # fmt: skip
 
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
@@ -179,6 +205,7 @@ GAINED: dict[str, Any] = {
     "order": commands.RedeemPoints(
         id="s2", currency="points", points=40, order_source="shop", order_id="p1", order_minor=10500
     ),
+    "held": commands.RedeemPoints(id="h1", currency="points", points=40, hold_seconds=900),
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, idle=events.Idle(for_="P6M"),

@@ -20,6 +20,7 @@ from tests.golden.make_games import GAMES
 from tests.golden.make_log import LOG
 from tests.golden.make_market import MARKET
 from tests.golden.make_offers import OFFERS
+from tests.golden.make_redemptions import REDEMPTIONS
 from tests.golden.make_segments import SEGMENTS
 from tests.golden.make_shapes import HERE, shapes_in, tags
 
@@ -29,6 +30,7 @@ LOGS = {
     GAMES: (800, 797, 2),
     OFFERS: (1_200, 1_197, 2),
     SEGMENTS: (500, 497, 2),
+    REDEMPTIONS: (800, 797, 2),
 }
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {

@@ -13,13 +13,25 @@ from hypothesis import strategies as st
 from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
-from domain.member.commands import ChangeMember, MemberCommand, RecordActivity
+from domain.member.commands import (
+    CancelRedemption,
+    ChangeMember,
+    ConfirmRedemption,
+    MemberCommand,
+    RecordActivity,
+    RedeemPoints,
+    ReturnRedemption,
+)
 from domain.member.events import (
+    HoldConfirmed,
+    HoldReleased,
     LotExpired,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ScoreCounted,
 )
 from domain.member.settle import next_due, settled
@@ -171,6 +183,10 @@ DEEDS = st.lists(
                 "return",
                 "line",
                 "move",
+                "hold",
+                "confirm",
+                "cancel",
+                "undo",
                 "nothing",
             ]
         ),
@@ -190,6 +206,7 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
         for entry in stream.entries
         if isinstance(entry.input, RecordActivity) and entry.input.type == "purchase"
     ]
+    redeemed = [(one.input.id, one.version) for one in stream.entries if isinstance(one.input, RedeemPoints)]
     match what:
         case "buy":
             return purchase(amount, f"p{number}", now, **lines_of(amount, extra))
@@ -206,12 +223,26 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
         case "give":
             return adjust(1 + amount % 40, f"g{number}")
+        case "hold":
+            asked = redeem(1 + amount % 60, f"h{number}")
+            return msgspec.structs.replace(asked, hold_seconds=3600 * (1 + extra % 1500))
+        case "confirm" if redeemed:
+            name, version = redeemed[extra % len(redeemed)]
+            some = None if amount % 3 else 1 + amount % 40
+            return ConfirmRedemption(redemption=name, original=version, points=some)
+        case "cancel" if redeemed:
+            name, version = redeemed[-1]
+            return CancelRedemption(redemption=name, original=version)
+        case "undo" if redeemed:
+            name, version = redeemed[extra % len(redeemed)]
+            some, mode = None if amount % 3 else 1 + amount % 40, [None, "reissue"][amount % 2]
+            return ReturnRedemption(redemption=name, original=version, points=some, mode=mode)
         case "return" if bought:
             return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
         case "line" if bought:
-            asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
+            named = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
-            return msgspec.structs.replace(asked, lines=[back])
+            return msgspec.structs.replace(named, lines=[back])
         case _:
             return None
 
@@ -267,6 +298,10 @@ def essence(member: Member) -> Json:
         del whole[gone]
     for lot in whole["lots"]:
         del lot["id"], lot["entry"]
+    for hold in whole["holds"].values():
+        del hold["entry"]
+        for part in hold["parts"]:
+            del part["id"], part["entry"]
     for month in whole["months"].values():
         month["reversed"] = sorted(
             (
@@ -401,6 +436,12 @@ def moved(event: object) -> int:
             return -event.points
         case PointsClawedBack():
             return event.written_off + event.expired - event.points
+        case PointsHeld():
+            return -event.points
+        case HoldConfirmed() | HoldReleased():
+            return sum(draw.points for draw in (*event.released, *event.repaid))
+        case RedemptionReturned():
+            return event.points - sum(draw.points for draw in event.expired)
         case _:
             return 0
 
