@@ -32,6 +32,7 @@ from domain.member.events import (
     PointsRedeemed,
     ReferralConverted,
     ReferralReversed,
+    RewardIssued,
     ScoreCounted,
     SegmentChanged,
     StreakMoved,
@@ -162,12 +163,17 @@ def redemption(stored: Stored, member: str, book: CompiledRulebook | None) -> Js
             "points": spent.points,
             "value_minor": spent.value_minor,
             "draws": draws(spent.draws),
-            "codes": [],
+            "codes": codes(entry),
             "expires_at": spent.ends_at if isinstance(spent, PointsHeld) else None,
         },
         "member": member_after(entry, member, book),
         "position": stored.position,
     }
+
+
+def codes(entry: Entry) -> list[str]:
+    """Those of the units that the entry issued."""
+    return [code for event in entry.events if isinstance(event, RewardIssued) for code in event.codes]
 
 
 def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:

@@ -59,6 +59,9 @@ from domain.member.events import (
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     SegmentChanged,
     StreakMoved,
@@ -404,6 +407,14 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
         case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
             return told(event, entry, say)
+        case RewardReserved():
+            return "reward_held", entry.recorded_at, None, None, None, f"{event.quantity} of {event.reward} set aside"
+        case RewardIssued():
+            text = f"{event.quantity} of {event.reward} issued for {event.redemption}"
+            return "reward_issued", entry.recorded_at, None, None, None, text
+        case RewardReleased():
+            text = f"{event.quantity} of {event.reward} given up, for {event.redemption}"
+            return "reward_released", entry.recorded_at, None, None, None, text
         case PointsAdjusted():
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"

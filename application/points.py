@@ -14,7 +14,7 @@ from application.repeats import SEPARATOR, Ask, carry_out
 from application.rows import Wish
 from application.sealing import seal_payload
 from domain.calendar import Offsets, parse_period
-from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity, UnknownReward
+from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity
 from domain.log import decode
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.reading import Reading
@@ -110,15 +110,15 @@ async def redeem(
     Raises NotEnoughPoints, BelowMinimum, LimitReached, NotEligible, UnknownCurrency.
     """
     _good_id(body.id)
-    if body.reward is not None or body.quantity is not None:
-        raise UnknownReward("this program has no rewards", errors=[("/reward", "no such reward")])
+    if body.quantity is not None:
+        raise InvalidPayload("a quantity is of a reward", errors=[("/quantity", "leave it out")])
     if body.currency is None or (body.points is None) == (body.value_minor is None):
         raise InvalidPayload(
             "give a currency and one of points, value_minor", errors=[("/points", "exactly one of the two")]
         )
     if body.order is not None:
-        _name("/order/source", body.order.source)
-        _name("/order/id", body.order.id)
+        sane_name("/order/source", body.order.source)
+        sane_name("/order/id", body.order.id)
         _amount("/order/amount_minor", body.order.amount_minor)
     for name in ("points", "value_minor"):
         _amount(f"/{name}", getattr(body, name))
@@ -132,14 +132,14 @@ async def redeem(
         order_source=body.order.source if body.order else None,
         order_id=body.order.id if body.order else None,
         order_minor=await _order_amount(handler, program, body.order) if body.order else None,
-        hold_seconds=_seconds(body.hold) if body.hold is not None else None,
+        hold_seconds=hold_seconds(body.hold) if body.hold is not None else None,
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.redemption(found, body.member, book))
 
 
-def _seconds(hold: Hold) -> int:
+def hold_seconds(hold: Hold) -> int:
     try:
         period = parse_period(hold.ttl)
     except ValueError as error:
@@ -209,7 +209,7 @@ async def return_activity(
     """Take back (part of) an activity. Raises UnknownActivity, ReturnExceedsActivity."""
     sane_time("/occurred_at", body.occurred_at)
     for at, name in (("/source", body.source), ("/id", body.id)):
-        _name(at, name)
+        sane_name(at, name)
     amount = body.amount_minor
     if body.lines is not None:
         if amount is not None:
@@ -344,7 +344,7 @@ def _ask(
     )
 
 
-def _name(at: str, name: str) -> None:
+def sane_name(at: str, name: str) -> None:
     if not 0 < len(name) <= MAX_ID or not name.isprintable():
         raise BadId(f"an id is 1 to {MAX_ID} printable characters", errors=[(at, "not such an id")])
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from application import answers
+from application import answers, rewards
 from application.answers import Answered, answered
 from application.handle import Handler, Stored
 from application.history import Past, past
@@ -54,7 +54,8 @@ async def confirm(
     """Spend what is held; said once more, the answer is the same. Raises HoldExpired, AlreadyConfirmed."""
     _amount(body.points)
     loaded, known, version = await _found(handler, program, redemption)
-    command = ConfirmRedemption(redemption=redemption, original=version, points=body.points)
+    codes = await rewards.codes_for(handler, loaded.stream, version)
+    command = ConfirmRedemption(redemption=redemption, original=version, points=body.points, codes=codes)
     ask = _ask(program, redemption, "confirm", body, actor, key, correlation)
     return await _done(handler, ask, command, loaded, known)
 
@@ -110,7 +111,7 @@ def _shape(found: Redemption) -> Json:
         "points": found.points,
         "value_minor": found.value_minor,
         "draws": [{"lot": part.id, "points": part.remaining} for part in found.parts],
-        "codes": [],
+        "codes": list(found.codes) if found.state == "confirmed" else [],
         "expires_at": found.ends_at if found.state == "held" else None,
         "returned": found.returned,
     }
@@ -141,7 +142,9 @@ def _ask(
 
 
 async def _done(handler: Handler, ask: Ask, command: MemberCommand, loaded: Loaded, known: KnownProgram) -> Answered:
-    found = await carry_out(handler, ask, Wish(program=ask.program, command=command, actor=ask.actor), loaded, known)
+    claims = rewards.code_claims(command.codes) if isinstance(command, ConfirmRedemption) else ()
+    wish = Wish(program=ask.program, command=command, actor=ask.actor, claims=claims)
+    found = await carry_out(handler, ask, wish, loaded, known)
     book = await handler.programs.newest_at(ask.program, found.entry.pins.timeline)
     return answered(found, changed(found, loaded.member.id, book))
 
@@ -167,6 +170,7 @@ def changed(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
     match done:
         case HoldConfirmed():
             told |= {"state": "confirmed", "value_minor": done.value_minor, "draws": answers.draws(done.draws)}
+            told["codes"] = answers.codes(entry)
         case HoldReleased():
             pass
         case RedemptionReturned():

@@ -186,6 +186,14 @@ class UnknownRedemption(Refused):
     code = "unknown-redemption"
 
 
+class SoldOut(Refused):
+    code = "sold-out"
+
+
+class RewardExists(Refused):
+    code = "reward-exists"
+
+
 class HoldExpired(Refused):
     code = "hold-expired"
 

@@ -20,6 +20,8 @@ from domain.member.state import evolve as evolve_member
 from domain.member.wallet import Balance, balance, currencies
 from domain.program.commands import ProgramCommand
 from domain.program.events import ProgramEventUnion
+from domain.reward.commands import RewardCommand
+from domain.reward.events import RewardEventUnion
 from domain.takes import Take
 
 ENGINE = 1
@@ -31,8 +33,8 @@ TOPIC = "guerdon.entry.1"
 NO_DIGEST = bytes(32)
 """The digest before a stream's first row."""
 
-Event = MemberEventUnion | ProgramEventUnion
-Input = MemberCommand | ProgramCommand
+Event = MemberEventUnion | ProgramEventUnion | RewardEventUnion
+Input = MemberCommand | ProgramCommand | RewardCommand
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
-from domain.member.commands import RedeemPoints
+from domain.member.commands import RedeemPoints, RedeemReward
 from domain.member.events import HoldConfirmed, HoldReleased, PointsHeld, PointsRedeemed, RedemptionReturned
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
@@ -24,6 +24,8 @@ class Redemption(msgspec.Struct, frozen=True, gc=False):
     points: Annotated[int, "Points redeemed, what is owed included; of a hold, those held, then those confirmed."]
     debt: Annotated[int, "How many of them no lot could pay."]
     value_minor: Annotated[int | None, "What they were worth, in minor units of the program's money."]
+    reward: Annotated[str | None, "The reward it was for. Null: points were spent for their own sake."]
+    quantity: Annotated[int | None, "How many units of it."]
     returned: Annotated[int, "How many of them have come back since."]
     state: Annotated[
         Literal["held", "confirmed", "cancelled", "expired", "returned"],
@@ -67,7 +69,7 @@ def apply(rows: Rows, at: Placed) -> None:
 
 def _made(at: Placed, event: PointsRedeemed | PointsHeld) -> Redemption:
     entry = at.entry
-    asked = entry.input if isinstance(entry.input, RedeemPoints) else None
+    asked = entry.input if isinstance(entry.input, RedeemPoints | RedeemReward) else None
     spent = isinstance(event, PointsRedeemed)
     return Redemption(
         at.program,
@@ -81,6 +83,8 @@ def _made(at: Placed, event: PointsRedeemed | PointsHeld) -> Redemption:
         event.points,
         event.debt if isinstance(event, PointsRedeemed) else 0,
         event.value_minor,
+        asked.terms.id if isinstance(asked, RedeemReward) else None,
+        asked.quantity if isinstance(asked, RedeemReward) else None,
         0,
         "confirmed" if spent else "held",
         entry.recorded_at,
@@ -99,7 +103,7 @@ REDEMPTIONS = Projection(
         key=("stream", "version"),
         indexes=("(program, redeemed_at)",),
     ),
-    version=2,
+    version=3,
     reads=reads,
     apply=apply,
 )

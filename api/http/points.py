@@ -6,7 +6,7 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, once, parts, path_id, route, written
-from application import points, redemptions
+from application import points, redemptions, rewards
 from application.points import AdjustBody, RedeemBody, ReturnBody
 from application.redemptions import CancelBody, ConfirmBody, ReturnRedemptionBody
 
@@ -48,6 +48,8 @@ async def return_activity(request: Req) -> ASGIResponse:
             "not-enough-points",
             "below-minimum",
             "limit-reached",
+            "sold-out",
+            "unknown-reward",
             "not-eligible",
             "unknown-currency",
             "member-suspended",
@@ -59,7 +61,8 @@ async def redeem(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, RedeemBody)
-        done = await points.redeem(
+        redeem_it = points.redeem if body.reward is None else rewards.redeem
+        done = await redeem_it(
             parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
         )
     return written(done)

@@ -53,6 +53,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "method-not-allowed": Kind(405, "This address does not take this method"),
     "member-exists": Kind(409, "The member exists"),
     "program-exists": Kind(409, "The program exists"),
+    "reward-exists": Kind(409, "The reward exists"),
     "identity-taken": Kind(409, "Another member has this identity"),
     "activity-differs": Kind(409, "The activity is recorded with another body"),
     "in-progress": Kind(409, "The same request is being worked on"),

@@ -12,6 +12,7 @@ import msgspec
 
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
+from domain.rules.rewards import RewardTerms
 
 
 class Command(
@@ -122,12 +123,36 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
         _positive(self.hold_seconds)
 
 
+class RedeemReward(Command, frozen=True, kw_only=True, tag="RedeemReward"):
+    """Redeem units of a reward on the terms of entry `version` of its stream. `codes` are those of the units, if any.
+
+    With `hold_seconds` price and units are set aside for so long, to be confirmed or cancelled.
+    """
+
+    id: str
+    terms: RewardTerms
+    version: int
+    quantity: int = 1
+    codes: tuple[str, ...] = ()
+    order_source: str | None = None
+    order_id: str | None = None
+    hold_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.quantity)
+        _positive(self.hold_seconds)
+
+
 class ConfirmRedemption(Command, frozen=True, kw_only=True, tag="ConfirmRedemption"):
-    """Spend what the entry `original` set aside: all of it, or `points`; then the rest is free again."""
+    """Spend what the entry `original` set aside: all of it, or `points`; then the rest is free again.
+
+    `codes` are those of the units of a reward.
+    """
 
     redemption: str
     original: int
     points: int | None = None
+    codes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _positive(self.points)
@@ -254,6 +279,7 @@ MemberCommand = (
     | RecordActivity
     | ReturnActivity
     | RedeemPoints
+    | RedeemReward
     | ConfirmRedemption
     | CancelRedemption
     | ReturnRedemption

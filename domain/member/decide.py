@@ -27,6 +27,7 @@ from domain.member.commands import (
     RecordActivity,
     RedeemCode,
     RedeemPoints,
+    RedeemReward,
     ReferMember,
     ReturnActivity,
     ReturnRedemption,
@@ -50,6 +51,7 @@ from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
+from domain.member.rewards import redeem_reward
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.standing import follow
@@ -94,6 +96,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             evaluated = record_activity(draft, command)
         case RedeemPoints():
             redeem_points(draft, command)
+        case RedeemReward():
+            redeem_reward(draft, command)
         case ConfirmRedemption():
             confirm_redemption(draft, command)
         case CancelRedemption():

@@ -480,6 +480,40 @@ class RedemptionReturned(MemberEvent, frozen=True, kw_only=True, tag="Redemption
     value_minor: int | None = None
 
 
+class RewardReserved(MemberEvent, frozen=True, kw_only=True, tag="RewardReserved"):
+    """Units of a reward are held with the price. `counts` moves the member's counter on the local `day`."""
+
+    redemption: str
+    reward: str
+    quantity: int
+    day: int
+    counts: dict[str, int] = {}
+
+
+class RewardIssued(MemberEvent, frozen=True, kw_only=True, tag="RewardIssued"):
+    """Units of a reward are the member's, each with one of `codes` where it has them.
+
+    What was reserved before is counted already: then there are no `counts`.
+    """
+
+    redemption: str
+    reward: str
+    quantity: int
+    codes: tuple[str, ...] = ()
+    day: int = 0
+    counts: dict[str, int] = {}
+
+
+class RewardReleased(MemberEvent, frozen=True, kw_only=True, tag="RewardReleased"):
+    """Units of a reward are in stock again: the hold is over, or the redemption was returned. Their codes are void."""
+
+    redemption: str
+    reward: str
+    quantity: int
+    day: int
+    counts: dict[str, int] = {}
+
+
 class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted"):
     """An operator's correction. Positive points opened `lot`; negative ones were drawn."""
 
@@ -621,6 +655,9 @@ MemberEventUnion = (
     | HoldConfirmed
     | HoldReleased
     | RedemptionReturned
+    | RewardReserved
+    | RewardIssued
+    | RewardReleased
     | PointsAdjusted
     | ActivityReversed
     | PointsClawedBack

@@ -14,14 +14,16 @@ from domain.errors import (
     AlreadyReversed,
     AmountOutOfRange,
     HoldExpired,
+    InvalidPayload,
     NotEligible,
     ReturnExceedsActivity,
 )
-from domain.member.commands import CancelRedemption, ConfirmRedemption, ReturnRedemption
+from domain.member.commands import CancelRedemption, ConfirmRedemption, RedeemPoints, RedeemReward, ReturnRedemption
 from domain.member.draft import Draft, HistoryNeeded
 from domain.member.events import Draw, HoldConfirmed, HoldReleased, LotsRescheduled, OpenLot, RedemptionReturned
 from domain.member.lives import life, still_ends
 from domain.member.redemptions import Redemption
+from domain.member.rewards import STOCK, give_up, issue
 from domain.member.spending import SHARE, active, currency, share_take, value_of
 from domain.member.state import Hold, Lot
 from domain.numbers import exact
@@ -40,7 +42,7 @@ def confirm_redemption(draft: Draft, command: ConfirmRedemption) -> None:
     points = hold.points if command.points is None else command.points
     if points > hold.points:
         raise AmountOutOfRange(f"{hold.points} points are held", errors=[("/points", f"at most {hold.points}")])
-    worth = book.document.currencies[hold.currency].value
+    worth = book.document.currencies[hold.currency].value if not hold.reward else None
     value = value_of(points, worth) if worth is not None else None
     paid, rest = _split(hold.parts, points)
     back = _back(draft, rest, draft.now)
@@ -59,6 +61,8 @@ def confirm_redemption(draft: Draft, command: ConfirmRedemption) -> None:
         )
     )
     _keep_moved(draft, hold.currency, back, draft.now)
+    if hold.reward:
+        issue(draft, hold, command.points, command.codes)
 
 
 def cancel_redemption(draft: Draft, command: CancelRedemption) -> None:
@@ -84,7 +88,7 @@ def return_redemption(draft: Draft, command: ReturnRedemption) -> None:
     if found.state in ("cancelled", "expired"):
         raise NotEligible(f"the redemption is {found.state}: nothing was spent", reasons=[found.state])
     left = found.points - found.returned
-    if left == 0:
+    if found.state == "returned":
         raise AlreadyReversed("all of the redemption has come back")
     points = left if command.points is None else command.points
     if points > left:
@@ -98,10 +102,15 @@ def return_redemption(draft: Draft, command: ReturnRedemption) -> None:
         for part in reversed(found.parts)
     ]
     coming, _ = _split([part for part in parts if part.remaining], points)
-    worth = draft.circumstances.timeline.version(found.rulebook).document.currencies[found.currency].value
+    reward = found.asked if isinstance(found.asked, RedeemReward) else None
+    if reward is not None and points < left:
+        raise InvalidPayload("a reward is returned whole", errors=[("/points", "leave it out")])
+    worth = None
+    if reward is None:
+        worth = draft.circumstances.timeline.version(found.rulebook).document.currencies[found.currency].value
     before = value_of(left, worth) if worth is not None else 0
     after = value_of(left - points, worth) if worth is not None else 0
-    if worth is not None and worth.max_share is not None and found.asked is not None:
+    if worth is not None and worth.max_share is not None and isinstance(found.asked, RedeemPoints):
         share = share_take(found.asked, after - before, exact(worth.max_share))
         draft.takes += [share] if share is not None else []
     lots, repaid, expired = _reissued(draft, found, points) if mode == "reissue" else _reversed(draft, coming)
@@ -120,6 +129,10 @@ def return_redemption(draft: Draft, command: ReturnRedemption) -> None:
             value_minor=before - after if worth is not None else None,
         )
     )
+    if reward is not None:
+        if reward.terms.stock is not None:
+            draft.takes.append(Take(STOCK, reward.terms.id, -found.quantity, reward.terms.stock))
+        give_up(draft, found.id, reward.terms.id, found.quantity, found.day, found.counts)
 
 
 class _Back(msgspec.Struct, frozen=True):
@@ -168,6 +181,8 @@ def _release(draft: Draft, hold: Hold, at: datetime, reason: str) -> None:
         )
     )
     _keep_moved(draft, hold.currency, back, at)
+    if hold.reward:
+        give_up(draft, hold.id, hold.reward, hold.quantity, hold.day, hold.counts)
 
 
 def _back(draft: Draft, parts: Iterable[Lot], at: datetime) -> _Back:

@@ -60,6 +60,9 @@ from domain.member.events import (
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
@@ -72,6 +75,7 @@ from domain.member.events import (
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
+from domain.reward.events import RewardChanged, RewardCreated
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
 Kind = Literal[
@@ -197,6 +201,11 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierGraceBegan()
                 | TierUpgradePlanned()
                 | LotsRescheduled()
+                | RewardReserved()
+                | RewardIssued()
+                | RewardReleased()
+                | RewardCreated()
+                | RewardChanged()
                 | OfferAssigned()
                 | OfferViewed()
                 | OfferProgressed()

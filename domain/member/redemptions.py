@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.log import Entry
-from domain.member.commands import RedeemPoints
+from domain.member.commands import RedeemPoints, RedeemReward
 from domain.member.events import (
     Draw,
     HoldConfirmed,
@@ -17,6 +17,8 @@ from domain.member.events import (
     PointsHeld,
     PointsRedeemed,
     RedemptionReturned,
+    RewardIssued,
+    RewardReserved,
 )
 from domain.member.state import Lot, Member, evolve
 
@@ -37,8 +39,13 @@ class Redemption(msgspec.Struct, frozen=True):
     parts: tuple[Lot, ...]
     rulebook: int
     value_minor: int | None = None
-    asked: RedeemPoints | None = None
+    asked: RedeemPoints | RedeemReward | None = None
     back: dict[str, int] = {}
+    codes: tuple[str, ...] = ()
+    quantity: int = 0
+    """Units of a reward, of which `counts` were counted on the local `day`."""
+    day: int = 0
+    counts: dict[str, int] = {}
     ends_at: datetime | None = None
     """When the hold runs out, or would have."""
 
@@ -53,6 +60,8 @@ def redemption_of(entry: Entry, before: Member, since: Sequence[Entry]) -> Redem
     for event in entry.events:
         if isinstance(event, PointsRedeemed | PointsHeld):
             found = _made(event, entry, made)
+        elif found is not None:
+            found = after(found, event)  # type: ignore[arg-type]
         evolve(made, event, entry.stamp)  # type: ignore[arg-type]
     if found is None:
         raise LookupError(f"entry {entry.version} redeemed nothing")
@@ -72,7 +81,7 @@ def _made(event: PointsRedeemed | PointsHeld, entry: Entry, member: Member) -> R
         _parts({lot.id: lot for lot in member.lots}, event.draws),
         entry.pins.rulebook,
         event.value_minor,
-        entry.input if isinstance(entry.input, RedeemPoints) else None,
+        entry.input if isinstance(entry.input, RedeemPoints | RedeemReward) else None,
         ends_at=event.ends_at if isinstance(event, PointsHeld) else None,
     )
 
@@ -85,6 +94,11 @@ def after(found: Redemption, event: MemberEventUnion) -> Redemption:
             return replace(found, state="confirmed", points=event.points, parts=parts, value_minor=event.value_minor)
         case HoldReleased() if event.original == found.entry:
             return replace(found, state="cancelled" if event.reason == "cancelled" else "expired")
+        case RewardReserved() if event.redemption == found.id:
+            return replace(found, quantity=event.quantity, day=event.day, counts=event.counts)
+        case RewardIssued() if event.redemption == found.id:
+            counted = {"day": event.day, "counts": event.counts} if event.counts else {}
+            return replace(found, quantity=event.quantity, codes=event.codes, **counted)
         case RedemptionReturned() if event.original == found.entry:
             back = dict(found.back)
             for draw in event.draws:

@@ -53,16 +53,16 @@ def redeem_points(draft: Draft, command: RedeemPoints) -> None:
     draft.takes += takes
     draws, _ = draw(spendable(draft.member, command.currency, draft.now), points, policy.spend_order)
     if command.hold_seconds is None:
-        _spend(draft, command.id, command.currency, points, draws, value)
+        spend(draft, command.id, command.currency, points, draws, value)
     else:
-        _hold(draft, command.id, command.currency, points, draws, value, command.hold_seconds, takes)
+        set_aside(draft, command.id, command.currency, points, draws, value, command.hold_seconds, takes)
 
 
-def _spend(draft: Draft, name: str, currency: str, points: int, draws: tuple[Draw, ...], value: int | None) -> None:
+def spend(draft: Draft, name: str, currency: str, points: int, draws: tuple[Draw, ...], value: int | None) -> None:
     draft.record(PointsRedeemed(redemption=name, currency=currency, points=points, value_minor=value, draws=draws))
 
 
-def _hold(
+def set_aside(
     draft: Draft,
     name: str,
     currency: str,

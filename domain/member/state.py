@@ -54,6 +54,9 @@ from domain.member.events import (
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
@@ -120,6 +123,10 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     rulebook: int
     value_minor: int | None = None
     takes: tuple[Take, ...] = ()
+    reward: str = ""
+    quantity: int = 0
+    day: int = 0
+    counts: dict[str, int] = {}
 
 
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -299,6 +306,17 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _set_aside(member, event, stamp)
         case HoldConfirmed() | HoldReleased():
             _let_go(member, event)
+        case RewardReserved():
+            member.holds[event.redemption] = replace(
+                member.holds[event.redemption],
+                reward=event.reward,
+                quantity=event.quantity,
+                day=event.day,
+                counts=event.counts,
+            )
+            _count(member, event.counts, event.day)
+        case RewardIssued() | RewardReleased():
+            _count(member, event.counts, event.day)
         case RedemptionReturned():
             for back in event.lots:
                 _put_back(member, reopened(back, event.currency))

@@ -13,8 +13,11 @@ from domain.member import commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
+from domain.reward import commands as reward_commands
+from domain.reward import events as reward_events
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
+from domain.rules.rewards import RewardTerms
 from domain.takes import Take
 
 HERE = Path(__file__).parent
@@ -24,6 +27,20 @@ DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
+
+MUG = RewardTerms(
+    id="mug",
+    kind="product",
+    currency="points",
+    points=100,
+    name="A mug",
+    stock=500,
+    per_member=1,
+    starts=AT,
+    ends=LATER,
+    generates_codes=True,
+    withdrawn=True,
+)
 
 EVENTS: list[Any] = [
     events.MemberEnrolled(
@@ -143,6 +160,14 @@ EVENTS: list[Any] = [
         ),
         repaid=3, expired=(events.Draw("2.2", 2),), value_minor=200,
     ),
+    events.RewardReserved(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": 2}),
+    events.RewardIssued(
+        redemption="h1", reward="mug", quantity=2, codes=("7KQ2M9XTB4HZ0", "8KQ2M9XTB4HZ1"), day=739676,
+        counts={"reward:mug": 2},
+    ),
+    events.RewardReleased(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": -2}),
+    reward_events.RewardCreated(terms=MUG),
+    reward_events.RewardChanged(terms=MUG),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -193,6 +218,12 @@ INPUTS: list[Any] = [
     commands.ConfirmRedemption(redemption="h1", original=5, points=25),
     commands.CancelRedemption(redemption="h1", original=5),
     commands.ReturnRedemption(redemption="h1", original=5, points=25, mode="reissue"),
+    commands.RedeemReward(
+        id="h1", terms=MUG, version=3, quantity=2, codes=("7KQ2M9XTB4HZ0",), order_source="shop", order_id="p1",
+        hold_seconds=900,
+    ),
+    reward_commands.CreateReward(terms=MUG),
+    reward_commands.ChangeReward(terms=MUG),
 ]  # fmt: skip
 
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
@@ -205,6 +236,7 @@ GAINED: dict[str, Any] = {
     "order": commands.RedeemPoints(
         id="s2", currency="points", points=40, order_source="shop", order_id="p1", order_minor=10500
     ),
+    "codes": commands.ConfirmRedemption(redemption="h1", original=5, codes=("7KQ2M9XTB4HZ0",)),
     "held": commands.RedeemPoints(id="h1", currency="points", points=40, hold_seconds=900),
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,

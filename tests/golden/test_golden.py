@@ -42,6 +42,11 @@ ELSEWHERE = {
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
+    "RewardCreated",
+    "RewardChanged",
+    "RewardReserved",
+    "RewardIssued",
+    "RewardReleased",
 }
 """Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
 
