@@ -12,7 +12,7 @@ import msgspec
 
 from application.handle import Stored
 from domain.log import After, Entry
-from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
+from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, ReturnActivity
 from domain.member.events import (
     ActivityRestated,
     ActivityReversed,
@@ -33,9 +33,11 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
     ReferralConverted,
     ReferralReversed,
+    RewardIssued,
     ScoreCounted,
     SegmentChanged,
     StreakMoved,
@@ -172,23 +174,28 @@ def given_back(entry: Entry) -> list[Json]:
 
 
 def redemption(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to a redemption: what was spent, or set aside until it expires."""
     entry = stored.entry
-    assert isinstance(entry.input, RedeemPoints)
-    spent = next(event for event in entry.events if isinstance(event, PointsRedeemed))
+    spent = next(event for event in entry.events if isinstance(event, PointsRedeemed | PointsHeld))
     return {
         "redemption": {
-            "id": entry.input.id,
-            "state": "confirmed",
+            "id": spent.redemption,
+            "state": "held" if isinstance(spent, PointsHeld) else "confirmed",
             "currency": spent.currency,
             "points": spent.points,
             "value_minor": spent.value_minor,
             "draws": draws(spent.draws),
-            "codes": [],
-            "expires_at": None,
+            "codes": codes(entry),
+            "expires_at": spent.ends_at if isinstance(spent, PointsHeld) else None,
         },
         "member": member_after(entry, member, book),
         "position": stored.position,
     }
+
+
+def codes(entry: Entry) -> list[str]:
+    """Those of the units that the entry issued."""
+    return [code for event in entry.events if isinstance(event, RewardIssued) for code in event.codes]
 
 
 def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:

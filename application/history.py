@@ -15,6 +15,7 @@ from application.answers import activity_ref
 from application.handle import Handler
 from application.programs import KnownProgram
 from application.recent import Loaded
+from application.told_redemptions import changes_lots, told
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
@@ -37,6 +38,8 @@ from domain.member.events import (
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -60,12 +63,17 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     SegmentChanged,
     StreakMoved,
@@ -326,10 +334,10 @@ def sentences(
         cause = _cause(entry)
         lines = movements(entry)
         for number, event in enumerate(entry.events):
-            told = _told(event, entry, say)
-            if told is None:
+            fact = _told(event, entry, say)
+            if fact is None:
                 continue
-            kind, at, currency, points, rule, text = told
+            kind, at, currency, points, rule, text = fact
             if currency is not None and points:
                 running[currency] = running.get(currency, 0) + points
             yield {
@@ -466,6 +474,16 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             spent_on = f"{event.source}/{event.redemption}" if event.source else event.redemption
             text = f"{say(event.currency, event.points)} {event.currency} spent on {spent_on}{worth}{owed}"
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+            return told(event, entry, say)
+        case RewardReserved():
+            return "reward_held", entry.recorded_at, None, None, None, f"{event.quantity} of {event.reward} set aside"
+        case RewardIssued():
+            text = f"{event.quantity} of {event.reward} issued for {event.redemption}"
+            return "reward_issued", entry.recorded_at, None, None, None, text
+        case RewardReleased():
+            text = f"{event.quantity} of {event.reward} given up, for {event.redemption}"
+            return "reward_released", entry.recorded_at, None, None, None, text
         case PointsAdjusted():
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
@@ -659,6 +677,8 @@ def lots_of(found: Past) -> dict[str, Json]:
                     for draw in event.expired:
                         if lots[draw.lot]["remaining"] == 0:
                             lots[draw.lot]["state"] = "expired"
+                case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+                    changes_lots(lots, event)
                 case PointsClawedBack() | AdjustmentReversed():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")

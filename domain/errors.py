@@ -214,3 +214,27 @@ class UnknownCorrection(Refused):
     """There is no such correction."""
 
     code = "unknown-correction"
+
+
+class UnknownRedemption(Refused):
+    code = "unknown-redemption"
+
+
+class SoldOut(Refused):
+    code = "sold-out"
+
+
+class RewardExists(Refused):
+    code = "reward-exists"
+
+
+class HoldExpired(Refused):
+    code = "hold-expired"
+
+
+class AlreadyConfirmed(Refused):
+    code = "already-confirmed"
+
+
+class AlreadyReversed(Refused):
+    code = "already-reversed"

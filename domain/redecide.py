@@ -25,6 +25,8 @@ from domain.member.events import (
     ActivityRestated,
     BadgeGranted,
     BadgeRevoked,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     OfferAssigned,
@@ -34,9 +36,11 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    RedemptionReturned,
     ReferralConverted,
     ScoreCounted,
 )
+from domain.member.redemptions import Redemption, redemption_of
 from domain.member.state import Member, evolve
 from domain.retelling import Retelling
 from domain.rules.timeline import Timeline
@@ -83,6 +87,10 @@ class StreamHistory:
     def original(self, version: int) -> Original:
         number = self._number(version)
         return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def redemption(self, version: int) -> Redemption:
+        number = self._number(version)
+        return redemption_of(self._entries[number], self._before(number), self._entries[number + 1 :])
 
     def adjustment(self, version: int) -> PointsAdjusted:
         return lookback.adjustment(self._entries[self._number(version)])
@@ -234,7 +242,9 @@ def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[En
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
-            elif isinstance(event, PointsGivenBack):
+            elif (
+                isinstance(event, PointsGivenBack | HoldConfirmed | HoldReleased | RedemptionReturned) and event.expired
+            ):
                 found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 

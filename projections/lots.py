@@ -13,6 +13,8 @@ from domain.member.events import (
     ActivityRecorded,
     AdjustmentReversed,
     Draw,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -21,13 +23,15 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
 )
 from domain.member.movements import cause_of, occasion_cause
 from domain.member.prizes import prize_cause
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
-State = Literal["pending", "open", "spent", "expired", "returned"]
+State = Literal["pending", "open", "held", "spent", "expired", "returned"]
 
 
 class Lot(msgspec.Struct, frozen=True, gc=False):
@@ -40,16 +44,21 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a debt), expired, or returned (a claw-back, a cancellation). An open lot whose expires_at has passed waits to "
-        "be swept.",
+        "a debt), expired, returned (a claw-back, a cancellation), or held (set aside for a redemption that is not "
+        "confirmed yet). An open lot whose expires_at has passed waits to be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
     expires_at: Annotated[
         datetime | None, "From when on they cannot be spent any more, as last rescheduled. Null: never expires."
     ]
-    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment."]
-    rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand."]
+    cause: Annotated[
+        str,
+        "What opened it: source/id of the activity, or the id of the adjustment or of the redemption it came back of.",
+    ]
+    rule: Annotated[
+        str | None, "The rule that granted the points. Null: an adjustment by hand, or a redemption that was returned."
+    ]
     rulebook: Rulebook
     version: Version
     position: Position
@@ -64,10 +73,17 @@ def reads(at: Placed) -> list[Key]:
                 keys.append((at.stream, event.lot))
             case LotsRescheduled():
                 keys += [(at.stream, lot) for lot in event.lots]
-            case PointsRedeemed() | PointsAdjusted():
+            case PointsRedeemed() | PointsAdjusted() | PointsHeld():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
             case PointsGivenBack():
                 keys += [(at.stream, one.lot) for one in event.lots]
+                keys += [(at.stream, draw.lot) for draw in event.expired]
+            case HoldConfirmed():
+                keys += [(at.stream, draw.lot) for draw in (*event.draws, *_free(event))]
+            case HoldReleased():
+                keys += [(at.stream, draw.lot) for draw in _free(event)]
+            case RedemptionReturned():
+                keys += [(at.stream, lot.lot) for lot in event.lots]
                 keys += [(at.stream, draw.lot) for draw in event.expired]
             case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
@@ -105,6 +121,17 @@ def apply(rows: Rows, at: Placed) -> None:
                 _draw(rows, at, (Draw(event.lot, event.points),), "expired")
             case PointsRedeemed():
                 _draw(rows, at, event.draws, "spent")
+            case PointsHeld():
+                _draw(rows, at, event.draws, "held")
+            case HoldConfirmed():
+                _draw(rows, at, _nothing_of(event.draws), "spent")
+                _let_go(rows, at, event)
+            case HoldReleased():
+                _let_go(rows, at, event)
+            case RedemptionReturned():
+                _draw(rows, at, _nothing_of(event.expired), "expired")
+                for back in event.lots:
+                    _came_back(rows, at, back, event)
             case PointsAdjusted():
                 if event.points > 0 and event.lot is not None:
                     rows[(at.stream, event.lot)] = _opened(
@@ -187,6 +214,50 @@ def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...], ends_as: State) -> No
         rows[(at.stream, draw.lot)] = replace(row, remaining=remaining, state=row.state if remaining else ends_as)
 
 
+def _free(event: HoldConfirmed | HoldReleased) -> tuple[Draw, ...]:
+    return (*event.released, *event.repaid, *event.expired)
+
+
+def _let_go(rows: Rows, at: Placed, event: HoldConfirmed | HoldReleased) -> None:
+    """What was held left its lots then, and comes back to them or not."""
+    _draw(rows, at, _nothing_of(event.repaid), "spent")
+    _draw(rows, at, _nothing_of(event.expired), "expired")
+    for draw in event.released:
+        row: Lot = rows[(at.stream, draw.lot)]
+        rows[(at.stream, draw.lot)] = replace(row, remaining=row.remaining + draw.points, state="open")
+
+
+def _nothing_of(draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
+    """No more points, but an empty lot's last ones went another way."""
+    return tuple(Draw(draw.lot, 0) for draw in draws)
+
+
+def _came_back(rows: Rows, at: Placed, back: OpenLot, event: RedemptionReturned) -> None:
+    key = (at.stream, back.lot)
+    if key in rows:
+        row: Lot = rows[key]
+        rows[key] = replace(row, remaining=row.remaining + back.points, state="open", expires_at=back.expires_at)
+        return
+    rows[key] = Lot(
+        at.program,
+        at.stream,
+        back.lot,
+        event.currency,
+        back.granted,
+        back.points,
+        "open",
+        back.occurred_at,
+        back.available_at,
+        back.expires_at,
+        event.redemption,
+        None,
+        back.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
+
+
 LOTS = Projection(
     table=Table(
         name="lots",
@@ -195,7 +266,7 @@ LOTS = Projection(
         key=("stream", "lot"),
         indexes=("(program, expires_at) WHERE remaining > 0",),
     ),
-    version=2,
+    version=3,
     reads=reads,
     apply=apply,
 )

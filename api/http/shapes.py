@@ -246,6 +246,46 @@ class Redeemed(msgspec.Struct, kw_only=True):
     position: int
 
 
+class RedemptionNow(Redemption, kw_only=True):
+    """A redemption as it stands: `returned` of its points have come back."""
+
+    currency: str
+    returned: int
+    member: str
+
+
+class RedemptionChanged(msgspec.Struct, kw_only=True):
+    """`given_back` is what is free again, by lot, `repaid` what went to debt, `expired` what had ended."""
+
+    redemption: Redemption
+    given_back: list[Json]
+    repaid: int
+    expired: list[Json]
+    member: MemberAfter
+    position: int
+
+
+class Reward(msgspec.Struct, kw_only=True):
+    """`left` is what is neither redeemed nor held; null, as `stock`, where there is no limit."""
+
+    id: str
+    kind: Literal["discount", "product", "code", "credit", "gift"]
+    name: str
+    price: Json
+    stock: int | None
+    left: int | None
+    per_member: int | None
+    starts: datetime | None
+    ends: datetime | None
+    codes: Literal["generate"] | None
+    withdrawn: bool
+    version: int
+
+
+class RewardWritten(Reward, kw_only=True):
+    position: int
+
+
 class Assignment(msgspec.Struct, kw_only=True):
     """A slot that was opened: what happens from `assigned_at` to `ends_at`, both included, counts for it."""
 

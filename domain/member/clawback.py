@@ -5,11 +5,14 @@ from datetime import datetime
 from domain.member.draft import Draft, Fate, Given
 from domain.member.events import (
     Draw,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    RedemptionReturned,
     Restated,
 )
 from domain.member.state import Lot
@@ -101,7 +104,7 @@ def after_event(fate: Fate, lot: str, event: object) -> Fate:
             return Fate(fate.expired, fate.counted + event.points)
         case PointsClawedBack() if event.lot == lot:
             return Fate(fate.expired - event.expired, fate.counted - event.counted)
-        case PointsGivenBack():
+        case PointsGivenBack() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
             return Fate(fate.expired + sum(one.points for one in event.expired if one.lot == lot), fate.counted)
         case _:
             return fate

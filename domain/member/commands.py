@@ -13,6 +13,7 @@ import msgspec
 from domain.member.events import Idle
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
+from domain.rules.rewards import RewardTerms
 
 
 class Command(
@@ -105,7 +106,10 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
 
 
 class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
-    """Spend points, by number or by the money they are worth; on an order of `order_minor` in money, where known."""
+    """Spend points, by number or by the money they are worth; on an order of `order_minor` in money, where known.
+
+    With `hold_seconds` they are set aside for so long, to be confirmed or cancelled.
+    """
 
     id: str
     currency: str
@@ -114,10 +118,69 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
     order_source: str | None = None
     order_id: str | None = None
     order_minor: int | None = None
+    hold_seconds: int | None = None
 
     def __post_init__(self) -> None:
         _positive(self.points)
         _positive(self.value_minor)
+        _positive(self.hold_seconds)
+
+
+class RedeemReward(Command, frozen=True, kw_only=True, tag="RedeemReward"):
+    """Redeem units of a reward on the terms of entry `version` of its stream. `codes` are those of the units, if any.
+
+    With `hold_seconds` price and units are set aside for so long, to be confirmed or cancelled.
+    """
+
+    id: str
+    terms: RewardTerms
+    version: int
+    quantity: int = 1
+    codes: tuple[str, ...] = ()
+    order_source: str | None = None
+    order_id: str | None = None
+    hold_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.quantity)
+        _positive(self.hold_seconds)
+
+
+class ConfirmRedemption(Command, frozen=True, kw_only=True, tag="ConfirmRedemption"):
+    """Spend what the entry `original` set aside: all of it, or `points`; then the rest is free again.
+
+    `codes` are those of the units of a reward.
+    """
+
+    redemption: str
+    original: int
+    points: int | None = None
+    codes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
+
+
+class CancelRedemption(Command, frozen=True, kw_only=True, tag="CancelRedemption"):
+    """Let go what the entry `original` set aside."""
+
+    redemption: str
+    original: int
+
+
+class ReturnRedemption(Command, frozen=True, kw_only=True, tag="ReturnRedemption"):
+    """Give back what was redeemed by the entry `original`: all that is left of it, or `points`.
+
+    `mode` is `reverse` or `reissue`; without one, what the currency says.
+    """
+
+    redemption: str
+    original: int
+    points: int | None = None
+    mode: str | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
 
 
 class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
@@ -289,6 +352,10 @@ MemberCommand = (
     | RecordActivity
     | ReturnActivity
     | RedeemPoints
+    | RedeemReward
+    | ConfirmRedemption
+    | CancelRedemption
+    | ReturnRedemption
     | AdjustPoints
     | ActivatePending
     | CancelPending

@@ -18,7 +18,9 @@ from domain.member.commands import (
     ApplyCorrection,
     AssignOffer,
     CancelPending,
+    CancelRedemption,
     ChangeMember,
+    ConfirmRedemption,
     EnrolMember,
     EraseMember,
     IssueReferralCode,
@@ -28,8 +30,10 @@ from domain.member.commands import (
     RecordActivity,
     RedeemCode,
     RedeemPoints,
+    RedeemReward,
     ReferMember,
     ReturnActivity,
+    ReturnRedemption,
     ReverseReferral,
     SetMemberStatus,
     SetTierFloor,
@@ -46,6 +50,7 @@ from domain.member.events import (
     MemberStatusChanged,
 )
 from domain.member.floors import set_floor
+from domain.member.holds import cancel_redemption, confirm_redemption, return_redemption
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
 from domain.member.pending import activate_pending, cancel_pending
@@ -53,6 +58,7 @@ from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
+from domain.member.rewards import redeem_reward
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.standing import follow
@@ -97,6 +103,14 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             evaluated = record_activity(draft, command)
         case RedeemPoints():
             redeem_points(draft, command)
+        case RedeemReward():
+            redeem_reward(draft, command)
+        case ConfirmRedemption():
+            confirm_redemption(draft, command)
+        case CancelRedemption():
+            cancel_redemption(draft, command)
+        case ReturnRedemption():
+            return_redemption(draft, command)
         case ReturnActivity():
             return_activity(draft, command)
         case AdjustPoints():

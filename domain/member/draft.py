@@ -21,6 +21,7 @@ from domain.member.events import (
     ScoreCounted,
 )
 from domain.member.outcomes import Story
+from domain.member.redemptions import Redemption
 from domain.member.state import Lot, Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
@@ -182,6 +183,9 @@ class History(Protocol):
 
     def seen(self, version: int) -> Sequence[Seen]:
         """The activities of entry `version` and of those since."""
+
+    def redemption(self, version: int) -> Redemption:
+        """The redemption that entry `version` made, and what became of it. Raises LookupError."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
+from domain.takes import Take
 
 
 class MemberEvent(
@@ -86,18 +87,20 @@ class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OpenLot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A lot that points come back to: `points` is what comes, the rest is what the lot was and when it ends.
 
-    Where the lot is still open, only its points are added to.
+    Where the lot is still open, only its points are added to. With `pending` it waits for `available_at`.
     """
 
     lot: str
     points: int
     granted: int
     occurred_at: datetime
-    available_at: datetime
     entry: int
     rule: str
     rulebook: int
+    available_at: datetime | None = None
     expires_at: datetime | None = None
+    day: int = 0
+    pending: bool = False
     idle: Idle | None = None
 
 
@@ -446,6 +449,109 @@ class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed
     debt: int = 0
 
 
+class PointsHeld(MemberEvent, frozen=True, kw_only=True, tag="PointsHeld"):
+    """Points were set aside for a redemption until `ends_at`, not included: `draws` names the lots that gave them.
+
+    `takes` is what the redemption took of shared quantities, which they get back when nothing comes of it.
+    """
+
+    redemption: str
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    ends_at: datetime
+    value_minor: int | None = None
+    takes: tuple[Take, ...] = ()
+
+
+class HoldConfirmed(MemberEvent, frozen=True, kw_only=True, tag="HoldConfirmed"):
+    """Points that the entry `original` had set aside were spent: `points`, from the lots of `draws`.
+
+    Of the rest, `released` is in its lots again, `repaid` went to debt, and `expired` had ended meanwhile.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    value_minor: int | None = None
+    released: tuple[Draw, ...] = ()
+    repaid: tuple[Draw, ...] = ()
+    expired: tuple[Draw, ...] = ()
+
+
+class HoldReleased(MemberEvent, frozen=True, kw_only=True, tag="HoldReleased"):
+    """What the entry `original` had set aside was let go at `at`, because it was `cancelled` or had `expired`.
+
+    `released` is in its lots again, `repaid` went to debt, and `expired` had ended meanwhile.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    at: datetime
+    reason: str
+    released: tuple[Draw, ...] = ()
+    repaid: tuple[Draw, ...] = ()
+    expired: tuple[Draw, ...] = ()
+
+
+class RedemptionReturned(MemberEvent, frozen=True, kw_only=True, tag="RedemptionReturned"):
+    """(Part of) what was redeemed by the entry `original` came back: into `lots`, but for what was `repaid` to debt.
+
+    `draws` says which lots had paid it, `expired` which of that came back to lots that had ended, and is gone. `mode`
+    is `reverse` (to the lots that paid) or `reissue` (in a new one). `complete`: all of it has come back now.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    mode: str
+    draws: tuple[Draw, ...]
+    complete: bool = False
+    lots: tuple[OpenLot, ...] = ()
+    repaid: int = 0
+    expired: tuple[Draw, ...] = ()
+    value_minor: int | None = None
+
+
+class RewardReserved(MemberEvent, frozen=True, kw_only=True, tag="RewardReserved"):
+    """Units of a reward are held with the price. `counts` moves the member's counter on the local `day`."""
+
+    redemption: str
+    reward: str
+    quantity: int
+    day: int
+    counts: dict[str, int] = {}
+
+
+class RewardIssued(MemberEvent, frozen=True, kw_only=True, tag="RewardIssued"):
+    """Units of a reward are the member's, each with one of `codes` where it has them.
+
+    What was reserved before is counted already: then there are no `counts`.
+    """
+
+    redemption: str
+    reward: str
+    quantity: int
+    codes: tuple[str, ...] = ()
+    day: int = 0
+    counts: dict[str, int] = {}
+
+
+class RewardReleased(MemberEvent, frozen=True, kw_only=True, tag="RewardReleased"):
+    """Units of a reward are in stock again: the hold is over, or the redemption was returned. Their codes are void."""
+
+    redemption: str
+    reward: str
+    quantity: int
+    day: int
+    counts: dict[str, int] = {}
+
+
 class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted"):
     """An operator's correction. Positive points opened `lot`; negative ones were drawn."""
 
@@ -675,6 +781,13 @@ MemberEventUnion = (
     | LotExpired
     | LotsRescheduled
     | PointsRedeemed
+    | PointsHeld
+    | HoldConfirmed
+    | HoldReleased
+    | RedemptionReturned
+    | RewardReserved
+    | RewardIssued
+    | RewardReleased
     | PointsAdjusted
     | AdjustmentReversed
     | PointsGivenBack

@@ -128,6 +128,18 @@ def reschedule(draft: Draft, book: CompiledRulebook, at: datetime) -> None:
         )
 
 
+def still_ends(draft: Draft, lot: Lot, at: datetime) -> datetime | None:
+    """When a lot ends, as of `at`, that may have been out of the book: activities moved the end of an idle one."""
+    for one in draft.member.lots:
+        if one.id == lot.id:
+            return one.expires_at
+    last = _last(draft, lot.idle) if lot.idle is not None else None
+    book = draft.circumstances.timeline.at(at)
+    if lot.idle is None or last is None or book is None or lot.expires_at is None:
+        return lot.expires_at
+    return max(lot.expires_at, idle_until(draft, lot.idle, last, draft.zone(book)))
+
+
 def _end_under(
     draft: Draft, ends: str | Expiry, lot: Lot, at: datetime, zone: str
 ) -> tuple[datetime | None, Idle | None]:

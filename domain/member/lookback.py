@@ -9,9 +9,12 @@ from domain.member.commands import RedeemPoints
 from domain.member.draft import PastLot, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
+    HoldConfirmed,
     PointsAdjusted,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
 )
 from domain.member.spending import SHARE
 from domain.member.state import Member, evolve
@@ -28,11 +31,16 @@ def adjustment(entry: Entry) -> PointsAdjusted:
 def payments(entries: Iterable[Entry], source: str, order: str) -> list[Spend]:
     """The redemptions that paid for an order, with what came back of each."""
     found: dict[int, Spend] = {}
+    held: dict[int, Entry] = {}
     for entry in entries:
         asked = entry.input
         pays = isinstance(asked, RedeemPoints) and (asked.order_source, asked.order_id) == (source, order)
         for event in entry.events:
             match event:
+                case PointsHeld() if pays:
+                    held[entry.version] = entry
+                case HoldConfirmed() if event.original in held:
+                    found[event.original] = _confirmed(held[event.original], event)
                 case PointsRedeemed() if pays:
                     share = next((take for take in entry.takes if take.kind == SHARE), None)
                     found[entry.version] = Spend(
@@ -47,9 +55,24 @@ def payments(entries: Iterable[Entry], source: str, order: str) -> list[Spend]:
                 case PointsGivenBack() if event.entry in found:
                     spend = found[event.entry]
                     found[event.entry] = replace(spend, back=spend.back + event.points)
+                case RedemptionReturned() if event.original in found:
+                    spend = found[event.original]
+                    found[event.original] = replace(spend, back=spend.back + event.points)
                 case _:
                     pass
     return list(found.values())
+
+
+def _confirmed(entry: Entry, event: HoldConfirmed) -> Spend:
+    share = next((take for take in entry.takes if take.kind == SHARE), None)
+    return Spend(
+        entry=entry.version,
+        id=event.redemption,
+        currency=event.currency,
+        rulebook=entry.pins.rulebook,
+        draws=event.draws,
+        share=replace(share, amount=event.value_minor or 0) if share is not None else None,
+    )
 
 
 def lots_ever(entries: Iterable[Entry]) -> dict[str, PastLot]:

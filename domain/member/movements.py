@@ -40,6 +40,8 @@ from domain.member.events import (
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -62,13 +64,18 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
     Restated,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
@@ -84,10 +91,21 @@ from domain.member.events import (
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
+from domain.reward.events import RewardChanged, RewardCreated
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
 Kind = Literal[
-    "award", "activation", "repayment", "expiry", "spend", "given_back", "adjustment", "claw_back", "write_off"
+    "award",
+    "activation",
+    "repayment",
+    "expiry",
+    "spend",
+    "hold",
+    "release",
+    "given_back",
+    "adjustment",
+    "claw_back",
+    "write_off",
 ]
 
 OWN_SOURCE = "guerdon"
@@ -153,6 +171,22 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case PointsRedeemed():
                 sheet.cause = f"{event.source}/{event.redemption}" if event.source else event.redemption
                 sheet.pay("spend", event, entry.recorded_at)
+            case PointsHeld():
+                sheet.cause = event.redemption
+                for draw in event.draws:
+                    sheet.move(event.currency, "member", "reserve", draw.points, entry.recorded_at, "hold", draw.lot)
+            case HoldConfirmed():
+                sheet.cause = event.redemption
+                for draw in event.draws:
+                    sheet.move(event.currency, "reserve", "program", draw.points, entry.recorded_at, "spend", draw.lot)
+                sheet.let_go(event, entry.recorded_at)
+            case HoldReleased():
+                if event.reason == "cancelled":
+                    sheet.cause = event.redemption
+                sheet.let_go(event, event.at)
+            case RedemptionReturned():
+                sheet.cause = event.redemption
+                sheet.return_redemption(event, entry.recorded_at)
             case PointsAdjusted():
                 sheet.cause = event.adjustment
                 if event.points > 0:
@@ -199,6 +233,11 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierFloorSet()
                 | TierHeld()
                 | LotsRescheduled()
+                | RewardReserved()
+                | RewardIssued()
+                | RewardReleased()
+                | RewardCreated()
+                | RewardChanged()
                 | OfferAssigned()
                 | OfferViewed()
                 | OfferProgressed()
@@ -294,6 +333,25 @@ class _Sheet:
         """Points that went: from the lots that paid, and as debt what none could."""
         self._draw(event.currency, "member", event.draws, at, kind, None)
         self.move(event.currency, "debt", "program", event.debt, at, kind)
+
+    def let_go(self, event: HoldConfirmed | HoldReleased, at: datetime) -> None:
+        """What was held and is free again; points whose lot has ended are not."""
+        for draw in event.released:
+            self.move(event.currency, "reserve", "member", draw.points, at, "release", draw.lot)
+        for draw in event.repaid:
+            self.move(event.currency, "reserve", "member", draw.points, at, "release", draw.lot)
+            self.move(event.currency, "member", "debt", draw.points, at, "repayment", draw.lot)
+        for draw in event.expired:
+            self.move(event.currency, "reserve", "breakage", draw.points, at, "expiry", draw.lot)
+
+    def return_redemption(self, event: RedemptionReturned, at: datetime) -> None:
+        """Points that were spent and come back; to lots that had ended, and no further."""
+        for lot in event.lots:
+            self.move(event.currency, "program", "member", lot.points, at, "given_back", lot.lot)
+        self.move(event.currency, "program", "member", event.repaid, at, "given_back")
+        self.move(event.currency, "member", "debt", event.repaid, at, "repayment")
+        for draw in event.expired:
+            self.move(event.currency, "program", "breakage", draw.points, at, "given_back", draw.lot)
 
     def claw_back(self, event: PointsClawedBack) -> None:
         """Points taken back, effective when the return happened, or the activity that never earned them.

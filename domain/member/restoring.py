@@ -13,8 +13,8 @@ from domain.calendar import FOREVER
 from domain.member.draft import Draft, History, HistoryNeeded, PastLot, Spend
 from domain.member.events import Draw, OpenLot, PointsGivenBack
 from domain.member.lives import idle_until, life
+from domain.member.spending import value_of
 from domain.member.state import Lot
-from domain.numbers import share
 from domain.takes import Take
 
 GIVEN_BACK = "given_back"
@@ -58,9 +58,11 @@ def give_back(draft: Draft, spend: Spend, points: int, mode: Literal["reverse", 
     )
     if spend.share is not None:
         # The order may be paid with points again, as far as they came back.
-        whole, before = spend.share.amount, share(spend.share.amount, spend.back, spend.points)
-        after = share(whole, spend.back + points, spend.points)
-        draft.takes.append(Take(spend.share.kind, spend.share.key, before - after, spend.share.ceiling))
+        worth = draft.circumstances.timeline.version(spend.rulebook).document.currencies[spend.currency].value
+        assert worth is not None, "a share of an order is one of money"
+        left = spend.points - spend.back
+        value = value_of(left - points, worth) - value_of(left, worth)
+        draft.takes.append(Take(spend.share.kind, spend.share.key, value, spend.share.ceiling))
 
 
 def _parts(spend: Spend, points: int) -> tuple[Draw, ...]:

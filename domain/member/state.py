@@ -22,6 +22,8 @@ from domain.member.events import (
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     Idle,
     LineReturned,
     LotActivated,
@@ -48,12 +50,17 @@ from domain.member.events import (
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
@@ -68,6 +75,7 @@ from domain.member.events import (
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
 from domain.member.slots import Slot, changed, opened
+from domain.takes import Take
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
@@ -108,6 +116,24 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
             and self.available_at <= now
             and (self.expires_at is None or now < self.expires_at)
         )
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Points set aside for a redemption by an entry, until `ends_at`. `parts` are the lots, with what each gave."""
+
+    id: str
+    currency: str
+    points: int
+    parts: tuple[Lot, ...]
+    entry: int
+    ends_at: datetime
+    rulebook: int
+    value_minor: int | None = None
+    takes: tuple[Take, ...] = ()
+    reward: str = ""
+    quantity: int = 0
+    day: int = 0
+    counts: dict[str, int] = {}
 
 
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -208,6 +234,8 @@ class Member(msgspec.Struct, gc=False):
     lots: list[Lot] = []
     debt: dict[str, int] = {}
     held: dict[str, int] = {}
+    holds: dict[str, Hold] = {}
+    """By redemption: what is set aside now. `held` has the sums."""
     totals: dict[str, Total] = {}
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
@@ -245,6 +273,7 @@ class Member(msgspec.Struct, gc=False):
             lots=self.lots.copy(),
             debt=self.debt.copy(),
             held=self.held.copy(),
+            holds=self.holds.copy() if self.holds else {},
             totals=self.totals.copy(),
             first=self.first.copy(),
             last=self.last.copy(),
@@ -297,6 +326,25 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsRedeemed():
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case PointsHeld():
+            _set_aside(member, event, stamp)
+        case HoldConfirmed() | HoldReleased():
+            _let_go(member, event)
+        case RewardReserved():
+            member.holds[event.redemption] = replace(
+                member.holds[event.redemption],
+                reward=event.reward,
+                quantity=event.quantity,
+                day=event.day,
+                counts=event.counts,
+            )
+            _count(member, event.counts, event.day)
+        case RewardIssued() | RewardReleased():
+            _count(member, event.counts, event.day)
+        case RedemptionReturned():
+            for back in event.lots:
+                _put_back(member, reopened(back, event.currency))
+            _owe(member, event.currency, -event.repaid)
         case PointsAdjusted():
             if event.points > 0:
                 _open(member, event, event.points, BY_HAND, stamp)
@@ -308,7 +356,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _owe(member, event.currency, event.debt)
         case PointsGivenBack():
             for one in event.lots:
-                _reopen(member, event.currency, one)
+                _put_back(member, reopened(one, event.currency))
             _owe(member, event.currency, -event.repaid)
         case ActivityReversed():
             _count(member, event.counts, event.day)
@@ -506,28 +554,68 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     )
 
 
-def _reopen(member: Member, currency: str, opened: OpenLot) -> None:
-    """Points come into a lot that is open, or open it again."""
-    for place, lot in enumerate(member.lots):
-        if lot.id == opened.lot:
-            member.lots[place] = replace(lot, remaining=lot.remaining + opened.points)
-            return
-    member.lots.append(
-        Lot(
-            id=opened.lot,
-            currency=currency,
-            points=opened.granted,
-            remaining=opened.points,
-            occurred_at=opened.occurred_at,
-            available_at=opened.available_at,
-            expires_at=opened.expires_at,
-            entry=opened.entry,
-            rule=opened.rule,
-            rulebook=opened.rulebook,
-            active=True,
-            idle=opened.idle,
-        )
+def reopened(opened: OpenLot, currency: str) -> Lot:
+    """The lot that an event opens with its past."""
+    return Lot(
+        id=opened.lot,
+        currency=currency,
+        points=opened.granted,
+        remaining=opened.points,
+        occurred_at=opened.occurred_at,
+        available_at=opened.available_at,
+        expires_at=opened.expires_at,
+        entry=opened.entry,
+        rule=opened.rule,
+        rulebook=opened.rulebook,
+        active=not opened.pending,
+        day=opened.day,
+        idle=opened.idle,
     )
+
+
+def _put_back(member: Member, back: Lot) -> None:
+    """Points go into their lot where it is still open, else it is opened again."""
+    for place, lot in enumerate(member.lots):
+        if lot.id == back.id:
+            member.lots[place] = replace(lot, remaining=lot.remaining + back.remaining)
+            return
+    member.lots.append(back)
+
+
+def _set_aside(member: Member, event: PointsHeld, stamp: Stamp) -> None:
+    lots = {lot.id: lot for lot in member.lots}
+    parts = tuple(replace(lots[draw.lot], remaining=draw.points) for draw in event.draws)
+    _take(member, event.draws)
+    _hold(member, event.currency, event.points)
+    member.holds[event.redemption] = Hold(
+        event.redemption,
+        event.currency,
+        event.points,
+        parts,
+        stamp.version,
+        event.ends_at,
+        stamp.rulebook,
+        event.value_minor,
+        event.takes,
+    )
+
+
+def _let_go(member: Member, event: HoldConfirmed | HoldReleased) -> None:
+    hold = member.holds.pop(event.redemption)
+    parts = {part.id: part for part in hold.parts}
+    for draw in event.released:
+        _put_back(member, replace(parts[draw.lot], remaining=draw.points))
+    _owe(member, event.currency, -sum(draw.points for draw in event.repaid))
+    _hold(member, event.currency, -hold.points)
+
+
+def _hold(member: Member, currency: str, points: int) -> None:
+    held = member.held.get(currency, 0) + points
+    assert held >= 0, f"held in {currency} below zero"
+    if held:
+        member.held[currency] = held
+    else:
+        member.held.pop(currency, None)
 
 
 def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:

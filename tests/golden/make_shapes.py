@@ -15,8 +15,11 @@ from domain.member import commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
+from domain.reward import commands as reward_commands
+from domain.reward import events as reward_events
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
+from domain.rules.rewards import RewardTerms
 from domain.takes import Take
 
 HERE = Path(__file__).parent
@@ -38,6 +41,20 @@ CORRECTED = commands.CorrectedActivity(
     cascaded=True,
 )  # fmt: skip
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
+
+MUG = RewardTerms(
+    id="mug",
+    kind="product",
+    currency="points",
+    points=100,
+    name="A mug",
+    stock=500,
+    per_member=1,
+    starts=AT,
+    ends=LATER,
+    generates_codes=True,
+    withdrawn=True,
+)
 
 EVENTS: list[Any] = [
     events.MemberEnrolled(
@@ -172,6 +189,37 @@ EVENTS: list[Any] = [
         set="status", level="gold", own=events.OwnLevel("silver", AT, LATER, AT), evidence=150, at=AT, rulebook=3,
         valid_until=LATER,
     ),
+    events.PointsHeld(
+        redemption="h1", currency="points", points=40, draws=(events.Draw("2.1", 40),), ends_at=LATER, value_minor=320,
+        takes=(Take("share", "shop\x1fp1", 320, 5250),),
+    ),
+    events.HoldConfirmed(
+        redemption="h1", original=5, currency="points", points=25, draws=(events.Draw("2.1", 25),), value_minor=200,
+        released=(events.Draw("2.1", 10),), repaid=(events.Draw("2.1", 3),), expired=(events.Draw("2.2", 2),),
+    ),
+    events.HoldReleased(
+        redemption="h1", original=5, currency="points", points=40, at=LATER, reason="expired",
+        released=(events.Draw("2.1", 30),), repaid=(events.Draw("2.1", 5),), expired=(events.Draw("2.2", 5),),
+    ),
+    events.RedemptionReturned(
+        redemption="h1", original=5, currency="points", points=25, mode="reverse",
+        draws=(events.Draw("2.1", 23), events.Draw("2.2", 2)), complete=True,
+        lots=(
+            events.OpenLot(
+                lot="2.1", points=20, granted=60, occurred_at=AT, entry=2, rule="base", rulebook=1, available_at=AT,
+                expires_at=LATER, day=739676, pending=True, idle=events.Idle(for_="P12M"),
+            ),
+        ),
+        repaid=3, expired=(events.Draw("2.2", 2),), value_minor=200,
+    ),
+    events.RewardReserved(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": 2}),
+    events.RewardIssued(
+        redemption="h1", reward="mug", quantity=2, codes=("7KQ2M9XTB4HZ0", "8KQ2M9XTB4HZ1"), day=739676,
+        counts={"reward:mug": 2},
+    ),
+    events.RewardReleased(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": -2}),
+    reward_events.RewardCreated(terms=MUG),
+    reward_events.RewardChanged(terms=MUG),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -234,6 +282,15 @@ INPUTS: list[Any] = [
     correction_commands.ApproveCorrection(),
     correction_commands.NoteCorrected(),
     program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    commands.ConfirmRedemption(redemption="h1", original=5, points=25),
+    commands.CancelRedemption(redemption="h1", original=5),
+    commands.ReturnRedemption(redemption="h1", original=5, points=25, mode="reissue"),
+    commands.RedeemReward(
+        id="h1", terms=MUG, version=3, quantity=2, codes=("7KQ2M9XTB4HZ0",), order_source="shop", order_id="p1",
+        hold_seconds=900,
+    ),
+    reward_commands.CreateReward(terms=MUG),
+    reward_commands.ChangeReward(terms=MUG),
 ]  # fmt: skip
 
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
@@ -250,6 +307,8 @@ GAINED: dict[str, Any] = {
     "gives-back": commands.ReturnActivity(
         source="shop", id="r3", activity_source="shop", activity_id="p1", original=2, occurred_at=AT, gives_back=True
     ),
+    "codes": commands.ConfirmRedemption(redemption="h1", original=5, codes=("7KQ2M9XTB4HZ0",)),
+    "held": commands.RedeemPoints(id="h1", currency="points", points=40, hold_seconds=900),
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, idle=events.Idle(for_="P6M"),

@@ -16,19 +16,27 @@ from domain.log import Entry, encode, encoded, fold
 from domain.member.commands import (
     ActivatePending,
     CancelPending,
+    CancelRedemption,
     ChangeMember,
+    ConfirmRedemption,
     MemberCommand,
     RecordActivity,
+    RedeemPoints,
+    ReturnRedemption,
     SetTierFloor,
 )
 from domain.member.events import (
     AdjustmentReversed,
+    HoldConfirmed,
+    HoldReleased,
     LotExpired,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ScoreCounted,
 )
 from domain.member.settle import next_due, settled
@@ -190,6 +198,10 @@ DEEDS = st.lists(
                 "cancel",
                 "move",
                 "floor",
+                "hold",
+                "confirm",
+                "unhold",
+                "undo",
                 "nothing",
             ]
         ),
@@ -209,6 +221,7 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
         for entry in stream.entries
         if isinstance(entry.input, RecordActivity) and entry.input.type == "purchase"
     ]
+    redeemed = [(one.input.id, one.version) for one in stream.entries if isinstance(one.input, RedeemPoints)]
     match what:
         case "buy":
             return purchase(amount, f"p{number}", now, **lines_of(amount, extra))
@@ -230,6 +243,20 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
         case "give":
             return adjust(1 + amount % 40, f"g{number}", on_action=extra % 3 == 0)
+        case "hold":
+            asked = redeem(1 + amount % 60, f"h{number}")
+            return msgspec.structs.replace(asked, hold_seconds=3600 * (1 + extra % 1500))
+        case "confirm" if redeemed:
+            name, version = redeemed[extra % len(redeemed)]
+            some = None if amount % 3 else 1 + amount % 40
+            return ConfirmRedemption(redemption=name, original=version, points=some)
+        case "unhold" if redeemed:
+            name, version = redeemed[-1]
+            return CancelRedemption(redemption=name, original=version)
+        case "undo" if redeemed:
+            name, version = redeemed[extra % len(redeemed)]
+            some, mode = None if amount % 3 else 1 + amount % 40, [None, "reissue"][amount % 2]
+            return ReturnRedemption(redemption=name, original=version, points=some, mode=mode)
         case "return" if bought:
             return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
         case "activate" | "cancel" if bought:
@@ -237,9 +264,9 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             kind = ActivatePending if what == "activate" else CancelPending
             return kind(activity_source="shop", activity_id=name, original=stream.version_of(name))
         case "line" if bought:
-            asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
+            named = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
-            return msgspec.structs.replace(asked, lines=[back])
+            return msgspec.structs.replace(named, lines=[back])
         case _:
             return None
 
@@ -295,6 +322,10 @@ def essence(member: Member) -> Json:
         del whole[gone]
     for lot in whole["lots"]:
         del lot["id"], lot["entry"]
+    for hold in whole["holds"].values():
+        del hold["entry"]
+        for part in hold["parts"]:
+            del part["id"], part["entry"]
     for month in whole["months"].values():
         month["reversed"] = sorted(
             (
@@ -431,7 +462,11 @@ def moved(event: object) -> int:
             return event.written_off + event.expired - event.points
         case AdjustmentReversed():
             return event.expired - event.points
-        case PointsGivenBack():
+        case PointsHeld():
+            return -event.points
+        case HoldConfirmed() | HoldReleased():
+            return sum(draw.points for draw in (*event.released, *event.repaid))
+        case PointsGivenBack() | RedemptionReturned():
             return event.points - sum(draw.points for draw in event.expired)
         case _:
             return 0
