@@ -51,6 +51,14 @@ class UnknownLeaderboard(Refused):
     code = "unknown-leaderboard"
 
 
+class AlreadyReversed(Refused):
+    code = "already-reversed"
+
+
+class UnknownAdjustment(Refused):
+    code = "unknown-adjustment"
+
+
 class UnknownLot(Refused):
     code = "unknown-lot"
 

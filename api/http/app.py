@@ -65,6 +65,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     points.return_activity,
     points.redeem,
     points.adjust,
+    points.reverse_adjustment,
     pending.activate,
     pending.cancel,
     offers.listing,

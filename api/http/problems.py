@@ -44,6 +44,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-rulebook": Kind(404, "No such rulebook"),
     "unknown-leaderboard": Kind(404, "No such leaderboard"),
     "unknown-offer": Kind(404, "No such offer"),
+    "unknown-adjustment": Kind(404, "No such adjustment"),
     "unknown-lot": Kind(404, "No such lot"),
     "unknown-segment": Kind(404, "No such segment"),
     "unknown-reward": Kind(404, "No such reward"),

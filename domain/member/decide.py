@@ -29,6 +29,7 @@ from domain.member.commands import (
     RedeemPoints,
     ReferMember,
     ReturnActivity,
+    ReverseAdjustment,
     ReverseReferral,
     SetMemberStatus,
     Settle,
@@ -49,6 +50,7 @@ from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
+from domain.member.reversals import reverse_adjustment
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.standing import follow
@@ -97,6 +99,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             return_activity(draft, command)
         case AdjustPoints():
             adjust_points(draft, command)
+        case ReverseAdjustment():
+            reverse_adjustment(draft, command)
         case ActivatePending():
             activate_pending(draft, command)
         case CancelPending():

@@ -20,7 +20,14 @@ from typing import Literal, assert_never
 import msgspec
 
 from domain.log import Entry
-from domain.member.commands import ActivatePending, CancelPending, PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    CancelPending,
+    PayPrize,
+    PayReferral,
+    ReverseAdjustment,
+    ReverseReferral,
+)
 from domain.member.events import (
     ActivityRecorded,
     ActivityReversed,
@@ -113,6 +120,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = referral_cause(entry.input)
     elif isinstance(entry.input, ActivatePending | CancelPending):
         sheet.asked = pending_cause(entry.input)
+    elif isinstance(entry.input, ReverseAdjustment):
+        sheet.asked = entry.input.adjustment
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None

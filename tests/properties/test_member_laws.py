@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
-from domain.member.commands import ActivatePending, CancelPending, ChangeMember, MemberCommand, RecordActivity
+from domain.member.commands import (
+    ActivatePending,
+    AdjustPoints,
+    CancelPending,
+    ChangeMember,
+    MemberCommand,
+    RecordActivity,
+    ReverseAdjustment,
+)
 from domain.member.events import (
     AdjustmentReversed,
     LotExpired,
@@ -181,6 +189,7 @@ DEEDS = st.lists(
                 "line",
                 "activate",
                 "cancel",
+                "reverse",
                 "move",
                 "nothing",
             ]
@@ -224,6 +233,13 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             name = bought[extra % len(bought)]
             kind = ActivatePending if what == "activate" else CancelPending
             return kind(activity_source="shop", activity_id=name, original=stream.version_of(name))
+        case "reverse":
+            by_hand = [entry for entry in stream.entries if isinstance(entry.input, AdjustPoints)]
+            if not by_hand:
+                return None
+            made = by_hand[extra % len(by_hand)]
+            assert isinstance(made.input, AdjustPoints)
+            return ReverseAdjustment(adjustment=made.input.id, original=made.version, force=amount % 2 == 0)
         case "line" if bought:
             asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
