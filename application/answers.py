@@ -12,7 +12,7 @@ import msgspec
 
 from application.handle import Stored
 from domain.log import After, Entry
-from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, ReturnActivity
+from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, ReturnActivity, ReverseAdjustment
 from domain.member.events import (
     ActivityRestated,
     ActivityReversed,
@@ -162,7 +162,8 @@ def given_back(entry: Entry) -> list[Json]:
     found: list[Json] = []
     for event in entry.events:
         if isinstance(event, PointsGivenBack):
-            about = {"redemption": event.spend, "currency": event.currency}
+            name = "adjustment" if isinstance(entry.input, ReverseAdjustment) else "redemption"
+            about = {name: event.spend, "currency": event.currency}
             found += [
                 {"lot": lot.lot, "points": lot.points, "state": "open", "expires_at": lot.expires_at, **about}
                 for lot in event.lots
@@ -214,6 +215,31 @@ def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Js
             "repaid": done.repaid,
             "draws": draws(done.draws),
             "debt": done.debt,
+        },
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def reversal(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to an adjustment's reversal: where the points came from, or where they came back to."""
+    entry = stored.entry
+    assert isinstance(entry.input, ReverseAdjustment)
+    taken = next((event for event in entry.events if isinstance(event, AdjustmentReversed)), None)
+    return {
+        "reversal": {
+            "adjustment": entry.input.adjustment,
+            "taken": {
+                "currency": taken.currency,
+                "points": taken.points,
+                "draws": draws((*taken.from_pending, *taken.from_lots, *taken.from_other)),
+                "expired": taken.expired,
+                "debt": taken.debt,
+            }
+            if taken is not None
+            else None,
+            "given_back": given_back(entry),
+            "force": entry.input.force,
         },
         "member": member_after(entry, member, book),
         "position": stored.position,

@@ -25,6 +25,7 @@ from domain.member.commands import (
     CancelPending,
     PayPrize,
     PayReferral,
+    ReverseAdjustment,
     ReverseReferral,
 )
 from domain.member.correcting import correction_cause
@@ -501,7 +502,8 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             gone = sum(draw.points for draw in event.expired)
             more = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
             more += f", {say(event.currency, gone)} had expired" if gone else ""
-            text = f"{say(event.currency, event.points)} {event.currency} spent on {event.spend} came back{more}"
+            gone_how = "taken by hand" if isinstance(entry.input, ReverseAdjustment) else "spent on"
+            text = f"{say(event.currency, event.points)} {event.currency} {gone_how} {event.spend} came back{more}"
             return "given_back", entry.at, event.currency, sum(lot.points for lot in event.lots), None, text
         case PointsClawedBack() if isinstance(entry.input, CancelPending):
             text = f"{say(event.currency, event.points)} pending {event.currency} of {event.rule} cancelled"

@@ -55,6 +55,10 @@ class UnknownPosition(Refused):
     code = "unknown-position"
 
 
+class UnknownAdjustment(Refused):
+    code = "unknown-adjustment"
+
+
 class UnknownLot(Refused):
     code = "unknown-lot"
 

@@ -95,6 +95,12 @@ class StreamHistory:
     def adjustment(self, version: int) -> PointsAdjusted:
         return lookback.adjustment(self._entries[self._number(version)])
 
+    def undone(self, version: int) -> bool:
+        return lookback.undone(self._entries, self.adjustment(version).adjustment, version)
+
+    def gone(self, lot: str) -> tuple[int, int]:
+        return lookback.gone(self._entries, lot)
+
     def payments(self, source: str, order: str) -> list[Spend]:
         return lookback.payments(self._entries, source, order)
 

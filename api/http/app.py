@@ -79,6 +79,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     rewards.read,
     rewards.change,
     points.adjust,
+    points.reverse_adjustment,
     pending.activate,
     pending.cancel,
     offers.listing,

@@ -6,9 +6,10 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, once, parts, path_id, route, written
-from application import points, redemptions, rewards
+from application import points, redemptions, reversals, rewards
 from application.points import AdjustBody, RedeemBody, ReturnBody
 from application.redemptions import CancelBody, ConfirmBody, ReturnRedemptionBody
+from application.reversals import ReverseBody
 
 _GONE = ("unknown-member", "member-erased")
 
@@ -172,5 +173,27 @@ async def adjust(request: Req) -> ASGIResponse:
         body = await read_json(request, AdjustBody)
         done = await points.adjust(
             parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+@post(
+    "/v1/adjustments/{adjustment:str}/reverse",
+    **route(
+        "operator",
+        "Reverse an adjustment",
+        body=ReverseBody,
+        answer=shapes.AdjustmentReversed,
+        status=201,
+        codes=("unknown-adjustment", "already-reversed", "not-enough-points", "member-erased"),
+    ),
+)
+async def reverse_adjustment(request: Req) -> ASGIResponse:
+    """Once. Points that have moved on are only taken with `force`."""
+    who, adjustment = caller(request), path_id(request, "adjustment")
+    with once(request) as key:
+        body = await read_json(request, ReverseBody)
+        done = await reversals.reverse_adjustment(
+            parts(request).handler, who.program, adjustment, body, actor=who.actor, key=key, correlation=who.request
         )
     return written(done)

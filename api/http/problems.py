@@ -45,6 +45,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-leaderboard": Kind(404, "No such leaderboard"),
     "unknown-offer": Kind(404, "No such offer"),
     "unknown-tier": Kind(404, "No such tier"),
+    "unknown-adjustment": Kind(404, "No such adjustment"),
     "unknown-lot": Kind(404, "No such lot"),
     "unknown-segment": Kind(404, "No such segment"),
     "unknown-position": Kind(404, "No such entry"),

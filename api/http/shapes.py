@@ -319,6 +319,14 @@ class Adjusted(msgspec.Struct, kw_only=True):
     position: int
 
 
+class AdjustmentReversed(msgspec.Struct, kw_only=True):
+    """`taken` of an adjustment that gave, `given_back` of one that took."""
+
+    reversal: Json
+    member: MemberAfter
+    position: int
+
+
 class Pending(msgspec.Struct, kw_only=True):
     """Lots that can be spent now, or lots that are gone; `expires_at` where a lot's life began with this."""
 

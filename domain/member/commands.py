@@ -203,6 +203,14 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
             raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
 
 
+class ReverseAdjustment(Command, frozen=True, kw_only=True, tag="ReverseAdjustment"):
+    """Undo the adjustment of the entry `original`; with `force` also where its points have moved on."""
+
+    adjustment: str
+    original: int
+    force: bool = False
+
+
 class ActivatePending(Command, frozen=True, kw_only=True, tag="ActivatePending"):
     """Make pending points spendable now: those of `lots`, or all that the entry `original` of an activity opened."""
 
@@ -357,6 +365,7 @@ MemberCommand = (
     | CancelRedemption
     | ReturnRedemption
     | AdjustPoints
+    | ReverseAdjustment
     | ActivatePending
     | CancelPending
     | PayPrize

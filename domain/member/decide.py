@@ -34,6 +34,7 @@ from domain.member.commands import (
     ReferMember,
     ReturnActivity,
     ReturnRedemption,
+    ReverseAdjustment,
     ReverseReferral,
     SetMemberStatus,
     SetTierFloor,
@@ -58,6 +59,7 @@ from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
+from domain.member.reversals import reverse_adjustment
 from domain.member.rewards import redeem_reward
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
@@ -115,6 +117,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             return_activity(draft, command)
         case AdjustPoints():
             adjust_points(draft, command)
+        case ReverseAdjustment():
+            reverse_adjustment(draft, command)
         case ActivatePending():
             activate_pending(draft, command)
         case CancelPending():

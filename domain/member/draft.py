@@ -175,6 +175,12 @@ class History(Protocol):
     def adjustment(self, version: int) -> PointsAdjusted:
         """The adjustment of entry `version`."""
 
+    def undone(self, version: int) -> bool:
+        """Whether that adjustment was reversed, or cancelled while it was pending."""
+
+    def gone(self, lot: str) -> tuple[int, int]:
+        """How much of a lot expired, and how much of it repaid debt when it was activated."""
+
     def payments(self, source: str, order: str) -> Sequence[Spend]:
         """The redemptions that paid for an order."""
 

@@ -9,7 +9,11 @@ from domain.member.commands import RedeemPoints
 from domain.member.draft import PastLot, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
+    AdjustmentReversed,
     HoldConfirmed,
+    HoldReleased,
+    LotActivated,
+    LotExpired,
     PointsAdjusted,
     PointsGivenBack,
     PointsHeld,
@@ -26,6 +30,33 @@ def adjustment(entry: Entry) -> PointsAdjusted:
     if found is None:
         raise LookupError(f"entry {entry.version} is no adjustment")
     return found
+
+
+def undone(entries: Iterable[Entry], name: str, version: int) -> bool:
+    """Whether the adjustment of an entry was reversed: one that gave by its name, one that took by its entry."""
+    return any(
+        (isinstance(event, AdjustmentReversed) and event.adjustment == name)
+        or (isinstance(event, PointsGivenBack) and event.entry == version)
+        for entry in entries
+        for event in entry.events
+    )
+
+
+def gone(entries: Iterable[Entry], lot: str) -> tuple[int, int]:
+    """How much of a lot expired, and how much of it repaid debt when it was activated."""
+    expired = repaid = 0
+    for entry in entries:
+        for event in entry.events:
+            match event:
+                case LotExpired() if event.lot == lot:
+                    expired += event.points
+                case PointsGivenBack() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+                    expired += sum(draw.points for draw in event.expired if draw.lot == lot)
+                case LotActivated() if event.lot == lot:
+                    repaid += event.repaid
+                case _:
+                    pass
+    return expired, repaid
 
 
 def payments(entries: Iterable[Entry], source: str, order: str) -> list[Spend]:

@@ -27,6 +27,7 @@ from domain.member.commands import (
     CancelPending,
     PayPrize,
     PayReferral,
+    ReverseAdjustment,
     ReverseReferral,
 )
 from domain.member.correcting import correction_cause
@@ -147,6 +148,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = correction_cause(entry.input)
     elif isinstance(entry.input, ActivatePending | CancelPending):
         sheet.asked = pending_cause(entry.input)
+    elif isinstance(entry.input, ReverseAdjustment):
+        sheet.asked = entry.input.adjustment
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None

@@ -246,6 +246,7 @@ INPUTS: list[Any] = [
         id="a1", currency="points", points=-50, reason="mistake", allow_negative=True, expires_at=LATER,
         available_at=AT,
     ),
+    commands.ReverseAdjustment(adjustment="a1", original=9, force=True),
     commands.ActivatePending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.CancelPending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.PayPrize(

@@ -15,6 +15,7 @@ from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
 from domain.member.commands import (
     ActivatePending,
+    AdjustPoints,
     CancelPending,
     CancelRedemption,
     ChangeMember,
@@ -23,6 +24,7 @@ from domain.member.commands import (
     RecordActivity,
     RedeemPoints,
     ReturnRedemption,
+    ReverseAdjustment,
     SetTierFloor,
 )
 from domain.member.events import (
@@ -196,6 +198,7 @@ DEEDS = st.lists(
                 "line",
                 "activate",
                 "cancel",
+                "reverse",
                 "move",
                 "floor",
                 "hold",
@@ -263,6 +266,13 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             name = bought[extra % len(bought)]
             kind = ActivatePending if what == "activate" else CancelPending
             return kind(activity_source="shop", activity_id=name, original=stream.version_of(name))
+        case "reverse":
+            by_hand = [entry for entry in stream.entries if isinstance(entry.input, AdjustPoints)]
+            if not by_hand:
+                return None
+            made = by_hand[extra % len(by_hand)]
+            assert isinstance(made.input, AdjustPoints)
+            return ReverseAdjustment(adjustment=made.input.id, original=made.version, force=amount % 2 == 0)
         case "line" if bought:
             named = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
