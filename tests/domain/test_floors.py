@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hypothesis import example
 from hypothesis import given as over
 from hypothesis import strategies as st
 
@@ -384,6 +385,8 @@ EDITS: list[Json] = [
 ]
 
 
+# The stay of two months ends between the redemption and the floor that does nothing.
+@example(moves=[("adjust", 100, 0), ("redeem", 1, 0), ("floor", 0, 0)], gaps=[3, 1, 100, *[1] * 11], policy=POLICIES[5])
 @over(moves=MOVES, gaps=st.lists(st.integers(1, 130), min_size=14, max_size=14), policy=st.sampled_from(POLICIES))
 def test_at_every_instant_the_level_is_the_higher_of_the_floor_and_what_it_would_be_without(
     moves: list[tuple[str, int, int]], gaps: list[int], policy: Json

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from application.views import shown
-from domain.member.events import TierGraceBegan, TierUpgradePlanned
+from domain.member.events import TierChanged, TierGraceBegan, TierUpgradePlanned
 from domain.member.settle import settled
-from tests.build import Json, instant, points, rulebook
+from tests.build import DAY, Json, instant, points, rulebook
 from tests.spec import (
     Outcome,
     Told,
@@ -189,6 +189,32 @@ def test_a_level_that_its_minimum_stay_alone_holds_falls_when_that_ends(more: in
         start = start.when(bought(more, "b", "2026-03-01"))
     start.tier("silver", at="2026-04-02T23:59").tier(after, at="2026-04-03").tier(after, at="2030-01-01")
     start.when(swept("2026-04-10")).tier(after)
+
+
+@pytest.mark.parametrize("window", ["lifetime", "calendar_year"])
+@pytest.mark.parametrize(("more", "falls"), [(0, True), (1, False)])
+def test_the_end_of_a_minimum_stay_is_the_same_for_who_is_idle_and_who_is_swept_daily(
+    window: str, more: int, falls: bool
+) -> None:
+    book = tiers(measure=BALANCE, window=window, demote="at_once", min_stay="P2M")
+    steps = [enrolled("2026-01-01"), adjusted(100, "2026-01-04"), redeemed(1, "2026-01-05")]
+    if more:
+        steps.append(adjusted(more, "2026-02-01", "more"))
+    idle, daily = given(book, *steps), given(book, *steps)
+    for day in range(700):
+        daily.stream.settle(instant("2026-02-02") + day * DAY)
+    idle.stream.settle("2028-01-05")
+    first = len(steps)
+    paths = [[event for entry in story.stream.entries[first:] for event in entry.events] for story in (idle, daily)]
+    assert paths[0] == paths[1]
+    moves = [(event.to, event.at) for event in paths[0] if isinstance(event, TierChanged)]
+    assert moves == ([(None, instant("2026-03-05T00:00"))] if falls else [])
+    found = idle.stream.member.tiers["status"]
+    usual = given(book, *steps[:2])
+    usual.stream.settle("2028-01-05")
+    assert found == daily.stream.member.tiers["status"]
+    if not falls:
+        assert found == usual.stream.member.tiers["status"]
 
 
 def test_a_minimum_stay_holds_against_demotion_at_once_not_against_a_return() -> None:
