@@ -12,13 +12,13 @@ from typing import Literal
 
 import msgspec
 
-from domain.calendar import recorded_offsets
+from domain.calendar import NotPinned, recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, Original
+from domain.member.draft import Circumstances, Fate, Given, NotInStream, Original
 from domain.member.events import (
     ActivityRecorded,
     BadgeGranted,
@@ -34,6 +34,7 @@ from domain.member.events import (
     ScoreCounted,
 )
 from domain.member.state import Member, evolve
+from domain.rules.compiled import NoSuchCurrency
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
 
@@ -59,7 +60,7 @@ class StreamHistory:
     def original(self, version: int) -> Original:
         number = bisect_left(self._entries, version, key=lambda entry: entry.version)
         if number == len(self._entries) or self._entries[number].version != version:
-            raise LookupError(f"entry {version} is not in this stream")
+            raise NotInStream(f"entry {version} is not in this stream")
         return _original(self._entries[number], self._before(number), self._entries[number:])
 
     def given(self, rule: str) -> list[Given]:
@@ -198,7 +199,7 @@ def _compare(member: Member, entry: Entry, timeline: Timeline, history: StreamHi
         decision = decide(command, member, circumstances)  # type: ignore[arg-type]
     except TakenNeeded as needed:
         return Difference(entry.version, "different", f"its facts do not tell what was taken of {needed}")
-    except (Refused, KeyError, LookupError) as error:
+    except (Refused, NotInStream, NoSuchCurrency, NotPinned) as error:
         return Difference(entry.version, "different", f"now refused: {error}")
     if encoded(decision.events) != encoded(entry.events):
         return Difference(entry.version, "different", "events differ")

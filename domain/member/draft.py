@@ -83,11 +83,15 @@ class HistoryNeeded(Exception):
     """A decision looks at an earlier entry of the stream: read it and decide again."""
 
 
+class NotInStream(LookupError):
+    """A decision looks at an entry that the stream does not have."""
+
+
 class History(Protocol):
     """The member's own stream, for decisions that look at one earlier entry."""
 
     def original(self, version: int) -> Original:
-        """The activity of entry `version`."""
+        """The activity of entry `version`. Raises NotInStream."""
 
     def badges(self, badge: str) -> Sequence[tuple[int, BadgeGranted]]:
         """Every time a badge was granted and not revoked, with the version of the entry."""

@@ -80,8 +80,8 @@ def reschedule(draft: Draft, book: CompiledRulebook, at: datetime) -> None:
     rules = {rule.id: rule for rule in book.document.rules}
     moved: dict[tuple[str, datetime | None, Idle | None], list[str]] = {}
     for lot in draft.member.lots:
-        currency = book.document.currencies[lot.currency]
-        if currency.expires_applies_to != "existing" or lot.rule == BY_HAND:
+        currency = book.document.currencies.get(lot.currency)
+        if currency is None or currency.expires_applies_to != "existing" or lot.rule == BY_HAND:
             continue
         own = rules[lot.rule].expires if lot.rule in rules else None
         end, idle = _end_under(draft, currency.expires if own is None else own, lot, at, zone)

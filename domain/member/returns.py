@@ -82,7 +82,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
         if target > taken:
             points = target - taken
             draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
-            policy = book.document.currencies[award.currency]
+            policy = book.currency(award.currency)
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
             claw_back(draft, policy, given, points, _caps_back(award, taken, points))
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
@@ -125,7 +125,7 @@ def _so_far(draft: Draft, original: Original) -> Reversed:
 
 def _policy(book: CompiledRulebook, original: Original) -> Returns:
     for award in original.awards:
-        return book.document.currencies[award.currency].returns
+        return book.currency(award.currency).returns
     return Returns()
 
 
@@ -256,7 +256,7 @@ def _remains(book: CompiledRulebook, original: Original, award: PointsEarned, ke
 
 
 def _proportional(book: CompiledRulebook, original: Original, award: PointsEarned) -> bool:
-    policy = book.document.currencies[award.currency].returns.recompute
+    policy = book.currency(award.currency).returns.recompute
     if policy != "auto":
         return policy == "proportional"
     rules, rule = book.rules(original.command.type), _rule(book, original, award)
