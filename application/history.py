@@ -15,18 +15,32 @@ from application.answers import activity_ref
 from application.handle import Handler
 from application.programs import KnownProgram
 from application.recent import Loaded
+from application.told_redemptions import changes_lots, told
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    ApplyCorrection,
+    CancelPending,
+    PayPrize,
+    PayReferral,
+    ReverseAdjustment,
+    ReverseReferral,
+)
+from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -45,15 +59,22 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     SegmentChanged,
     StreakMoved,
@@ -62,9 +83,10 @@ from domain.member.events import (
     TierGraceBegan,
     TierHeld,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
+from domain.member.movements import OWN_SOURCE, Movement, movements, pending_cause, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
@@ -200,12 +222,17 @@ def _counted(found: Past, as_of: datetime) -> Member:
 
 
 def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEventUnion]:
+    about = getattr(event, "restated", None)
+    if about is not None:
+        return bool(about.at <= as_of)
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
-        case OfferViewed() | OfferClosed() | SegmentChanged() | TierFloorSet() | TierHeld():
+        case OfferViewed() | OfferClosed() | SegmentChanged() | ActivityRestated():
+            return event.at <= as_of
+        case TierRestated() | TierFloorSet() | TierHeld():
             return event.at <= as_of
         case OfferAssigned():
             return event.assigned_at <= as_of
@@ -226,10 +253,23 @@ def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: d
         event = msgspec.structs.replace(event, repaid=0)
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
+    elif isinstance(event, TierRestated):
+        event = _by_then(event, as_of)
     elif isinstance(event, TierHeld):
         event = _before_floor(partial, event)
     # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
     evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
+
+
+def _by_then(event: TierRestated, as_of: datetime) -> TierRestated:
+    """As much of a path as lies before an instant."""
+    path = tuple(step for step in event.path if step.at <= as_of)
+    if len(path) == len(event.path):
+        return event
+    level, since = (path[-1].level, path[-1].at) if path else (event.from_, None)
+    return msgspec.structs.replace(
+        event, path=path, to=level, since=since, valid_until=None, grace=None, beneath=None, own_since=None
+    )
 
 
 def _before_floor(partial: Member, event: TierHeld) -> TierHeld | TierChanged:
@@ -295,10 +335,10 @@ def sentences(
         cause = _cause(entry)
         lines = movements(entry)
         for number, event in enumerate(entry.events):
-            told = _told(event, entry, say)
-            if told is None:
+            fact = _told(event, entry, say)
+            if fact is None:
                 continue
-            kind, at, currency, points, rule, text = told
+            kind, at, currency, points, rule, text = fact
             if currency is not None and points:
                 running[currency] = running.get(currency, 0) + points
             yield {
@@ -319,8 +359,8 @@ def sentences(
 
 def _ruled_by(event: object, entry: Entry) -> int | None:
     """The version that an event names, as what time made true does, or the entry's own."""
-    occasion = event.occasion if isinstance(event, PointsEarned) else None
-    return getattr(occasion or event, "rulebook", 0) or entry.pins.rulebook or None
+    own = getattr(event, "occasion", None) or getattr(event, "restated", None) or event
+    return getattr(own, "rulebook", 0) or entry.pins.rulebook or None
 
 
 def _cause(entry: Entry) -> str | None:
@@ -331,6 +371,10 @@ def _cause(entry: Entry) -> str | None:
         return prize_cause(entry.input)
     if isinstance(entry.input, PayReferral | ReverseReferral):
         return referral_cause(entry.input)
+    if isinstance(entry.input, ApplyCorrection):
+        return correction_cause(entry.input)
+    if isinstance(entry.input, ActivatePending | CancelPending):
+        return pending_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             return activity_ref(entry.stream_id, event.activity)
@@ -339,11 +383,20 @@ def _cause(entry: Entry) -> str | None:
     return None
 
 
+def _learned(entry: Entry) -> str:
+    """Why something comes out otherwise than it was recorded."""
+    if isinstance(entry.input, ApplyCorrection):
+        return f"by the correction {entry.input.correction}"
+    return "after what was learned late"
+
+
 def _earned(event: PointsEarned, entry: Entry) -> str:
     if isinstance(entry.input, PayPrize):
         return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
     if event.occasion is not None:
         return f"earned by {event.rule} on {event.occasion.kind}"
+    if event.restated is not None:
+        return f"more by {event.rule} on {event.restated.at:%Y-%m-%d}, {_learned(entry)}"
     return f"earned by {event.rule}"
 
 
@@ -365,6 +418,9 @@ def say_in(circumstances: Circumstances) -> Say:
         return ("-" if points < 0 else "") + (f"{whole}.{rest:0{scale}}" if scale else str(whole))
 
     return say
+
+
+_WHY_RESCHEDULED = {"activity": "after an activity", "activation": "now that their life begins"}
 
 
 def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
@@ -392,7 +448,8 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             pending = "" if spendable else ", pending"
             earned = f"{say(event.currency, event.points)}{limit} {event.currency} {_earned(event, entry)}"
             points = event.points - event.repaid if spendable else 0
-            at = event.occasion.at if event.occasion else entry.at
+            own = event.occasion or event.restated
+            at = own.at if own else entry.at
             return "earned", at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():
             text = f"{say(event.currency, event.points)} {event.currency} became available"
@@ -403,7 +460,7 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case LotsRescheduled():
             until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
             count = f"{len(event.lots)} lot{'s' if len(event.lots) > 1 else ''}"
-            why = "after an activity" if event.reason == "activity" else f"under rulebook {event.rulebook}"
+            why = _WHY_RESCHEDULED.get(event.reason, f"under rulebook {event.rulebook}")
             return (
                 "rescheduled",
                 event.at,
@@ -418,13 +475,39 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             spent_on = f"{event.source}/{event.redemption}" if event.source else event.redemption
             text = f"{say(event.currency, event.points)} {event.currency} spent on {spent_on}{worth}{owed}"
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+            return told(event, entry, say)
+        case RewardReserved():
+            return "reward_held", entry.recorded_at, None, None, None, f"{event.quantity} of {event.reward} set aside"
+        case RewardIssued():
+            text = f"{event.quantity} of {event.reward} issued for {event.redemption}"
+            return "reward_issued", entry.recorded_at, None, None, None, text
+        case RewardReleased():
+            text = f"{event.quantity} of {event.reward} given up, for {event.redemption}"
+            return "reward_released", entry.recorded_at, None, None, None, text
         case PointsAdjusted():
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
             points = event.points - event.repaid if event.points > 0 else event.points + event.debt
-            if event.available_at is not None and event.available_at > entry.recorded_at:
-                points = 0
+            if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
+                points, text = 0, f"{text}, pending"
             return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case AdjustmentReversed():
+            spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            owed += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
+            text = f"{say(event.currency, event.points)} {event.currency} by hand taken back: {event.adjustment}{owed}"
+            return "adjustment_reversed", entry.at, event.currency, -spent, None, text
+        case PointsGivenBack():
+            gone = sum(draw.points for draw in event.expired)
+            more = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
+            more += f", {say(event.currency, gone)} had expired" if gone else ""
+            gone_how = "taken by hand" if isinstance(entry.input, ReverseAdjustment) else "spent on"
+            text = f"{say(event.currency, event.points)} {event.currency} {gone_how} {event.spend} came back{more}"
+            return "given_back", entry.at, event.currency, sum(lot.points for lot in event.lots), None, text
+        case PointsClawedBack() if isinstance(entry.input, CancelPending):
+            text = f"{say(event.currency, event.points)} pending {event.currency} of {event.rule} cancelled"
+            return "cancelled", entry.at, event.currency, 0, event.rule, text
         case ActivityReversed():
             more = f", {event.excess_minor} too many" if event.excess_minor else ""
             text = f"Return {event.return_id} from {event.source} of {event.amount_minor} minor units{more}"
@@ -434,11 +517,23 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
             off = f", {say(event.currency, event.written_off)} written off" if event.written_off else ""
             off += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
-            text = f"{say(event.currency, event.points)} {event.currency} of {event.rule} taken back{owed}{off}"
-            return "clawed_back", entry.at, event.currency, -spent, event.rule, text
+            about, at = "", entry.at
+            if event.restated is not None:
+                at = event.restated.at
+                about = f" on {at:%Y-%m-%d}, {_learned(entry)},"
+            taken = f"{say(event.currency, event.points)} {event.currency} of {event.rule}{about} taken back"
+            text = f"{taken}{owed}{off}"
+            return "clawed_back", at, event.currency, -spent, event.rule, text
         case TierChanged():
             text = f"{event.set}: from {event.from_ or 'no level'} to {event.to or 'no level'} ({event.reason})"
             return "tier_changed", event.at, None, None, None, text
+        case TierRestated():
+            text = f"{event.set}: {event.to or 'no level'}, not {event.from_ or 'no level'}, by what was learned late"
+            return "tier_restated", event.at, None, None, None, text
+        case ActivityRestated():
+            if event.activity == entry.version:
+                return None
+            return "restated", event.at, None, None, None, f"What happened on {event.at:%Y-%m-%d} was decided again"
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
         case OfferAssigned():
@@ -451,9 +546,11 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             text = f"{step} for the offer {event.offer}, which makes {event.progress}"
             return "offer_progressed", entry.at, None, None, None, text
         case OfferCompleted():
-            return "offer_completed", entry.at, None, None, None, f"The offer {event.offer} was completed"
+            at = event.restated.at if event.restated is not None else entry.at
+            return "offer_completed", at, None, None, None, f"The offer {event.offer} was completed"
         case OfferReopened():
-            text = f"The offer {event.offer} is not completed any more, after a return"
+            why = "after a return" if event.restated is None else "by what was learned late"
+            text = f"The offer {event.offer} is not completed any more, {why}"
             return "offer_reopened", entry.at, None, None, None, text
         case OfferWithdrawn():
             text = f"The offer {event.offer} was withdrawn: what it was assigned by was returned"
@@ -508,8 +605,9 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             text = f"{event.set}: never below {event.level}{until}: {event.reason}"
             return "tier_floor", event.at, None, None, None, text
         case TierHeld():
-            own = f"{event.set}: {event.own.level or 'no level'} of its own"
-            text = f"{own}, held at {event.level} by the floor" if event.level != event.own.level else own
+            text = f"{event.set}: {event.own.level or 'no level'} of its own"
+            if event.level != event.own.level:
+                text += f", held at {event.level} by the floor"
             return "tier_held", event.at, None, None, None, text
         case SegmentChanged():
             text = f"now {'in' if event.inside else 'out of'} the segment {event.segment}"
@@ -548,6 +646,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                     activity = {"source": event.source, "id": event.id}
                 case PointsEarned() | PointsAdjusted() if event.lot is not None and event.points > 0:
                     occasion = event.occasion if isinstance(event, PointsEarned) else None
+                    own = occasion or getattr(event, "restated", None)
                     known_at = occasion.at if occasion else entry.recorded_at
                     spendable = event.available_at is not None and event.available_at <= known_at
                     lots[event.lot] = {
@@ -560,7 +659,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                         "expires_at": event.expires_at,
                         "activity": activity if occasion is None else None,
                         "rule": event.rule if isinstance(event, PointsEarned) else "adjustment",
-                        "rulebook": (occasion.rulebook if occasion else entry.pins.rulebook) or None,
+                        "rulebook": (own.rulebook if own else entry.pins.rulebook) or None,
                     }
                 case LotActivated():
                     lots[event.lot]["state"] = "open"
@@ -574,12 +673,40 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
-                case PointsClawedBack():
+                case PointsGivenBack():
+                    for one in event.lots:
+                        _reopen(lots, event, one)
+                    for draw in event.expired:
+                        if lots[draw.lot]["remaining"] == 0:
+                            lots[draw.lot]["state"] = "expired"
+                case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+                    changes_lots(lots, event)
+                case PointsClawedBack() | AdjustmentReversed():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")
                 case _:
                     pass
     return lots
+
+
+def _reopen(lots: dict[str, Json], event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    lot = lots.setdefault(
+        opened.lot,
+        {
+            "id": opened.lot,
+            "currency": event.currency,
+            "points": opened.granted,
+            "remaining": 0,
+            "state": "open",
+            "available_at": opened.available_at,
+            "expires_at": opened.expires_at,
+            "activity": None,
+            "rule": opened.rule,
+            "rulebook": opened.rulebook,
+        },
+    )
+    lot |= {"remaining": lot["remaining"] + opened.points, "state": "open", "expires_at": opened.expires_at}
 
 
 async def statement(

@@ -14,26 +14,35 @@ import msgspec
 
 from domain.calendar import NotPinned, recorded_offsets
 from domain.errors import Refused
-from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.log import ENGINE, Entry, NotInStream, after, encoded, fold
+from domain.member import lookback
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, NotInStream, Original
+from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Retold, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     BadgeGranted,
     BadgeRevoked,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     OfferAssigned,
     OfferCompleted,
     OfferProgressed,
+    PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    RedemptionReturned,
     ReferralConverted,
     ScoreCounted,
 )
+from domain.member.redemptions import Redemption, redemption_of
 from domain.member.state import Member, evolve
+from domain.retelling import Retelling
 from domain.rules.compiled import NoSuchCurrency
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
@@ -57,11 +66,50 @@ class StreamHistory:
         self._marks = [Member()]
         """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
+    @property
+    def entries(self) -> list[Entry]:
+        return self._entries
+
+    def of(self, entries: list[Entry]) -> "StreamHistory":
+        """The history of the same stream with other entries, which may stand in another order."""
+        return _Unordered(entries)
+
+    def member_before(self, number: int) -> Member:
+        """The member before the entry at this place in the list, to write in."""
+        return self._before(number)
+
+    def retold(self, late: RecordActivity, rulebook: int, circumstances: Circumstances) -> Retold | None:
+        retelling = Retelling(self, late, rulebook, circumstances)
+        return retelling.told_to_the_end() if retelling.tells_more else None
+
+    def place_of(self, late: RecordActivity, rulebook: int, under: Circumstances) -> tuple[Member, Circumstances]:
+        return Retelling(self, late, rulebook, under).until_late()
+
     def original(self, version: int) -> Original:
-        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
-        if number == len(self._entries) or self._entries[number].version != version:
-            raise NotInStream(f"entry {version} is not in this stream")
+        number = self._number(version)
         return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def redemption(self, version: int) -> Redemption:
+        number = self._number(version)
+        return redemption_of(self._entries[number], self._before(number), self._entries[number + 1 :])
+
+    def adjustment(self, version: int) -> PointsAdjusted:
+        return lookback.adjustment(self._entries[self._number(version)])
+
+    def undone(self, version: int) -> bool:
+        return lookback.undone(self._entries, self.adjustment(version).adjustment, version)
+
+    def gone(self, lot: str) -> tuple[int, int]:
+        return lookback.gone(self._entries, lot)
+
+    def payments(self, source: str, order: str) -> list[Spend]:
+        return lookback.payments(self._entries, source, order)
+
+    def lots(self) -> dict[str, PastLot]:
+        return lookback.lots_ever(self._entries)
+
+    def seen(self, version: int) -> list[Seen]:
+        return lookback.seen(self._entries[self._number(version) :])
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
@@ -70,13 +118,18 @@ class StreamHistory:
                 match event:
                     case PointsEarned() if event.rule == rule and event.points:
                         fate = _at_first(event, entry.recorded_at)
-                        found[event.lot] = Given(entry.version, entry.pins.rulebook, event, fate)
+                        by = event.restated
+                        version, rulebook = (by.activity, by.rulebook) if by else (entry.version, entry.pins.rulebook)
+                        found[event.lot] = Given(version, rulebook, event, fate)
                     case LotExpired() | LotActivated() | PointsClawedBack() if event.lot in found:
                         given = found[event.lot]
                         if isinstance(event, PointsClawedBack):
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
+                    case PointsGivenBack():
+                        for lot, given in found.items():
+                            found[lot] = msgspec.structs.replace(given, fate=after_event(given.fate, lot, event))
                     case _:
                         pass
         return list(found.values())
@@ -86,10 +139,17 @@ class StreamHistory:
         for entry in self._entries:
             for event in entry.events:
                 if isinstance(event, BadgeGranted) and event.badge == badge:
-                    found[event.period] = (entry.version, event)
+                    by = event.restated
+                    found[event.period] = (by.activity if by else entry.version, event)
                 elif isinstance(event, BadgeRevoked) and event.badge == badge:
-                    del found[event.period]
+                    found.pop(event.period, None)
         return list(found.values())
+
+    def _number(self, version: int) -> int:
+        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
+        if number == len(self._entries) or self._entries[number].version != version:
+            raise NotInStream(f"entry {version} is not in this stream")
+        return number
 
     def _before(self, number: int) -> Member:
         mark, rest = divmod(number, _MARK)
@@ -105,17 +165,30 @@ class StreamHistory:
         return member
 
 
+class _Unordered(StreamHistory):
+    """Entries that need not stand in the order of their versions."""
+
+    def _number(self, version: int) -> int:
+        for number, entry in enumerate(self._entries):
+            if entry.version == version:
+                return number
+        raise NotInStream(f"entry {version} is not in this stream")
+
+
 def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     assert isinstance(entry.input, RecordActivity)
     # What time had made true by then comes first in the entry, and the decision saw it.
     for event in entry.events[: entry.settled]:
         evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
-    own = entry.events[entry.settled :]
-    earned = [event for event in own if isinstance(event, PointsEarned) and event.points]
+    own = _with_restated(entry, since)
     # What offers gave goes back with their slots, not with this activity.
-    given = {event.lot for event in entry.events if isinstance(event, OfferCompleted)}
-    awards = tuple(event for event in earned if event.lot not in given)
+    given = {event.lot for event in own if isinstance(event, OfferCompleted)}
+    awards = tuple(_left_of(event, own) for event in own if isinstance(event, PointsEarned) and event.lot not in given)
+    counts = dict(recorded.counts)
+    for moved in own:
+        if isinstance(moved, ActivityRestated):
+            counts |= {name: counts.get(name, 0) + step for name, step in moved.counts.items()}
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,
@@ -123,16 +196,50 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
         rulebook=entry.pins.rulebook,
         command=entry.input,
         day=recorded.day,
-        awards=awards,
-        counts=recorded.counts,
-        scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted)),
+        awards=tuple(award for award in awards if award.points),
+        counts=counts,
+        scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted) and event.activity is None),
         converted=next((event for event in entry.events if isinstance(event, ReferralConverted)), None),
         before=before,
         fates=_fates(awards, entry.recorded_at, since),
         taken=taken_of(entry),
-        progressed=tuple(event for event in entry.events if isinstance(event, OfferProgressed)),
+        progressed=_progressed(own),
         assigned=tuple(event for event in own if isinstance(event, OfferAssigned)),
     )
+
+
+def _with_restated(entry: Entry, since: list[Entry]) -> list[object]:
+    """What an activity's own entry says about it, and what later ones do."""
+    own: list[object] = [
+        event
+        for event in entry.events[entry.settled :]
+        if getattr(event, "restated", None) is None and not isinstance(event, ActivityRestated)
+    ]
+    for later in since:
+        for event in later.events:
+            about = event if isinstance(event, ActivityRestated) else getattr(event, "restated", None)
+            if about is not None and about.activity == entry.version:
+                own.append(event)
+    return own
+
+
+def _left_of(award: PointsEarned, own: Iterable[object]) -> PointsEarned:
+    """An award without what restatements took of it."""
+    for event in own:
+        if isinstance(event, PointsClawedBack) and event.lot == award.lot:
+            counts = {name: award.counts.get(name, 0) + event.counts.get(name, 0) for name in award.counts}
+            award = msgspec.structs.replace(award, points=award.points - event.points, counts=counts)
+    return award
+
+
+def _progressed(own: Iterable[object]) -> tuple[OfferProgressed, ...]:
+    """What an activity counted for each slot."""
+    found: dict[str, OfferProgressed] = {}
+    for event in own:
+        if isinstance(event, OfferProgressed):
+            before = found[event.slot].step if event.slot in found else 0
+            found[event.slot] = msgspec.structs.replace(event, step=before + event.step)
+    return tuple(event for event in found.values() if event.step)
 
 
 def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
@@ -142,6 +249,10 @@ def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[En
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
+            elif (
+                isinstance(event, PointsGivenBack | HoldConfirmed | HoldReleased | RedemptionReturned) and event.expired
+            ):
+                found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 
 

@@ -20,7 +20,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     points: Annotated[int, "What the account gained; negative: lost. Every pair of lines sums to zero."]
     effective_at: Annotated[datetime, "When it took effect in the world."]
     recorded_at: RecordedAt
-    kind: Annotated[str, "award, activation, repayment, expiry, spend, adjustment, claw_back or write_off."]
+    kind: Annotated[str, "award, activation, repayment, expiry, spend, given_back, adjustment, claw_back or write_off."]
     cause: Annotated[
         str | None,
         "What was asked: source/id of an activity or return, the id of a redemption or adjustment. Null: time.",

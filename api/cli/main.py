@@ -8,6 +8,7 @@ import sys
 import rich_click as click
 
 from api.cli.audit import audit, replay
+from api.cli.correct import correct
 from api.cli.demo import demo
 from api.cli.doctor import doctor
 from api.cli.ingest import ingest
@@ -28,7 +29,7 @@ def guerdon() -> None:
     """
 
 
-for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, replay, audit, doctor):
+for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, correct, replay, audit, doctor):
     guerdon.add_command(command)
 
 

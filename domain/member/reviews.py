@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from domain.calendar import MICROSECOND
 from domain.member.draft import Draft, local_day
-from domain.member.events import OwnLevel, TierChanged, TierGraceBegan, TierRenewed, TierUpgradePlanned
+from domain.member.events import OwnLevel, TierChanged, TierGraceBegan, TierUpgradePlanned
 from domain.member.floors import hold, place
 from domain.member.levels import evidence, holds_until, new_until
 from domain.member.occasions import celebrate
-from domain.member.standing import stays
+from domain.member.standing import renew, stays
 from domain.member.state import TierStanding
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.occasions import RENEWED
@@ -40,13 +40,14 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
     # In grace the window of the review that did not keep the level goes on.
     since = local_day(book, zone, own.grace - MICROSECOND, offsets) if own.grace is not None else None
     value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=just_before, since=since)
-    target = after_review(tiers, own.level, value)
+    at_once = tiers.policy.demote == "at_once"
+    target = reached(tiers, value) if at_once else after_review(tiers, own.level, value)
     if rank(tiers, target) < rank(tiers, own.level):
         until = stays(draft, tiers, instant, zone)
         if until is not None:
-            _renew(draft, tiers, standing, value, instant, book, until)
+            renew(draft, book, tiers, value, instant, until)
             return
-        if tiers.policy.grace is not None and own.grace is None:
+        if tiers.policy.grace is not None and own.grace is None and not at_once:
             _let_stand(
                 draft, tiers, standing, value, instant, book, end_after(tiers.policy.grace, instant, zone, offsets)
             )
@@ -60,7 +61,7 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
     if until is not None and until <= instant:
         until = holds_until(draft, book, tiers, instant, zone)
     assert until is None or until > instant, "a review ends with a later one"
-    _renew(draft, tiers, standing, value, instant, book, until)
+    renew(draft, book, tiers, value, instant, until)
     if target is not None and RENEWED in book.occasions:
         renewal: dict[str, object] = {"set": name, "level": target}
         today = local_day(book, zone, instant, offsets)
@@ -82,26 +83,6 @@ def begin_period(draft: Draft, name: str, instant: datetime) -> None:
             place(draft, book, name, level, value, at=instant, reason="reached", now=instant)
             return
     draft.record(TierUpgradePlanned(set=name, at=None))
-
-
-def _renew(
-    draft: Draft,
-    tiers: Tiers,
-    standing: TierStanding,
-    value: int,
-    at: datetime,
-    book: CompiledRulebook,
-    until: datetime | None,
-) -> None:
-    if standing.beneath is not None:
-        level = replace(standing.beneath, valid_until=until, grace=None)
-        place(draft, book, tiers.name, level, value, at=at, reason="floor_ended", now=at)
-        return
-    draft.record(
-        TierRenewed(
-            set=tiers.name, level=standing.level, evidence=value, at=at, rulebook=book.number, valid_until=until
-        )
-    )
 
 
 def _let_stand(

@@ -6,9 +6,11 @@ Reviews, which are due by time alone, are `reviews.py`'s.
 from collections.abc import Iterable
 from datetime import date, datetime, time
 
+from msgspec.structs import replace
+
 from domain.member.counters import days_of
 from domain.member.draft import Draft
-from domain.member.events import OwnLevel, TierUpgradePlanned
+from domain.member.events import OwnLevel, TierRenewed, TierUpgradePlanned
 from domain.member.floors import own_of, place
 from domain.member.levels import anchor, evidence, new_until
 from domain.rules.compiled import CompiledRulebook
@@ -75,8 +77,33 @@ def follow(draft: Draft, following: Iterable[Tiers], at: datetime) -> None:
         now, then = rank(tiers, standing.own_level if standing else None), rank(tiers, target)
         if then > now and tiers.policy.count_current:
             _raise(draft, book, tiers, at, day, zone, "reached", at)
-        elif then < now and tiers.policy.demote == "at_once" and not stays(draft, tiers, at, zone):
-            _move(draft, book, tiers, target, value, at, zone, "fell", at)
+        elif then < now and tiers.policy.demote == "at_once":
+            until = stays(draft, tiers, at, zone)
+            if until is None:
+                _move(draft, book, tiers, target, value, at, zone, "fell", at)
+            else:
+                _promise(draft, book, tiers, value, at, until)
+
+
+def _promise(draft: Draft, book: CompiledRulebook, tiers: Tiers, value: int, at: datetime, until: datetime) -> None:
+    """A level that its minimum stay alone holds is reviewed when that ends, if not before."""
+    own = own_of(draft, tiers)
+    if own.valid_until is None or own.valid_until > until:
+        renew(draft, book, tiers, value, at, until)
+
+
+def renew(draft: Draft, book: CompiledRulebook, tiers: Tiers, value: int, at: datetime, until: datetime | None) -> None:
+    """The member's own level goes on until then."""
+    standing = draft.member.tiers[tiers.name]
+    if standing.beneath is not None:
+        level = replace(standing.beneath, valid_until=until, grace=None)
+        place(draft, book, tiers.name, level, value, at=at, reason="floor_ended", now=at)
+        return
+    draft.record(
+        TierRenewed(
+            set=tiers.name, level=standing.level, evidence=value, at=at, rulebook=book.number, valid_until=until
+        )
+    )
 
 
 def stays(draft: Draft, tiers: Tiers, at: datetime, zone: str) -> datetime | None:

@@ -14,12 +14,16 @@ from msgspec.structs import replace
 from domain.calendar import month_of
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     Idle,
     LineReturned,
     LotActivated,
@@ -40,16 +44,23 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
     OwnLevel,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
@@ -59,10 +70,12 @@ from domain.member.events import (
     TierGraceBegan,
     TierHeld,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
 from domain.member.slots import Slot, changed, opened
+from domain.takes import Take
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
@@ -103,6 +116,24 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
             and self.available_at <= now
             and (self.expires_at is None or now < self.expires_at)
         )
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Points set aside for a redemption by an entry, until `ends_at`. `parts` are the lots, with what each gave."""
+
+    id: str
+    currency: str
+    points: int
+    parts: tuple[Lot, ...]
+    entry: int
+    ends_at: datetime
+    rulebook: int
+    value_minor: int | None = None
+    takes: tuple[Take, ...] = ()
+    reward: str = ""
+    quantity: int = 0
+    day: int = 0
+    counts: dict[str, int] = {}
 
 
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -208,6 +239,8 @@ class Member(msgspec.Struct, gc=False):
     lots: list[Lot] = []
     debt: dict[str, int] = {}
     held: dict[str, int] = {}
+    holds: dict[str, Hold] = {}
+    """By redemption: what is set aside now. `held` has the sums."""
     totals: dict[str, Total] = {}
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
@@ -245,6 +278,7 @@ class Member(msgspec.Struct, gc=False):
             lots=self.lots.copy(),
             debt=self.debt.copy(),
             held=self.held.copy(),
+            holds=self.holds.copy() if self.holds else {},
             totals=self.totals.copy(),
             first=self.first.copy(),
             last=self.last.copy(),
@@ -297,11 +331,38 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsRedeemed():
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case PointsHeld():
+            _set_aside(member, event, stamp)
+        case HoldConfirmed() | HoldReleased():
+            _let_go(member, event)
+        case RewardReserved():
+            member.holds[event.redemption] = replace(
+                member.holds[event.redemption],
+                reward=event.reward,
+                quantity=event.quantity,
+                day=event.day,
+                counts=event.counts,
+            )
+            _count(member, event.counts, event.day)
+        case RewardIssued() | RewardReleased():
+            _count(member, event.counts, event.day)
+        case RedemptionReturned():
+            for back in event.lots:
+                _put_back(member, reopened(back, event.currency))
+            _owe(member, event.currency, -event.repaid)
         case PointsAdjusted():
             if event.points > 0:
                 _open(member, event, event.points, BY_HAND, stamp)
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case AdjustmentReversed():
+            for draws in (event.from_pending, event.from_lots, event.from_other):
+                _take(member, draws)
+            _owe(member, event.currency, event.debt)
+        case PointsGivenBack():
+            for one in event.lots:
+                _put_back(member, reopened(one, event.currency))
+            _owe(member, event.currency, -event.repaid)
         case ActivityReversed():
             _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
@@ -317,8 +378,11 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             name = event.currency
             _count(member, {f"granted:{name}": -event.points, f"earned:{name}": -event.counted}, event.day)
             _count(member, event.counts, event.day)
-            taken = _reversed(member, event.activity, event.day).taken
-            taken[event.lot] = taken.get(event.lot, 0) + event.points
+            if event.restated is None:
+                taken = _reversed(member, event.activity, event.day).taken
+                taken[event.lot] = taken.get(event.lot, 0) + event.points
+        case ActivityRestated():
+            _count(member, event.counts, event.day)
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
             member.tiers[event.set] = TierStanding(
@@ -338,6 +402,22 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case TierUpgradePlanned():
             standing = member.tiers.get(event.set, TierStanding())
             member.tiers[event.set] = replace(standing, upgrade_at=event.at)
+        case TierRestated():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(
+                standing,
+                level=event.to,
+                since=event.since,
+                valid_until=event.valid_until,
+                path=[
+                    *(step for step in standing.path if step[0] < event.at),
+                    *((one.at, one.level) for one in event.path),
+                ],
+                grace=event.grace,
+                upgrade_at=event.upgrade_at,
+                beneath=event.beneath,
+                own_since=event.own_since,
+            )
         case TierFloorSet():
             standing = member.tiers.get(event.set, TierStanding())
             floor = Floor(event.level, event.until) if event.level is not None else None
@@ -387,7 +467,8 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case OfferAssigned():
-            member.slots = (*member.slots, opened(event, stamp.rulebook))
+            ruled_by = event.restated.rulebook if event.restated is not None else stamp.rulebook
+            member.slots = (*member.slots, opened(event, ruled_by))
             _count(member, event.counts, event.day)
         case OfferViewed() | OfferProgressed() | OfferCompleted() | OfferReopened() | CodeRedeemed():
             _change_slot(member, event, stamp)
@@ -457,24 +538,89 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     _owe(member, event.currency, -event.repaid)
     if points == event.repaid:
         return
-    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    # When it was earned, and under which rules, where the entry does not say so.
+    own = (event.occasion or event.restated) if isinstance(event, PointsEarned) else None
     member.lots.append(
         Lot(
             id=event.lot,
             currency=event.currency,
             points=points,
             remaining=points - event.repaid,
-            occurred_at=occasion.at if occasion is not None else stamp.at,
+            occurred_at=own.at if own is not None else stamp.at,
             available_at=event.available_at,
             expires_at=event.expires_at,
             entry=stamp.version,
             rule=rule,
-            rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
+            rulebook=own.rulebook if own is not None else stamp.rulebook,
             active=event.available_at is not None and event.available_at <= _known(event, stamp),
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,
         )
     )
+
+
+def reopened(opened: OpenLot, currency: str) -> Lot:
+    """The lot that an event opens with its past."""
+    return Lot(
+        id=opened.lot,
+        currency=currency,
+        points=opened.granted,
+        remaining=opened.points,
+        occurred_at=opened.occurred_at,
+        available_at=opened.available_at,
+        expires_at=opened.expires_at,
+        entry=opened.entry,
+        rule=opened.rule,
+        rulebook=opened.rulebook,
+        active=not opened.pending,
+        day=opened.day,
+        idle=opened.idle,
+    )
+
+
+def _put_back(member: Member, back: Lot) -> None:
+    """Points go into their lot where it is still open, else it is opened again."""
+    for place, lot in enumerate(member.lots):
+        if lot.id == back.id:
+            member.lots[place] = replace(lot, remaining=lot.remaining + back.remaining)
+            return
+    member.lots.append(back)
+
+
+def _set_aside(member: Member, event: PointsHeld, stamp: Stamp) -> None:
+    lots = {lot.id: lot for lot in member.lots}
+    parts = tuple(replace(lots[draw.lot], remaining=draw.points) for draw in event.draws)
+    _take(member, event.draws)
+    _hold(member, event.currency, event.points)
+    member.holds[event.redemption] = Hold(
+        event.redemption,
+        event.currency,
+        event.points,
+        parts,
+        stamp.version,
+        event.ends_at,
+        stamp.rulebook,
+        event.value_minor,
+        event.takes,
+    )
+
+
+def _let_go(member: Member, event: HoldConfirmed | HoldReleased) -> None:
+    hold = member.holds.pop(event.redemption)
+    parts = {part.id: part for part in hold.parts}
+    for draw in event.released:
+        _put_back(member, replace(parts[draw.lot], remaining=draw.points))
+    _owe(member, event.currency, -sum(draw.points for draw in event.repaid))
+    _hold(member, event.currency, -hold.points)
+
+
+def _hold(member: Member, currency: str, points: int) -> None:
+    held = member.held.get(currency, 0) + points
+    assert held >= 0, f"held in {currency} below zero"
+    if held:
+        member.held[currency] = held
+    else:
+        member.held.pop(currency, None)
 
 
 def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.errors import UnknownLot
 from domain.log import Entry, after, decode
 from domain.log import fold as fold_entry
 from domain.member.movements import movements
@@ -18,7 +20,7 @@ from tests.application.engine import SHOP, START, Engine, days, opened, run
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["buy", "late", "return", "redeem", "adjust", "sweep"]),
+        st.sampled_from(["buy", "late", "return", "redeem", "adjust", "activate", "cancel", "sweep"]),
         st.integers(1, 12_000),
         st.integers(0, 40),
     ),
@@ -50,8 +52,12 @@ async def lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> None
             orders.append(f"o{number}")
         elif what == "return" and orders:
             await engine.give_back(orders[amount % len(orders)])
+        elif what in ("activate", "cancel") and orders:
+            with suppress(UnknownLot):
+                await engine.pending(what, orders[amount % len(orders)])
         elif what == "redeem" and held:
-            await engine.redeem(1 + amount % held)
+            paid = orders[amount % len(orders)] if orders and amount % 3 else None
+            await engine.redeem(1 + amount % held, order=paid)
         elif what == "adjust":
             await engine.adjust(amount % 50 + 1 if amount % 2 else -(amount % 50) - 1, allow_negative=True)
         elif what == "floor":

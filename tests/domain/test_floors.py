@@ -173,9 +173,9 @@ def test_a_minimum_stay_counts_from_the_own_level_not_from_the_floor() -> None:
     book = rules(measure="member.balances.points.available", window="lifetime", demote="at_once", min_stay="P3M")
     story = given(book, enrolled(), bought(100, "a", "2026-01-02"), floor("gold", "2026-03-30", until="2026-04-20"))
     start = story.when(redeemed(100, "2026-03-31"))
-    start.then(spent(100))
-    start.when(bought(1, "b", "2026-04-10")).then(earned(1), held("gold", None, since="2026-04-10"))
-    start.tier(None, at="2026-04-20")
+    start.then(spent(100), held("gold", "silver", since="2026-01-02", until="2026-04-03T00:00"))
+    start.when(bought(1, "b", "2026-04-10")).then(held("gold", None, since="2026-04-03T00:00"), earned(1))
+    start.tier("gold", at="2026-04-19T23:59").tier(None, at="2026-04-20")
 
 
 def test_demotion_at_once_stops_at_the_floor() -> None:

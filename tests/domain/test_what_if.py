@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from domain.calendar import BEGINNING, FOREVER, NotPinned
-from domain.log import encode
-from domain.member.draft import NotInStream
+from domain.log import NotInStream, encode
 from domain.redecide import redecide
 from domain.rules.compiled import NoSuchCurrency
 from domain.what_if import MemberOutcome, Trial, WhatIf
