@@ -236,8 +236,10 @@ class Positions(Protocol):
     async def head(self) -> int:
         """The last position in the log; 0 when it is empty."""
 
-    async def parked(self, follower: str, stream: UUID | None = None) -> list[tuple[UUID, int]]:
-        """(stream, position) of parked entries in order of position."""
+    async def parked(
+        self, follower: str, stream: UUID | None = None, *, program: str | None = None
+    ) -> list[tuple[UUID, int]]:
+        """(stream, position) of parked entries, in one program or in all, in order of position."""
 
     def leading(self, follower: str) -> AbstractAsyncContextManager[Turn]:
         """Wait until no other process runs the follower, and keep others from it."""
@@ -401,13 +403,15 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-async def retry_parked(follower: Follower, store: Log, positions: Positions) -> tuple[int, int]:
-    """Take parked entries again, in order; how many were taken, and how many stay parked.
+async def retry_parked(
+    follower: Follower, store: Log, positions: Positions, program: str | None = None
+) -> tuple[int, int]:
+    """Take parked entries again, in order, of one program or of all; how many were taken, and how many stay parked.
 
     May run beside the runner. A stream goes on being parked until its last parked entry was taken.
     """
     taken = 0
-    for stream in dict.fromkeys(stream for stream, _ in await positions.parked(follower.name)):
+    for stream in dict.fromkeys(stream for stream, _ in await positions.parked(follower.name, program=program)):
         while waiting := await positions.parked(follower.name, stream):
             position = waiting[0][1]
             try:
@@ -420,7 +424,7 @@ async def retry_parked(follower: Follower, store: Log, positions: Positions) -> 
                 log.warning("entry stays parked", follower=follower.name, position=position, error=type(error).__name__)
                 break
             taken += 1
-    return taken, len(await positions.parked(follower.name))
+    return taken, len(await positions.parked(follower.name, program=program))
 
 
 async def _retry(follower: Follower, store: Log, positions: Positions, position: int) -> None:

@@ -69,9 +69,20 @@ def _length(seconds: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+class NotPinned(LookupError):
+    """A decision made again asks for an offset that the recorded one did not ask for."""
+
+
 def recorded_offsets(used: dict[str, dict[int, int]]) -> Offsets:
-    """Offsets as pinned in an entry: what was not asked then cannot be asked now."""
-    return Offsets(lambda zone, seconds: used[zone][seconds])
+    """Offsets as pinned in an entry: what was not asked then cannot be asked now (NotPinned)."""
+
+    def pinned(zone: str, seconds: int) -> int:
+        try:
+            return used[zone][seconds]
+        except KeyError:
+            raise NotPinned(f"the offset of {zone} at {seconds} is not pinned") from None
+
+    return Offsets(pinned)
 
 
 class Period(msgspec.Struct, frozen=True):

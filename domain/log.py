@@ -89,6 +89,10 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """What is set aside for each redemption that is not confirmed yet."""
 
 
+class NotInStream(LookupError):
+    """A decision looks at an entry that the stream does not have, or that is of another kind."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One row of the log. `input` None means that time alone acted; `settled` first events are time's."""
 

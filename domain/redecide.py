@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from domain.calendar import recorded_offsets
+from domain.calendar import NotPinned, recorded_offsets
 from domain.errors import Refused
-from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.log import ENGINE, Entry, NotInStream, after, encoded, fold
 from domain.member import lookback
 from domain.member.clawback import after_event
 from domain.member.commands import RecordActivity, Settle
@@ -43,6 +43,7 @@ from domain.member.events import (
 from domain.member.redemptions import Redemption, redemption_of
 from domain.member.state import Member, evolve
 from domain.retelling import Retelling
+from domain.rules.compiled import NoSuchCurrency
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
 
@@ -147,7 +148,7 @@ class StreamHistory:
     def _number(self, version: int) -> int:
         number = bisect_left(self._entries, version, key=lambda entry: entry.version)
         if number == len(self._entries) or self._entries[number].version != version:
-            raise LookupError(f"entry {version} is not in this stream")
+            raise NotInStream(f"entry {version} is not in this stream")
         return number
 
     def _before(self, number: int) -> Member:
@@ -171,7 +172,7 @@ class _Unordered(StreamHistory):
         for number, entry in enumerate(self._entries):
             if entry.version == version:
                 return number
-        raise LookupError(f"entry {version} is not in this stream")
+        raise NotInStream(f"entry {version} is not in this stream")
 
 
 def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
@@ -309,7 +310,7 @@ def _compare(member: Member, entry: Entry, timeline: Timeline, history: StreamHi
         decision = decide(command, member, circumstances)  # type: ignore[arg-type]
     except TakenNeeded as needed:
         return Difference(entry.version, "different", f"its facts do not tell what was taken of {needed}")
-    except (Refused, KeyError, LookupError) as error:
+    except (Refused, NotInStream, NoSuchCurrency, NotPinned) as error:
         return Difference(entry.version, "different", f"now refused: {error}")
     if encoded(decision.events) != encoded(entry.events):
         return Difference(entry.version, "different", "events differ")

@@ -13,7 +13,7 @@ import msgspec
 
 from domain.calendar import MICROSECOND, Lookup, Offsets
 from domain.errors import Refused
-from domain.log import ENGINE, After, Entry, after, decode, decode_folded, fold
+from domain.log import ENGINE, After, Entry, NotInStream, after, decode, decode_folded, fold
 from domain.member.commands import ApplyCorrection, CorrectedActivity, ReturnActivity, Settle
 from domain.member.decide import Decision, decide
 from domain.member.draft import Circumstances, HistoryNeeded
@@ -21,7 +21,7 @@ from domain.member.events import MemberEventUnion, PointsClawedBack, PointsEarne
 from domain.member.settle import settled
 from domain.member.state import Member
 from domain.redecide import StreamHistory, taken_of
-from domain.rules.compiled import CompiledRulebook
+from domain.rules.compiled import CompiledRulebook, NoSuchCurrency
 from domain.rules.timeline import Published, Timeline
 from domain.takes import Take
 
@@ -260,7 +260,7 @@ class Retold:
         except Refused as refused:
             self.result.refused[refused.code] += 1
             return None
-        except LookupError:
+        except (NotInStream, NoSuchCurrency):
             # It looks back at something that this story does not have.
             self.result.refused["not-decidable"] += 1
             return None

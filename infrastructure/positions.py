@@ -107,11 +107,14 @@ class PostgresPositions:
         )
         return [Lag(*row) for row in found]
 
-    async def parked(self, follower: str, stream: UUID | None = None) -> list[tuple[UUID, int]]:
+    async def parked(
+        self, follower: str, stream: UUID | None = None, *, program: str | None = None
+    ) -> list[tuple[UUID, int]]:
         return await self._all(
-            "SELECT stream, position FROM parked WHERE follower = %s AND (%s::uuid IS NULL OR stream = %s)"
+            "SELECT stream, position FROM parked p WHERE follower = %s AND (%s::uuid IS NULL OR stream = %s)"
+            " AND (%s::text IS NULL OR EXISTS (SELECT FROM state_rows s WHERE s.stream = p.stream AND s.program = %s))"
             " ORDER BY position",
-            (follower, stream, stream),
+            (follower, stream, stream, program, program),
         )
 
     @asynccontextmanager

@@ -49,9 +49,9 @@ async def examine(request: Req) -> ASGIResponse:
 
 @post("/system/retry", **door.change("admin"))
 async def retry(request: Req) -> ASGIResponse:
-    """Entries that a follower could not take, again, in order."""
-    wired = parts(request)
-    taken, left = await retry_parked(Projector(wired.boards, wired.tables), wired.store, wired.positions)
+    """Entries of this program that a follower could not take, again, in order."""
+    wired, projector = parts(request), Projector(parts(request).boards, parts(request).tables)
+    taken, left = await retry_parked(projector, wired.store, wired.positions, caller(request).program)
     return to(f"/console/system?retried={taken}-{left}#parked")
 
 

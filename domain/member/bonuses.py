@@ -35,7 +35,7 @@ def grant(
 
     `lot` is its id where somebody has named it already.
     """
-    policy = book.document.currencies[currency]
+    policy = book.currency(currency)
     begins = Availability(after=hold) if hold is not None else policy.available
     lasts = life(draft, begins, policy.expires, occurred_at, zone)
     if lifetime_total(draft, currency) + points > MAX_AMOUNT:
@@ -81,4 +81,4 @@ def _as_of_now(draft: Draft, given: Given) -> Given:
 
 def take_back(draft: Draft, book: CompiledRulebook, given: Given, points: int, counts: dict[str, int]) -> None:
     """Take points of a bonus back, and move its counters."""
-    claw_back(draft, book.document.currencies[given.award.currency], given, points, counts)
+    claw_back(draft, book.currency(given.award.currency), given, points, counts)

@@ -40,6 +40,6 @@ def take_back_of(
     for given in reversed(found):
         part = min(points, given.left)
         if part:
-            policy = draft.circumstances.timeline.version(given.rulebook).document.currencies[currency]
+            policy = draft.circumstances.timeline.version(given.rulebook).currency(currency)
             claw_back(draft, policy, given, part, counts, restated)
             points, counts = points - part, {}

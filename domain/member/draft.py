@@ -158,7 +158,7 @@ class History(Protocol):
     """The member's own stream, for decisions that look at one earlier entry."""
 
     def original(self, version: int) -> Original:
-        """The activity of entry `version`."""
+        """The activity of entry `version`. Raises NotInStream."""
 
     def badges(self, badge: str) -> Sequence[tuple[int, BadgeGranted]]:
         """Every time a badge was granted and not revoked, with the version of the entry."""
@@ -191,7 +191,7 @@ class History(Protocol):
         """The activities of entry `version` and of those since."""
 
     def redemption(self, version: int) -> Redemption:
-        """The redemption that entry `version` made, and what became of it. Raises LookupError."""
+        """The redemption that entry `version` made, and what became of it. Raises NotInStream."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ def open_lots(
     lives: dict[tuple[int, int], Life] = {}
     totals: dict[str, int] = {}
     for award in earned.awards:
-        rule, policy = book.rule(award.rule), book.document.currencies[award.currency]
+        rule, policy = book.rule(award.rule), book.currency(award.currency)
         begins = rule.available if rule.available is not None else policy.available
         ends = rule.expires if rule.expires is not None else policy.expires
         # Most awards of an activity begin and end alike.

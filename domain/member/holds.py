@@ -42,7 +42,7 @@ def confirm_redemption(draft: Draft, command: ConfirmRedemption) -> None:
     points = hold.points if command.points is None else command.points
     if points > hold.points:
         raise AmountOutOfRange(f"{hold.points} points are held", errors=[("/points", f"at most {hold.points}")])
-    worth = book.document.currencies[hold.currency].value if not hold.reward else None
+    worth = book.currency(hold.currency).value if not hold.reward else None
     value = value_of(points, worth) if worth is not None else None
     paid, rest = _split(hold.parts, points)
     back = _back(draft, rest, draft.now)
@@ -107,7 +107,7 @@ def return_redemption(draft: Draft, command: ReturnRedemption) -> None:
         raise InvalidPayload("a reward is returned whole", errors=[("/points", "leave it out")])
     worth = None
     if reward is None:
-        worth = draft.circumstances.timeline.version(found.rulebook).document.currencies[found.currency].value
+        worth = draft.circumstances.timeline.version(found.rulebook).currency(found.currency).value
     before = value_of(left, worth) if worth is not None else 0
     after = value_of(left - points, worth) if worth is not None else 0
     if worth is not None and worth.max_share is not None and isinstance(found.asked, RedeemPoints):

@@ -69,11 +69,11 @@ def begin(draft: Draft, lot: Lot) -> None:
     """
     book = draft.circumstances.timeline.version(lot.rulebook)
     newest = draft.circumstances.timeline.at(draft.now)
-    if newest is not None and newest.document.currencies[lot.currency].expires_applies_to == "existing":
+    if newest is not None and newest.currency(lot.currency).expires_applies_to == "existing":
         book = newest
     rule = next((one for one in book.document.rules if one.id == lot.rule), None)
     ends = rule.expires if rule is not None and rule.expires is not None else None
-    lasts = life(draft, "at_once", ends or book.document.currencies[lot.currency].expires, draft.now, draft.zone(book))
+    lasts = life(draft, "at_once", ends or book.currency(lot.currency).expires, draft.now, draft.zone(book))
     if lasts.expires is None:
         return
     draft.record(
@@ -113,8 +113,8 @@ def reschedule(draft: Draft, book: CompiledRulebook, at: datetime) -> None:
     rules = {rule.id: rule for rule in book.document.rules}
     moved: dict[tuple[str, datetime | None, Idle | None], list[str]] = {}
     for lot in draft.member.lots:
-        currency = book.document.currencies[lot.currency]
-        if currency.expires_applies_to != "existing" or lot.rule == BY_HAND:
+        currency = book.document.currencies.get(lot.currency)
+        if currency is None or currency.expires_applies_to != "existing" or lot.rule == BY_HAND:
             continue
         own = rules[lot.rule].expires if lot.rule in rules else None
         end, idle = _end_under(draft, currency.expires if own is None else own, lot, at, zone)

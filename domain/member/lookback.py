@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from domain.log import Entry
+from domain.log import Entry, NotInStream
 from domain.member.commands import RedeemPoints
 from domain.member.draft import PastLot, Seen, Spend
 from domain.member.events import (
@@ -25,10 +25,10 @@ from domain.member.state import Member, evolve
 
 
 def adjustment(entry: Entry) -> PointsAdjusted:
-    """Raises LookupError where the entry is none."""
+    """Raises NotInStream where the entry is none."""
     found = next((event for event in entry.events if isinstance(event, PointsAdjusted)), None)
     if found is None:
-        raise LookupError(f"entry {entry.version} is no adjustment")
+        raise NotInStream(f"entry {entry.version} is no adjustment")
     return found
 
 

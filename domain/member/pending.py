@@ -55,7 +55,7 @@ def _cancel(draft: Draft, lot: Lot) -> None:
         counts = caps_back(given.award, given.taken, lot.remaining)
         last = given.taken + lot.remaining >= given.award.points
         draft.takes += takes_back(book, given.award, lot.day, lot.remaining, last=last)
-    claw_back(draft, book.document.currencies[lot.currency], given, lot.remaining, counts)
+    claw_back(draft, book.currency(lot.currency), given, lot.remaining, counts)
     lower_tiers(draft, book, draft.now, lot.day, draft.zone(book), moved(draft))
 
 

@@ -24,7 +24,7 @@ def pay_prize(draft: Draft, command: PayPrize) -> None:
     zone = program_zone(draft, book)
     day = draft.local_day(book, zone, command.closed_at)
     require(draft.member, day)
-    lot = life(draft, "at_once", book.document.currencies[command.currency].expires, command.closed_at, zone)
+    lot = life(draft, "at_once", book.currency(command.currency).expires, command.closed_at, zone)
     if lifetime_total(draft, command.currency) + command.points > MAX_AMOUNT:
         raise AmountOutOfRange("the balance would exceed 2^53 - 1")
     owed = draft.member.debt.get(command.currency, 0)

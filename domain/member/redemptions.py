@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from domain.log import Entry
+from domain.log import Entry, NotInStream
 from domain.member.commands import RedeemPoints, RedeemReward
 from domain.member.events import (
     Draw,
@@ -56,7 +56,7 @@ class Redemption(msgspec.Struct, frozen=True):
 
 
 def redemption_of(entry: Entry, before: Member, since: Sequence[Entry]) -> Redemption:
-    """The redemption that `entry` made of the member `before` it, after the entries `since`. Raises LookupError."""
+    """The redemption that `entry` made of the member `before` it, after the entries `since`. Raises NotInStream."""
     made, found = before, None
     for event in entry.events:
         if isinstance(event, PointsRedeemed | PointsHeld):
@@ -65,7 +65,7 @@ def redemption_of(entry: Entry, before: Member, since: Sequence[Entry]) -> Redem
             found = after(found, event)  # type: ignore[arg-type]
         evolve(made, event, entry.stamp)  # type: ignore[arg-type]
     if found is None:
-        raise LookupError(f"entry {entry.version} redeemed nothing")
+        raise NotInStream(f"entry {entry.version} redeemed nothing")
     for later in since:
         for event in later.events:
             found = after(found, event)  # type: ignore[arg-type]

@@ -195,7 +195,7 @@ class _Sheet:
         for given in granted(self.draft, rule_name(was.opened.offer)) if was.lot else ():
             if given.award.lot == was.lot:
                 book = self.draft.circumstances.timeline.version(given.rulebook)
-                policy = book.document.currencies[given.award.currency]
+                policy = book.currency(given.award.currency)
                 claw_back(self.draft, policy, given, given.left, {}, about)
 
     def slot(self, name: SlotName) -> None:

@@ -58,7 +58,7 @@ def give_back(draft: Draft, spend: Spend, points: int, mode: Literal["reverse", 
     )
     if spend.share is not None:
         # The order may be paid with points again, as far as they came back.
-        worth = draft.circumstances.timeline.version(spend.rulebook).document.currencies[spend.currency].value
+        worth = draft.circumstances.timeline.version(spend.rulebook).currency(spend.currency).value
         assert worth is not None, "a share of an order is one of money"
         left = spend.points - spend.back
         value = value_of(left - points, worth) - value_of(left, worth)
@@ -122,7 +122,7 @@ def _reopening(lot: Lot, points: int) -> OpenLot:
 def _fresh(draft: Draft, spend: Spend, points: int) -> OpenLot:
     """A new lot, which begins now and ends as the currency's policy said when the points were spent."""
     book = draft.circumstances.timeline.version(spend.rulebook)
-    lasts = life(draft, "at_once", book.document.currencies[spend.currency].expires, draft.now, draft.zone(book))
+    lasts = life(draft, "at_once", book.currency(spend.currency).expires, draft.now, draft.zone(book))
     return OpenLot(
         lot=draft.new_lot(),
         points=points,

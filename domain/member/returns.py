@@ -90,7 +90,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
             points = target - taken
             if known:
                 draft.takes += takes_back(book, award, original.day, points, last=target >= award.points)
-            policy = book.document.currencies[award.currency]
+            policy = book.currency(award.currency)
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
             claw_back(draft, policy, given, points, caps_back(award, taken, points))
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
@@ -110,7 +110,7 @@ def _give_back(draft: Draft, command: ReturnActivity, returned: int, base: int |
     for spend in history.payments(command.activity_source, command.activity_id):
         target = spend.points if complete or not base else share(spend.points, returned, base)
         if target > spend.back:
-            policy = timeline.version(spend.rulebook).document.currencies[spend.currency].returns
+            policy = timeline.version(spend.rulebook).currency(spend.currency).returns
             give_back(draft, spend, target - spend.back, policy.points_paid)
 
 
@@ -144,7 +144,7 @@ def _so_far(draft: Draft, original: Original) -> Reversed:
 
 def _policy(book: CompiledRulebook, original: Original) -> Returns:
     for award in original.awards:
-        return book.document.currencies[award.currency].returns
+        return book.currency(award.currency).returns
     return Returns()
 
 
@@ -282,7 +282,7 @@ def _remains(book: CompiledRulebook, original: Original, award: PointsEarned, ke
 
 
 def _proportional(book: CompiledRulebook, original: Original, award: PointsEarned) -> bool:
-    policy = book.document.currencies[award.currency].returns.recompute
+    policy = book.currency(award.currency).returns.recompute
     if policy != "auto":
         return policy == "proportional"
     rules, rule = book.rules(original.command.type), _rule(book, original, award)

@@ -78,7 +78,7 @@ def begin_period(draft: Draft, name: str, instant: datetime) -> None:
         day = local_day(book, zone, instant - MICROSECOND, draft.circumstances.offsets)
         value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=instant - MICROSECOND)
         target = reached(tiers, value)
-        if rank(tiers, target) > rank(tiers, standing.own.level):
+        if rank(tiers, target) > rank(tiers, standing.own_level):
             level = OwnLevel(target, instant, new_until(draft, book, tiers, instant, zone))
             place(draft, book, name, level, value, at=instant, reason="reached", now=instant)
             return

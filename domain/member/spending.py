@@ -114,7 +114,7 @@ def spend_elsewhere(
 ) -> None:
     """An activity that says points were spent. With `overdraft: debt` what no lot can pay is owed."""
     name = declared.currency or ""
-    policy = book.document.currencies[name]
+    policy = book.currency(name)
     evaluator = book.evaluator(f"/activities/{command.type}/points")
     assert evaluator is not None
     try:
@@ -212,7 +212,7 @@ def currency(draft: Draft, name: str) -> tuple[CompiledRulebook, Currency]:
     book = draft.circumstances.timeline.at(draft.now)
     if book is None or name not in book.document.currencies:
         raise UnknownCurrency(f"{name!r} is not a currency of this program", errors=[("/currency", "unknown")])
-    return book, book.document.currencies[name]
+    return book, book.currency(name)
 
 
 def _asked(command: RedeemPoints, policy: Currency) -> int:

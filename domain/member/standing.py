@@ -73,7 +73,8 @@ def follow(draft: Draft, following: Iterable[Tiers], at: datetime) -> None:
     day = draft.local_day(book, zone, at)
     for tiers in following:
         target, value = _reached(draft, book, tiers, day, zone, at)
-        now, then = rank(tiers, own_of(draft, tiers).level), rank(tiers, target)
+        standing = draft.member.tiers.get(tiers.name)
+        now, then = rank(tiers, standing.own_level if standing else None), rank(tiers, target)
         if then > now and tiers.policy.count_current:
             _raise(draft, book, tiers, at, day, zone, "reached", at)
         elif then < now and tiers.policy.demote == "at_once":
@@ -160,7 +161,7 @@ def _raise(
     """`at` None means the beginning of the local day, which is only worked out when it matters."""
     target, value = reaches or _reached(draft, book, tiers, day, zone, now)
     standing = draft.member.tiers.get(tiers.name)
-    if rank(tiers, target) <= rank(tiers, standing.own.level if standing else None):
+    if rank(tiers, target) <= rank(tiers, standing.own_level if standing else None):
         return
     instant = at or _midnight(draft, day, zone)
     if tiers.policy.upgrade == "next_period":

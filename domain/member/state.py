@@ -201,6 +201,11 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     own_since: datetime | None = None
 
     @property
+    def own_level(self) -> str | None:
+        """The level that the member's own counters hold: every activity asks."""
+        return self.level if self.beneath is None else self.beneath.level
+
+    @property
     def own(self) -> OwnLevel:
         """What the member's own counters hold, whatever a floor does."""
         return self.beneath or OwnLevel(self.level, self.own_since or self.since, self.valid_until, self.grace)

@@ -22,7 +22,7 @@ from domain.rules.occasions import ANNIVERSARY, BIRTHDAY, rewarded
 from domain.rules.offers import CompiledOffer, codes_of, compile_offers
 from domain.rules.recurrence import Hours, hours_of
 from domain.rules.referrals import Terms, compile_referrals
-from domain.rules.rulebook import ActivityType, Rule, Rulebook
+from domain.rules.rulebook import ActivityType, Currency, Rule, Rulebook
 from domain.rules.schema import Schema, compile_schema
 from domain.rules.streaks import CompiledStreak, compile_streaks, streak_names
 from domain.rules.tiers import Tiers, compile_tiers
@@ -71,6 +71,10 @@ class Phase(msgspec.Struct, frozen=True):
     """Whether some are of a category, which may not go together with another."""
 
 
+class NoSuchCurrency(LookupError):
+    """Points are to be had in a currency that these rules do not have: a decision of other rules looks like that."""
+
+
 class CompiledRulebook:
     """One version, ready to run. Immutable; share it freely."""
 
@@ -96,6 +100,13 @@ class CompiledRulebook:
         if found is None and path in self.trees:
             found = self._evaluators[path] = compile_tree(self.trees[path])
         return found
+
+    def currency(self, name: str) -> Currency:
+        """Raises NoSuchCurrency."""
+        try:
+            return self.document.currencies[name]
+        except KeyError:
+            raise NoSuchCurrency(f"rulebook {self.number} has no currency {name!r}") from None
 
     def activity(self, kind: str) -> ActivityType | None:
         """The declaration of an activity type. Enrolling is a type of its own, declared or not."""

@@ -45,6 +45,25 @@ async def test_parked_entries_are_named_and_taken_again_by_a_button(app: Litesta
     assert (await post(auditor.client, "/console/system/retry", {"csrf": await csrf(shop.client)})).status_code == 403
 
 
+async def test_an_admin_takes_again_only_what_is_parked_of_their_own_program(
+    app: Litestar, shop: Someone, stranger: Someone
+) -> None:
+    wired = app.state.wired
+    made = (await shop.post("/v1/activities", purchase())).json()
+    await Runner(
+        Choosy(Projector(wired.boards, wired.tables), made["position"]), wired.store, wired.positions
+    ).catch_up()
+    ((_, position),) = await wired.positions.parked("analytics")
+    await sign_in(stranger)
+    answer = await post(stranger.client, "/console/system/retry", {"csrf": await csrf(stranger.client)})
+    assert answer.headers["location"] == "/console/system?retried=0-0#parked"
+    assert [at for _, at in await wired.positions.parked("analytics", program="main")] == [position]
+    assert await wired.positions.parked("analytics", program="other") == []
+    await sign_in(shop)
+    answer = await post(shop.client, "/console/system/retry", {"csrf": await csrf(shop.client)})
+    assert answer.headers["location"] == "/console/system?retried=1-0#parked"
+
+
 async def test_a_closed_board_stays_as_it_was_frozen_and_can_be_read_as_it_adds_up_now(game: Someone) -> None:
     await test_leaderboards.post(game, "s1", "ann", 7)
     await test_leaderboards.post(game, "s2", "bob", 5)

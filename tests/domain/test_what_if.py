@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from domain.calendar import BEGINNING, FOREVER
-from domain.log import encode
+from domain.calendar import BEGINNING, FOREVER, NotPinned
+from domain.log import NotInStream, encode
+from domain.redecide import redecide
+from domain.rules.compiled import NoSuchCurrency
 from domain.what_if import MemberOutcome, Trial, WhatIf
 from infrastructure.zones import SystemZones
 from tests.build import (
@@ -211,3 +213,32 @@ def test_an_empty_window_changes_nothing() -> None:
     stream = story(world)
     found = tried(stream, rulebook(points(1000), tiers=SILVER), "2027-04-01", now="2027-05-01")
     assert (found.decided, found.recorded) == (0, found.tried)
+
+
+def test_a_fault_of_the_engine_is_not_taken_for_something_that_cannot_be_decided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = bought(World(rulebook(points(10))), 5_00)
+    for error in (NotInStream("no entry"), NoSuchCurrency("no miles")):
+        monkeypatch.setattr("domain.what_if.decide", _failing(error))
+        assert tried(stream, rulebook(points(20))).refused == {"not-decidable": 2}
+    monkeypatch.setattr("domain.what_if.decide", _failing(KeyError("a fault")))
+    with pytest.raises(KeyError, match="a fault"):
+        tried(stream, rulebook(points(20)))
+    monkeypatch.setattr("domain.redecide.decide", _failing(NotPinned("no offset")))
+    assert {found.verdict for found in redecide(stream.entries, stream.world.timeline())} == {"different"}
+    monkeypatch.setattr("domain.redecide.decide", _failing(IndexError("a fault")))
+    with pytest.raises(IndexError, match="a fault"):
+        list(redecide(stream.entries, stream.world.timeline()))
+
+
+def test_rules_name_the_currency_that_they_do_not_have() -> None:
+    with pytest.raises(NoSuchCurrency, match="rulebook 1 has no currency 'miles'"):
+        compiled(rulebook(points(10))).currency("miles")
+
+
+def _failing(error: Exception) -> Any:
+    def decide(*_: object) -> None:
+        raise error
+
+    return decide
