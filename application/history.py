@@ -48,7 +48,9 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -66,7 +68,7 @@ from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
-from domain.member.state import Member, evolve
+from domain.member.state import TRANSFERRED, Member, evolve
 from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
@@ -315,6 +317,8 @@ def _cause(entry: Entry) -> str | None:
             return activity_ref(entry.stream_id, event.activity)
         if isinstance(event, CodeRedeemed):
             return slot_cause(event)
+        if isinstance(event, PointsSent | PointsReceived):
+            return event.transfer
     return None
 
 
@@ -404,6 +408,16 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             if event.available_at is not None and event.available_at > entry.recorded_at:
                 points = 0
             return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case PointsSent():
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            what = "given back for the transfer" if event.back else "sent to another member by the transfer"
+            text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}{owed}"
+            return "sent", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsReceived():
+            points = event.points - sum(part.repaid for part in event.parts)
+            what = "come back from the transfer" if event.reversal else "received from another member by the transfer"
+            text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}"
+            return "received", entry.recorded_at, event.currency, points, None, text
         case ActivityReversed():
             more = f", {event.excess_minor} too many" if event.excess_minor else ""
             text = f"Return {event.return_id} from {event.source} of {event.amount_minor} minor units{more}"
@@ -543,6 +557,23 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
+                case PointsSent():
+                    for part in event.parts:
+                        leaves(part.lot, part.points, "spent")
+                case PointsReceived():
+                    for part in event.parts:
+                        lots[part.lot] = {
+                            "id": part.lot,
+                            "currency": event.currency,
+                            "points": part.points,
+                            "remaining": part.points - part.repaid,
+                            "state": "spent" if part.points == part.repaid else "open",
+                            "available_at": entry.recorded_at,
+                            "expires_at": part.expires_at,
+                            "activity": None,
+                            "rule": TRANSFERRED,
+                            "rulebook": entry.pins.rulebook or None,
+                        }
                 case PointsClawedBack():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")

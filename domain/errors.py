@@ -170,6 +170,14 @@ class ClockBackwards(Refused):
     code = "clock-backwards"
 
 
+class UnknownTransfer(Refused):
+    code = "unknown-transfer"
+
+
+class AlreadyReversed(Refused):
+    code = "already-reversed"
+
+
 class UnknownCode(Refused):
     code = "unknown-code"
 

@@ -14,10 +14,13 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    Part,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
 )
 from domain.member.movements import cause_of, occasion_cause
 from domain.member.prizes import prize_cause
@@ -36,15 +39,16 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed waits to be swept.",
+        "a transfer, a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed waits to "
+        "be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
     expires_at: Annotated[
         datetime | None, "From when on they cannot be spent any more, as last rescheduled. Null: never expires."
     ]
-    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment."]
-    rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand."]
+    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment or transfer."]
+    rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand, or a transfer."]
     rulebook: Rulebook
     version: Version
     position: Position
@@ -61,6 +65,8 @@ def reads(at: Placed) -> list[Key]:
                 keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
+            case PointsSent():
+                keys += [(at.stream, part.lot) for part in event.parts]
             case PointsClawedBack():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     keys += [(at.stream, draw.lot) for draw in draws]
@@ -100,6 +106,11 @@ def apply(rows: Rows, at: Placed) -> None:
                         at, event, event.lot, entry.recorded_at, event.adjustment, None
                     )
                 _draw(rows, at, event.draws, "spent")
+            case PointsSent():
+                _draw(rows, at, event.parts, "spent")
+            case PointsReceived():
+                for part in event.parts:
+                    rows[(at.stream, part.lot)] = _received(at, event, part)
             case PointsClawedBack():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     _draw(rows, at, draws, "returned")
@@ -134,7 +145,29 @@ def _opened(
     )
 
 
-def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...], ends_as: State) -> None:
+def _received(at: Placed, event: PointsReceived, part: Part) -> Lot:
+    remaining = part.points - part.repaid
+    return Lot(
+        at.program,
+        at.stream,
+        part.lot,
+        event.currency,
+        part.points,
+        remaining,
+        "open" if remaining else "spent",
+        at.entry.at,
+        at.entry.at,
+        part.expires_at,
+        event.transfer,
+        None,
+        at.entry.pins.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
+
+
+def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...] | tuple[Part, ...], ends_as: State) -> None:
     for draw in draws:
         row: Lot = rows[(at.stream, draw.lot)]
         remaining = row.remaining - draw.points

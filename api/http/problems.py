@@ -46,6 +46,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-offer": Kind(404, "No such offer"),
     "unknown-segment": Kind(404, "No such segment"),
     "unknown-reward": Kind(404, "No such reward"),
+    "unknown-transfer": Kind(404, "No such transfer"),
     "unknown-code": Kind(404, "No such code"),
     "unknown-key": Kind(404, "No such API key"),
     "unknown-job": Kind(404, "No such job"),

@@ -262,6 +262,15 @@ class Adjusted(msgspec.Struct, kw_only=True):
     position: int
 
 
+class Transferred(msgspec.Struct, kw_only=True):
+    """`transfer.lots` are those that opened at the receiver's; `from` and `to` are the members after it."""
+
+    transfer: Json
+    from_: MemberAfter = msgspec.field(name="from")
+    to: MemberAfter
+    position: int
+
+
 class Page(msgspec.Struct, kw_only=True):
     """Give `next_cursor` back as `cursor` for the next page; null on the last one."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from domain.member.events import Part
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
 
@@ -133,6 +134,44 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
             raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
 
 
+class SendPoints(Command, frozen=True, kw_only=True, tag="SendPoints"):
+    """Give points to the member of the stream `to`, whose entry `entry` is to receive them."""
+
+    id: str
+    to: str
+    entry: int
+    currency: str
+    points: int
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
+
+
+class ReceivePoints(Command, frozen=True, kw_only=True, tag="ReceivePoints"):
+    """Take what the entry `entry` of the stream `sender` sends: a lot for each part, which ends when the part does."""
+
+    id: str
+    sender: str
+    entry: int
+    currency: str
+    parts: tuple[Part, ...]
+    reversal: bool = False
+
+
+class GiveBackPoints(Command, frozen=True, kw_only=True, tag="GiveBackPoints"):
+    """Send `parts`, the lots that a transfer opened here, back to the stream `to`, whose entry `entry` takes them.
+
+    Without `force` only while nothing of them is spent.
+    """
+
+    id: str
+    to: str
+    entry: int
+    currency: str
+    parts: tuple[Part, ...]
+    force: bool = False
+
+
 class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
     """Pay what a rank won when a leaderboard's period was closed at `closed_at`, under the rulebook of the close."""
 
@@ -217,6 +256,9 @@ MemberCommand = (
     | ReturnActivity
     | RedeemPoints
     | AdjustPoints
+    | SendPoints
+    | ReceivePoints
+    | GiveBackPoints
     | PayPrize
     | IssueReferralCode
     | ReferMember

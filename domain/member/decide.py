@@ -18,16 +18,19 @@ from domain.member.commands import (
     ChangeMember,
     EnrolMember,
     EraseMember,
+    GiveBackPoints,
     IssueReferralCode,
     MemberCommand,
     PayPrize,
     PayReferral,
+    ReceivePoints,
     RecordActivity,
     RedeemCode,
     RedeemPoints,
     ReferMember,
     ReturnActivity,
     ReverseReferral,
+    SendPoints,
     SetMemberStatus,
     Settle,
 )
@@ -50,6 +53,7 @@ from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.standing import follow
 from domain.member.state import Member
+from domain.member.transfers import give_back_points, receive_points, send_points
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
 
@@ -94,6 +98,12 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             return_activity(draft, command)
         case AdjustPoints():
             adjust_points(draft, command)
+        case SendPoints():
+            send_points(draft, command)
+        case ReceivePoints():
+            receive_points(draft, command)
+        case GiveBackPoints():
+            give_back_points(draft, command)
         case PayPrize():
             pay_prize(draft, command)
         case IssueReferralCode():

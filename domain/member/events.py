@@ -41,6 +41,16 @@ class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     activities: tuple[str, ...] = ()
 
 
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Points that came out of a lot, or became one, on their way between members. `repaid` of them went to debt."""
+
+    lot: str
+    points: int
+    expires_at: datetime | None = None
+    idle: Idle | None = None
+    repaid: int = 0
+
+
 class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What time brought about at `at`: a birthday, an anniversary, a renewal, under a version of the rules."""
 
@@ -406,6 +416,38 @@ class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted
     idle: Idle | None = None
 
 
+class PointsSent(MemberEvent, frozen=True, kw_only=True, tag="PointsSent"):
+    """Points went to the stream `to`, whose entry `entry` receives them: `parts` names the lots that gave.
+
+    With `back` they go back to where they came from, as these parts; `debt` is what no lot could give back.
+    """
+
+    transfer: str
+    to: str
+    entry: int
+    currency: str
+    points: int
+    parts: tuple[Part, ...]
+    debt: int = 0
+    back: tuple[Part, ...] = ()
+
+    @property
+    def arrives(self) -> tuple[Part, ...]:
+        return self.back or self.parts
+
+
+class PointsReceived(MemberEvent, frozen=True, kw_only=True, tag="PointsReceived"):
+    """Points came from the stream `sender`, whose entry `entry` sent them. Each part opened a lot."""
+
+    transfer: str
+    sender: str
+    entry: int
+    currency: str
+    points: int
+    parts: tuple[Part, ...]
+    reversal: bool = False
+
+
 class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
     """(Part of) the activity of entry `activity` was returned.
 
@@ -527,6 +569,8 @@ MemberEventUnion = (
     | LotExpired
     | LotsRescheduled
     | PointsRedeemed
+    | PointsSent
+    | PointsReceived
     | PointsAdjusted
     | ActivityReversed
     | PointsClawedBack

@@ -9,6 +9,7 @@ accounts of a member, per currency:
 - `debt`      what is owed, as a negative number: it sinks when no lot can pay, rises when an award repays it
 - `program`   the other side of awards, spending and claw-backs: the issuer
 - `breakage`  what expired
+- `transfer`  what is on its way to another member: the entries of both sum to zero together
 
 A line has two times: `effective_at` in the world, and `recorded_at` when we learned of it. The balance as of
 T, known at K, is the sum of the member account's lines effective at or before T and recorded at or before K.
@@ -50,7 +51,9 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -69,8 +72,10 @@ from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 
-Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
-Kind = Literal["award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off"]
+Account = Literal["member", "pending", "reserve", "debt", "program", "breakage", "transfer"]
+Kind = Literal[
+    "award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off", "transfer"
+]
 
 OWN_SOURCE = "guerdon"
 """The source of activities that are the engine's own: enrolling."""
@@ -79,8 +84,8 @@ OWN_SOURCE = "guerdon"
 class Movement(msgspec.Struct, frozen=True, gc=False):
     """One line. `points` is signed, in smallest units.
 
-    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption or an adjustment.
-    It is None, as `rulebook` is, where time alone acted.
+    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption, an adjustment or
+    a transfer. It is None, as `rulebook` is, where time alone acted.
     """
 
     currency: str
@@ -134,6 +139,12 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                     sheet.grant("adjustment", event, entry.recorded_at, event.points, None)
                 else:
                     sheet.pay("adjustment", event, entry.recorded_at)
+            case PointsSent():
+                sheet.cause = event.transfer
+                sheet.send(event)
+            case PointsReceived():
+                sheet.cause = event.transfer
+                sheet.receive(event)
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -243,6 +254,18 @@ class _Sheet:
         """Points that went: from the lots that paid, and as debt what none could."""
         self._draw(event.currency, "member", event.draws, at, kind, None)
         self.move(event.currency, "debt", "program", event.debt, at, kind)
+
+    def send(self, event: PointsSent) -> None:
+        """Points on their way: from the lots that gave, and as debt what none could give back."""
+        for part in event.parts:
+            self.move(event.currency, "member", "transfer", part.points, self.recorded_at, "transfer", part.lot)
+        self.move(event.currency, "debt", "transfer", event.debt, self.recorded_at, "transfer")
+
+    def receive(self, event: PointsReceived) -> None:
+        """Points that arrive; debt is repaid first."""
+        for part in event.parts:
+            self.move(event.currency, "transfer", "member", part.points, self.recorded_at, "transfer", part.lot)
+            self.move(event.currency, "member", "debt", part.repaid, self.recorded_at, "repayment", part.lot)
 
     def claw_back(self, event: PointsClawedBack) -> None:
         """Points taken back, effective when the return happened.

@@ -40,10 +40,13 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    Part,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
@@ -63,6 +66,9 @@ from domain.member.slots import Slot, changed, opened
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
+
+TRANSFERRED = "transfer"
+"""What stands for the rule of a lot that another member gave."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -277,6 +283,11 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 _open(member, event, event.points, BY_HAND, stamp)
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case PointsSent():
+            _take(member, event.parts)
+            _owe(member, event.currency, event.debt)
+        case PointsReceived():
+            _receive(member, event, stamp)
         case ActivityReversed():
             _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
@@ -421,13 +432,37 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     )
 
 
+def _receive(member: Member, event: PointsReceived, stamp: Stamp) -> None:
+    # Whoever has had points of a currency is told of it even when they are gone.
+    member.totals.setdefault(f"granted:{event.currency}", Total())
+    for part in event.parts:
+        _owe(member, event.currency, -part.repaid)
+        if part.points > part.repaid:
+            member.lots.append(
+                Lot(
+                    id=part.lot,
+                    currency=event.currency,
+                    points=part.points,
+                    remaining=part.points - part.repaid,
+                    occurred_at=stamp.at,
+                    available_at=stamp.at,
+                    expires_at=part.expires_at,
+                    entry=stamp.version,
+                    rule=TRANSFERRED,
+                    rulebook=stamp.rulebook,
+                    active=True,
+                    idle=part.idle,
+                )
+            )
+
+
 def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:
     """When the program knew: what an occasion brings it knows at once, whenever that is written down."""
     occasion = event.occasion if isinstance(event, PointsEarned) else None
     return occasion.at if occasion is not None else stamp.recorded_at
 
 
-def _take(member: Member, draws: tuple[Draw, ...]) -> None:
+def _take(member: Member, draws: tuple[Draw, ...] | tuple[Part, ...]) -> None:
     if not draws:
         return
     taken, empty = {draw.lot: draw.points for draw in draws}, []

@@ -12,7 +12,7 @@ import msgspec
 from application import activities, members, points, rulebooks, sweep
 from application.answers import Answered
 from application.handle import Handler
-from application.members import EnrolBody
+from application.members import EnrolBody, StatusBody
 from application.payloads import ActivityBody
 from application.points import ActivityName, AdjustBody, RedeemBody, ReturnBody
 from application.programs import Programs
@@ -117,6 +117,10 @@ class Engine:
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:
         body = AdjustBody(id=self._id(None), member=member, currency="points", points=amount, reason="by hand", **more)
         return await points.adjust(self.handler, PROGRAM, body, actor="test")
+
+    async def set_status(self, member: str, status: str) -> Answered:
+        body = StatusBody(status=status, reason="a test")
+        return await members.set_status(self.handler, PROGRAM, member, body, actor="test")
 
     async def read(self, member: str = "ann", **when: datetime) -> Json:
         return await members.read(self.handler, PROGRAM, member, **when)

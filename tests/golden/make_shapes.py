@@ -118,6 +118,15 @@ EVENTS: list[Any] = [
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
     events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
     events.TierUpgradePlanned(set="status", at=LATER),
+    events.PointsSent(
+        transfer="t1", to="0f8fad5bd9cb469fa16570867728950e", entry=9, currency="points", points=35,
+        parts=(events.Part("2.1", 30, LATER), events.Part("7.2", 5)),
+    ),
+    events.PointsReceived(
+        transfer="t1", sender="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, currency="points", points=35,
+        parts=(events.Part("9.1", 30, LATER, repaid=10), events.Part("9.2", 5, LATER, events.Idle(for_="P12M"))),
+        reversal=True,
+    ),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip
@@ -150,6 +159,15 @@ INPUTS: list[Any] = [
         leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
         points=500,
     ),
+    commands.SendPoints(id="t1", to="0f8fad5bd9cb469fa16570867728950e", entry=9, currency="points", points=35),
+    commands.ReceivePoints(
+        id="t1", sender="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, currency="points",
+        parts=(events.Part("2.1", 30, LATER), events.Part("7.2", 5)), reversal=True,
+    ),
+    commands.GiveBackPoints(
+        id="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points",
+        parts=(events.Part("9.1", 30, LATER, repaid=10),), force=True,
+    ),
     commands.IssueReferralCode(code="7KQ2M9XTB4HZ0"),
     commands.ReferMember(introduction=INTRODUCTION),
     commands.PayReferral(
@@ -172,6 +190,10 @@ INPUTS: list[Any] = [
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
 GAINED: dict[str, Any] = {
     "introduction": commands.EnrolMember(member="fred", enrolled_at=AT, introduction=INTRODUCTION),
+    "back": events.PointsSent(
+        transfer="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points", points=30,
+        parts=(events.Part("9.1", 20, LATER),), debt=10, back=(events.Part("9.1", 30, LATER),),
+    ),
     "lines": events.ActivityReversed(
         return_id="r2", source="shop", activity=2, amount_minor=500, returned_minor=1500, day=739676,
         lines={"1": events.LineReturned(1, 1000), "b": events.LineReturned(amount_minor=500)},

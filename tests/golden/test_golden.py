@@ -37,11 +37,13 @@ ELSEWHERE = {
     "PrizesPaid",
     "ExperimentAssigned",
     "OccasionPlanned",
+    "PointsSent",
+    "PointsReceived",
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
 }
-"""Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
+"""Events that only their own files of shapes have: an erasure ends a key, closes and transfers are of many streams."""
 
 SHAPES = [
     *((path, Event) for path in sorted((HERE / "events").glob("*.json"))),
