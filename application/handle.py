@@ -200,26 +200,40 @@ class Handler:
     # --- loading -------------------------------------------------------------------------------
 
     async def find(self, program: str, member: str) -> tuple[Loaded, KnownProgram]:
-        """The member a client's id points to. Raises UnknownMember, UnknownProgram."""
+        """The member a client's id points to, or the one it was merged into. Raises UnknownMember, UnknownProgram."""
         found = await self.store.member(program, member)
         if found is None:
             raise await self.unknown(program, member)
-        return await self._loaded(found), await self.programs.get(program, found.timeline)
+        return await self._survivor(program, await self._loaded(found), found)
 
     async def to_change(self, program: str, member: str) -> tuple[Loaded, KnownProgram]:
         """The same for a decision, perhaps from memory: `handle` confirms what comes of it. Never show it."""
         loaded = self._recent.get(program, member)
         self._watch.looked_up("member", hit=loaded is not None)
-        if loaded is not None:
+        if loaded is not None and not loaded.member.into:
             return loaded, await self.programs.get(program, 0)
         return await self.find(program, member)
 
     async def load(self, program: str, stream: UUID) -> tuple[Loaded, KnownProgram]:
-        """The member of a stream of this program. Raises UnknownMember."""
+        """The member of a stream of this program, or the one it was merged into. Raises UnknownMember."""
+        found = await self._stream(program, stream)
+        return await self._survivor(program, await self._loaded(found), found)
+
+    async def load_itself(self, program: str, stream: UUID) -> tuple[Loaded, KnownProgram]:
+        """The member of a stream, merged or not. Raises UnknownMember."""
+        found = await self._stream(program, stream)
+        return await self._loaded(found), await self.programs.get(program, found.timeline)
+
+    async def _stream(self, program: str, stream: UUID) -> Found:
         found = await self.store.stream(program, stream)
         if found is None:
             raise UnknownMember("no such member")
-        return await self._loaded(found), await self.programs.get(program, found.timeline)
+        return found
+
+    async def _survivor(self, program: str, loaded: Loaded, found: Found) -> tuple[Loaded, KnownProgram]:
+        if loaded.member.into:
+            return await self.load(program, UUID(loaded.member.into))
+        return loaded, await self.programs.get(program, found.timeline)
 
     def forget(self, program: str, member: str) -> None:
         """Somebody else has saved this member: what this process remembers of it is old."""
@@ -392,7 +406,7 @@ class Handler:
                 known = await self.programs.get(program, 0)
                 # A sandbox's clock may have been set meanwhile.
                 if loaded is None or known.program.sandbox:
-                    loaded, known = await self.load(program, stream)
+                    loaded, known = await self.load_itself(program, stream)
                 loaded, later = await self._run(asked, loaded, known)
                 waiting[:0] = later
             except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer
@@ -425,7 +439,7 @@ class Handler:
             self._recent.drop(program, loaded.member.id)
             if not asked:
                 return None, []
-            loaded, known = await self.load(program, loaded.stream)
+            loaded, known = await self.load_itself(program, loaded.stream)
         for one in asked:
             one.fail(Unavailable("too many others change this member at once"))
         return None, []
@@ -482,7 +496,7 @@ class Handler:
         return None
 
     async def _moved(self, program: str, loaded: Loaded) -> bool:
-        newest, _ = await self.load(program, loaded.stream)
+        newest, _ = await self.load_itself(program, loaded.stream)
         return newest.member.version != loaded.member.version
 
     async def create(self, wish: Wish, wrapped_key: bytes, stream: UUID) -> Stored:

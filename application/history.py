@@ -18,7 +18,7 @@ from application.recent import Loaded
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import PayPrize, PayReferral, ReturnActivity, ReverseReferral
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
@@ -30,10 +30,12 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
     MemberEventUnion,
+    MemberMerged,
     MemberReferred,
     MemberStatusChanged,
     OccasionPlanned,
@@ -64,7 +66,7 @@ from domain.member.events import (
     TierRenewed,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements, slot_cause
+from domain.member.movements import OWN_SOURCE, Movement, merged_points, movements, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
@@ -213,7 +215,7 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occasion.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
             return entry.at <= as_of
-        case ReferralRewarded() | ReferralTakenBack():
+        case ReferralRewarded() | ReferralTakenBack() | MemberAbsorbed():
             return entry.at <= as_of
         case OfferProgressed() | OfferCompleted() | OfferReopened() | OfferWithdrawn():
             return entry.at <= as_of
@@ -224,6 +226,8 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
 def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: datetime) -> None:
     if isinstance(event, PointsEarned | LotActivated):
         event = msgspec.structs.replace(event, repaid=0)
+    elif isinstance(event, MemberAbsorbed):
+        event = msgspec.structs.replace(event, closing=msgspec.structs.replace(event.closing, lots=(), debt={}))
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
     # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
@@ -276,25 +280,22 @@ def sentences(
         cause = _cause(entry)
         lines = movements(entry)
         for number, event in enumerate(entry.events):
-            told = _told(event, entry, say)
-            if told is None:
-                continue
-            kind, at, currency, points, rule, text = told
-            if currency is not None and points:
-                running[currency] = running.get(currency, 0) + points
-            yield {
-                "at": at,
-                "recorded_at": entry.recorded_at,
-                "position": positions.get(entry.version),
-                "kind": kind,
-                "currency": currency,
-                "points": points,
-                "balance_after": running.get(currency, 0) if currency is not None else None,
-                "cause": cause if number >= entry.settled and not isinstance(event, _BY_ITSELF) else None,
-                "rule": rule,
-                "rulebook": _ruled_by(event, entry),
-                "text": text,
-            }
+            for kind, at, currency, points, rule, text in _all_told(event, entry, say):
+                if currency is not None and points:
+                    running[currency] = running.get(currency, 0) + points
+                yield {
+                    "at": at,
+                    "recorded_at": entry.recorded_at,
+                    "position": positions.get(entry.version),
+                    "kind": kind,
+                    "currency": currency,
+                    "points": points,
+                    "balance_after": running.get(currency, 0) if currency is not None else None,
+                    "cause": cause if number >= entry.settled and not isinstance(event, _BY_ITSELF) else None,
+                    "rule": rule,
+                    "rulebook": _ruled_by(event, entry),
+                    "text": text,
+                }
         assert sum(line.points for line in lines) == 0, "movements of an entry sum to zero"
 
 
@@ -314,11 +315,16 @@ def _cause(entry: Entry) -> str | None:
         return referral_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
+            asked = entry.input
+            if isinstance(asked, ReturnActivity) and asked.origin:
+                return activity_ref(UUID(asked.origin), asked.original)
             return activity_ref(entry.stream_id, event.activity)
         if isinstance(event, CodeRedeemed):
             return slot_cause(event)
         if isinstance(event, PointsSent | PointsReceived):
             return event.transfer
+        if isinstance(event, MemberMerged | MemberAbsorbed):
+            return event.merge
     return None
 
 
@@ -348,6 +354,22 @@ def say_in(circumstances: Circumstances) -> Say:
         return ("-" if points < 0 else "") + (f"{whole}.{rest:0{scale}}" if scale else str(whole))
 
     return say
+
+
+def _all_told(event: Any, entry: Entry, say: "Say") -> Iterator[_Told]:
+    """What is told of an event: a merge is told once for each currency."""
+    if not isinstance(event, MemberMerged | MemberAbsorbed):
+        told = _told(event, entry, say)
+        if told is not None:
+            yield told
+        return
+    kind, who = ("absorbed", "Another member came in") if isinstance(event, MemberAbsorbed) else ("merged", "Merged")
+    sums = merged_points(event)
+    if not sums:
+        yield kind, entry.recorded_at, None, None, None, f"{who} by the merge {event.merge}"
+    for currency, points in sums.items():
+        text = f"{who} by the merge {event.merge}: {say(currency, points)} {currency}"
+        yield kind, entry.recorded_at, currency, points, None, text
 
 
 def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
@@ -573,6 +595,23 @@ def lots_of(found: Past) -> dict[str, Json]:
                             "activity": None,
                             "rule": TRANSFERRED,
                             "rulebook": entry.pins.rulebook or None,
+                        }
+                case MemberMerged():
+                    for gone in event.lots:
+                        leaves(gone.lot, gone.points, "spent")
+                case MemberAbsorbed():
+                    for one in event.closing.lots:
+                        lots[one.id] = {
+                            "id": one.id,
+                            "currency": one.currency,
+                            "points": one.points,
+                            "remaining": one.remaining,
+                            "state": "open" if one.active else "pending",
+                            "available_at": one.available_at,
+                            "expires_at": one.expires_at,
+                            "activity": None,
+                            "rule": one.rule,
+                            "rulebook": one.rulebook or None,
                         }
                 case PointsClawedBack():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):

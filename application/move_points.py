@@ -22,9 +22,10 @@ from domain.errors import (
     UnknownTransfer,
 )
 from domain.log import Claim, decode
+from domain.member.closing import moved_id
 from domain.member.commands import GiveBackPoints, ReceivePoints, SendPoints
 from domain.member.decide import Decision
-from domain.member.events import PointsReceived, PointsSent
+from domain.member.events import Part, PointsReceived, PointsSent
 from domain.numbers import MAX_AMOUNT
 
 Json = dict[str, Any]
@@ -121,6 +122,7 @@ async def reverse(
     ask = _ask(program, f"transfers/{transfer_id}/reverse", body, actor, key, correlation, ())
     received = await _entry(handler, receiver, event.entry)
     parts = _event(received, PointsReceived).parts
+    receiver, sender, parts = await _now(handler, program, receiver, sender, parts)
 
     def sends(one: Loaded, other: Loaded) -> Wish:
         command = GiveBackPoints(
@@ -156,10 +158,24 @@ async def reverse(
     )
 
 
+async def _now(
+    handler: Handler, program: str, receiver: UUID, sender: UUID, parts: tuple[Part, ...]
+) -> tuple[UUID, UUID, tuple[Part, ...]]:
+    """Where the two members of a transfer are by now: one that was merged since has its lots at the survivor's."""
+    to, _ = await handler.load(program, receiver)
+    giver, _ = await handler.load(program, sender)
+    if to.stream == giver.stream:
+        raise NotEligible("both members are one by now", reasons=["same-member"])
+    if to.stream != receiver:
+        before = to.member.absorbed.index(receiver.hex)
+        parts = tuple(msgspec.structs.replace(part, lot=moved_id(part.lot, before)) for part in parts)
+    return to.stream, giver.stream, parts
+
+
 async def _moved(handler: Handler, ask: Ask, streams: tuple[UUID, UUID], sends: Any) -> Both:
     """Both entries, or those of the same request that came before."""
 
-    def takes(one: Loaded, _: Loaded, decision: Decision) -> Wish:
+    async def takes(one: Loaded, _: Loaded, decision: Decision) -> Wish:
         sent = next(event for event in decision.events if isinstance(event, PointsSent))
         command = ReceivePoints(
             id=sent.transfer,

@@ -5,7 +5,7 @@ whichever moved, both are decided again. In this process the two are taken in on
 nobody waits for somebody who waits; between processes one commit comes before the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,7 @@ from domain.member.decide import Decision, next_instant
 
 First = Callable[[Loaded, Loaded], Wish]
 """What is wished of the first, from both as they are."""
-Second = Callable[[Loaded, Loaded, Decision], Wish]
+Second = Callable[[Loaded, Loaded, Decision], Awaitable[Wish]]
 """What is wished of the second, from both and from what the first came to."""
 
 
@@ -44,8 +44,8 @@ async def save_both(handler: Handler, program: str, streams: tuple[UUID, UUID], 
     """
     async with handler.alone(program, *streams):
         for _ in range(MAX_TRIES):
-            one, _ = await handler.load(program, streams[0])
-            other, known = await handler.load(program, streams[1])
+            one, _ = await handler.load_itself(program, streams[0])
+            other, known = await handler.load_itself(program, streams[1])
             wish = first(one, other)
             try:
                 done = await _decided(handler, known, one, other, wish, second)
@@ -82,7 +82,7 @@ async def _decided(
     save = handler.new_id()
     decision, circumstances = await handler.decide(wish.command, one, known, recorded_at)
     given = row_of(wish, one, decision, circumstances, save)
-    answer = second(one, other, decision)
+    answer = await second(one, other, decision)
     decision, circumstances = await handler.decide(answer.command, other, known, recorded_at)
     taken = row_of(answer, other, decision, circumstances, save)
     return given, taken

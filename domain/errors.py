@@ -75,6 +75,10 @@ class MemberErasedAlready(Refused):
     code = "member-erased"
 
 
+class MergedAway(Refused):
+    code = "member-merged"
+
+
 class ActivityDiffers(Refused):
     code = "activity-differs"
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from domain.calendar import EPOCH, MICROSECOND
-from domain.member.commands import MemberCommand
+from domain.member.commands import MemberCommand, Past
 from domain.member.events import MemberEventUnion
 from domain.member.state import Member, Stamp
 from domain.member.state import evolve as evolve_member
@@ -238,7 +238,7 @@ def after(member: Member, now: datetime) -> After:
     )
 
 
-def fold(member: Member, entry: Entry | Folded) -> None:
+def fold(member: Member, entry: Entry | Folded | Past) -> None:
     """Write an entry of the member's stream into the member's book."""
     stamp = entry.stamp
     for event in entry.events:

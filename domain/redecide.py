@@ -6,9 +6,9 @@ by any number of processes.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -16,7 +16,8 @@ from domain.calendar import recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
 from domain.member.clawback import after_event
-from domain.member.commands import RecordActivity, Settle
+from domain.member.closing import ROOM, moved_id, moved_key
+from domain.member.commands import AbsorbMember, Past, RecordActivity, Settle
 from domain.member.decide import decide
 from domain.member.draft import Circumstances, Fate, Given, Original
 from domain.member.events import (
@@ -39,6 +40,8 @@ from domain.takes import Taken, TakenNeeded, recorded_taken
 
 _MARK = 32
 
+_SlotEvent = TypeVar("_SlotEvent", OfferProgressed, OfferAssigned)
+
 
 class Difference(msgspec.Struct, frozen=True):
     """How a decision made again compares to the recorded one."""
@@ -49,14 +52,19 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class StreamHistory:
-    """The entries of one member's stream, for decisions that look back at one of them. The list may grow meanwhile."""
+    """The entries of one member's stream, for decisions that look back at one of them. The list may grow meanwhile.
 
-    def __init__(self, entries: list[Entry]) -> None:
+    Entries of members that this one has absorbed are looked at by the numbers that they have here.
+    """
+
+    def __init__(self, entries: Sequence[Entry | Past]) -> None:
         self._entries = entries
         self._marks = [Member()]
         """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
     def original(self, version: int) -> Original:
+        if version < 0:
+            return self._absorbed_original(version)
         number = bisect_left(self._entries, version, key=lambda entry: entry.version)
         if number == len(self._entries) or self._entries[number].version != version:
             raise LookupError(f"entry {version} is not in this stream")
@@ -64,7 +72,12 @@ class StreamHistory:
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
+        before = 0
         for entry in self._entries:
+            if isinstance(entry.input, AbsorbMember):
+                theirs = (_moved_given(one, before) for one in StreamHistory(entry.input.past).given(rule))
+                found |= {one.award.lot: one for one in theirs}
+                before += 1 + _absorbed(entry.input)
             for event in entry.events:
                 match event:
                     case PointsEarned() if event.rule == rule and event.points:
@@ -82,13 +95,35 @@ class StreamHistory:
 
     def badges(self, badge: str) -> list[tuple[int, BadgeGranted]]:
         found: dict[str, tuple[int, BadgeGranted]] = {}
+        before = 0
         for entry in self._entries:
+            if isinstance(entry.input, AbsorbMember):
+                # What the entry itself says was granted, it had from there.
+                for version, theirs in StreamHistory(entry.input.past).badges(badge):
+                    found.setdefault(theirs.period, (moved_key(version, before), theirs))
+                before += 1 + _absorbed(entry.input)
+                continue
             for event in entry.events:
                 if isinstance(event, BadgeGranted) and event.badge == badge:
                     found[event.period] = (entry.version, event)
                 elif isinstance(event, BadgeRevoked) and event.badge == badge:
                     del found[event.period]
         return list(found.values())
+
+    def _absorbed_original(self, version: int) -> Original:
+        """An activity of a member that this one has absorbed, and what has become of it here since."""
+        before = 0
+        for number, entry in enumerate(self._entries):
+            if not isinstance(entry.input, AbsorbMember):
+                continue
+            theirs = version + (before + 1) * ROOM
+            count = 1 + _absorbed(entry.input)
+            if theirs > -(count - 1) * ROOM:
+                found = _moved_original(StreamHistory(entry.input.past).original(theirs), before)
+                fates = _later(found.fates, self._entries[number:])
+                return msgspec.structs.replace(found, fates=fates)
+            before += count
+        raise LookupError(f"no absorbed member has entry {version}")
 
     def _before(self, number: int) -> Member:
         mark, rest = divmod(number, _MARK)
@@ -104,7 +139,39 @@ class StreamHistory:
         return member
 
 
-def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
+def _absorbed(command: AbsorbMember) -> int:
+    """How many members an absorbed one had absorbed itself."""
+    inputs = (entry.input for entry in command.past)
+    return sum(1 + _absorbed(one) for one in inputs if isinstance(one, AbsorbMember))
+
+
+def _moved_given(given: Given, before: int) -> Given:
+    return msgspec.structs.replace(
+        given, version=moved_key(given.version, before), award=_moved_award(given.award, before)
+    )
+
+
+def _moved_award(award: PointsEarned, before: int) -> PointsEarned:
+    return msgspec.structs.replace(award, lot=moved_id(award.lot, before))
+
+
+def _moved_original(original: Original, before: int) -> Original:
+    """An activity by the numbers that the survivor's stream knows it by."""
+    return msgspec.structs.replace(
+        original,
+        version=moved_key(original.version, before),
+        awards=tuple(_moved_award(award, before) for award in original.awards),
+        fates={moved_id(lot, before): fate for lot, fate in original.fates.items()},
+        progressed=tuple(_moved_slot(one, before) for one in original.progressed),
+        assigned=tuple(_moved_slot(one, before) for one in original.assigned),
+    )
+
+
+def _moved_slot(event: _SlotEvent, before: int) -> _SlotEvent:
+    return msgspec.structs.replace(event, slot=moved_id(event.slot, before))
+
+
+def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]) -> Original:
     assert isinstance(entry.input, RecordActivity)
     # What time had made true by then comes first in the entry, and the decision saw it.
     for event in entry.events[: entry.settled]:
@@ -134,9 +201,13 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     )
 
 
-def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
+def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: Sequence[Entry | Past]) -> dict[str, Fate]:
     """By lot: what has become of the awards in the entries since."""
-    found = {award.lot: _at_first(award, recorded_at) for award in awards}
+    return _later({award.lot: _at_first(award, recorded_at) for award in awards}, since)
+
+
+def _later(fates: dict[str, Fate], since: Sequence[Entry | Past]) -> dict[str, Fate]:
+    found = dict(fates)
     for entry in since:
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
@@ -163,7 +234,7 @@ def circumstances_of(entry: Entry, timeline: Timeline, history: StreamHistory | 
     )
 
 
-def taken_of(entry: Entry) -> Taken:
+def taken_of(entry: Entry | Past) -> Taken:
     """What the decision knew of quantities that all members share."""
     return recorded_taken(entry.facts.get("taken", {}))
 

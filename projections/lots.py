@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
+from domain.member.closing import ClosedLot
 from domain.member.commands import PayPrize
 from domain.member.events import (
     ActivityRecorded,
@@ -14,6 +15,8 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
+    MemberMerged,
     Part,
     PointsAdjusted,
     PointsClawedBack,
@@ -24,6 +27,7 @@ from domain.member.events import (
 )
 from domain.member.movements import cause_of, occasion_cause
 from domain.member.prizes import prize_cause
+from domain.member.state import BY_HAND, TRANSFERRED
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
 State = Literal["pending", "open", "spent", "expired", "returned"]
@@ -39,15 +43,15 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a transfer, a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed waits to "
-        "be swept.",
+        "a transfer, a merge, a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed "
+        "waits to be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
     expires_at: Annotated[
         datetime | None, "From when on they cannot be spent any more, as last rescheduled. Null: never expires."
     ]
-    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment or transfer."]
+    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment, transfer or merge."]
     rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand, or a transfer."]
     rulebook: Rulebook
     version: Version
@@ -65,6 +69,8 @@ def reads(at: Placed) -> list[Key]:
                 keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
+            case MemberMerged():
+                keys += [(at.stream, gone.lot) for gone in event.lots]
             case PointsSent():
                 keys += [(at.stream, part.lot) for part in event.parts]
             case PointsClawedBack():
@@ -106,6 +112,11 @@ def apply(rows: Rows, at: Placed) -> None:
                         at, event, event.lot, entry.recorded_at, event.adjustment, None
                     )
                 _draw(rows, at, event.draws, "spent")
+            case MemberMerged():
+                _draw(rows, at, tuple(Draw(gone.lot, gone.points) for gone in event.lots), "spent")
+            case MemberAbsorbed():
+                for one in event.closing.lots:
+                    rows[(at.stream, one.id)] = _taken_over(at, event, one)
             case PointsSent():
                 _draw(rows, at, event.parts, "spent")
             case PointsReceived():
@@ -161,6 +172,27 @@ def _received(at: Placed, event: PointsReceived, part: Part) -> Lot:
         event.transfer,
         None,
         at.entry.pins.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
+
+
+def _taken_over(at: Placed, event: MemberAbsorbed, lot: ClosedLot) -> Lot:
+    return Lot(
+        at.program,
+        at.stream,
+        lot.id,
+        lot.currency,
+        lot.points,
+        lot.remaining,
+        "open" if lot.active else "pending",
+        lot.occurred_at,
+        lot.available_at,
+        lot.expires_at,
+        event.merge,
+        None if lot.rule in (BY_HAND, TRANSFERRED) else lot.rule,
+        lot.rulebook,
         at.entry.version,
         at.position,
         at.entry.recorded_at,

@@ -20,10 +20,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     points: Annotated[int, "What the account gained; negative: lost. Every pair of lines sums to zero."]
     effective_at: Annotated[datetime, "When it took effect in the world."]
     recorded_at: RecordedAt
-    kind: Annotated[str, "award, activation, repayment, expiry, spend, adjustment, claw_back, write_off or transfer."]
+    kind: Annotated[
+        str, "award, activation, repayment, expiry, spend, adjustment, claw_back, write_off, transfer or merge."
+    ]
     cause: Annotated[
         str | None,
-        "What was asked: source/id of an activity or return, the id of a redemption, adjustment or transfer. "
+        "What was asked: source/id of an activity or return, the id of a redemption, adjustment, transfer or "
+        "merge. "
         "Null: time.",
     ]
     lot: Annotated[str | None, "The lot whose points moved, or whose award was taken back. Null: debt of a spend."]

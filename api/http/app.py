@@ -67,6 +67,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     points.adjust,
     moves.transfer,
     moves.reverse,
+    moves.merge,
     offers.listing,
     offers.assign,
     offers.redeem_code,

@@ -1,4 +1,4 @@
-"""Routes that move points between members: transfers and their reversal."""
+"""Routes that move points between members: transfers, their reversal, and merges of two members into one."""
 
 from litestar import post
 from litestar.response.base import ASGIResponse
@@ -6,7 +6,8 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, caller, once, parts, path_id, route, written
-from application import move_points
+from application import merge_members, move_points
+from application.merge_members import MergeBody
 from application.move_points import ReverseBody, TransferBody
 
 _GONE = ("unknown-member", "member-erased")
@@ -65,5 +66,27 @@ async def reverse(request: Req) -> ASGIResponse:
             actor=who.actor,
             key=key,
             correlation=who.request,
+        )
+    return written(done)
+
+
+@post(
+    "/v1/merges",
+    **route(
+        "operator",
+        "Merge a member into another",
+        body=MergeBody,
+        answer=shapes.Merged,
+        status=201,
+        codes=(*_GONE, "member-merged", "member-suspended", "not-eligible", "amount-out-of-range"),
+    ),
+)
+async def merge(request: Req) -> ASGIResponse:
+    """For good. The survivor has all that both had; the loser's id is another name of the survivor from then on."""
+    who = caller(request)
+    with once(request) as key:
+        body = await read_json(request, MergeBody)
+        done = await merge_members.merge(
+            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
         )
     return written(done)

@@ -70,6 +70,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "code-used": Kind(409, "The code has been used"),
     "return-exceeds-activity": Kind(409, "More is returned than was bought"),
     "version-conflict": Kind(409, "Another version came first"),
+    "member-merged": Kind(409, "The member was merged into another"),
     "member-suspended": Kind(409, "The member is not active"),
     "not-a-sandbox": Kind(409, "The program is not a sandbox"),
     "clock-backwards": Kind(409, "The clock only goes forward"),

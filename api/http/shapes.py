@@ -271,6 +271,15 @@ class Transferred(msgspec.Struct, kw_only=True):
     position: int
 
 
+class Merged(msgspec.Struct, kw_only=True):
+    """`merge` has the points and the debt by currency that came over; `member` is the survivor after it."""
+
+    merge: Json
+    effects: list[Json]
+    member: MemberAfter
+    position: int
+
+
 class Page(msgspec.Struct, kw_only=True):
     """Give `next_cursor` back as `cursor` for the next page; null on the last one."""
 

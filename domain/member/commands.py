@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from domain.member.events import Part
+from domain.member.events import MemberEventUnion, Part
+from domain.member.state import Stamp
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
 
@@ -84,6 +85,7 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     """Take back (part of) an activity. `original` is the version of its entry in this stream.
 
     `amount_minor` None returns all that is left. `type`, `data` and `sealed` are those of a reversing activity.
+    `origin` is the stream of the entry where that is of a member which this one has absorbed.
     """
 
     source: str
@@ -97,6 +99,7 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     type: str | None = None
     data: dict[str, Any] = {}
     sealed: bytes = b""
+    origin: str = ""
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)
@@ -170,6 +173,50 @@ class GiveBackPoints(Command, frozen=True, kw_only=True, tag="GiveBackPoints"):
     currency: str
     parts: tuple[Part, ...]
     force: bool = False
+
+
+class MergeMember(Command, frozen=True, kw_only=True, tag="MergeMember"):
+    """Close the member for good: its entry `entry` of the stream `into` has all that it had."""
+
+    id: str
+    into: str
+    entry: int
+
+
+class PastPins(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Of an entry's pins what later decisions look at."""
+
+    timeline: int = 0
+    rulebook: int = 0
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An entry of a member that was merged, as far as later decisions look at it: without its personal fields."""
+
+    version: int
+    recorded_at: datetime
+    at: datetime
+    pins: PastPins = PastPins()
+    input: "RecordActivity | AbsorbMember | None" = None
+    facts: dict[str, Any] = {}
+    events: tuple[MemberEventUnion, ...] = ()
+    settled: int = 0
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.version, self.at, self.recorded_at, self.pins.rulebook)
+
+
+class AbsorbMember(Command, frozen=True, kw_only=True, tag="AbsorbMember"):
+    """Take over the member of the stream `member`, closed with its entry `entry`, whose entries were `past`.
+
+    So the survivor's stream has by itself all that the return of an old order looks at.
+    """
+
+    id: str
+    member: str
+    entry: int
+    past: tuple[Past, ...]
 
 
 class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
@@ -259,6 +306,8 @@ MemberCommand = (
     | SendPoints
     | ReceivePoints
     | GiveBackPoints
+    | MergeMember
+    | AbsorbMember
     | PayPrize
     | IssueReferralCode
     | ReferMember

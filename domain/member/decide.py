@@ -10,9 +10,10 @@ from typing import assert_never
 import msgspec
 
 from domain.calendar import MICROSECOND
-from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
+from domain.errors import MemberErasedAlready, MemberExists, MergedAway, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
+    AbsorbMember,
     AdjustPoints,
     AssignOffer,
     ChangeMember,
@@ -21,6 +22,7 @@ from domain.member.commands import (
     GiveBackPoints,
     IssueReferralCode,
     MemberCommand,
+    MergeMember,
     PayPrize,
     PayReferral,
     ReceivePoints,
@@ -43,6 +45,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.merging import absorb_member, merge_member
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
 from domain.member.prizes import pay_prize
@@ -104,6 +107,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             receive_points(draft, command)
         case GiveBackPoints():
             give_back_points(draft, command)
+        case MergeMember():
+            merge_member(draft, command)
+        case AbsorbMember():
+            absorb_member(draft, command)
         case PayPrize():
             pay_prize(draft, command)
         case IssueReferralCode():
@@ -202,6 +209,8 @@ def _known(command: MemberCommand, member: Member) -> None:
         raise UnknownMember("no such member")
     elif member.status == "erased" and not isinstance(command, _FOR_ANYBODY):
         raise MemberErasedAlready("the member was erased")
+    elif member.status == "merged" and not isinstance(command, Settle | EraseMember):
+        raise MergedAway("the member was merged into another")
 
 
 def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from domain.member.closing import Closing
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
 
@@ -49,6 +50,15 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     expires_at: datetime | None = None
     idle: Idle | None = None
     repaid: int = 0
+
+
+class Gone(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """What was left in a lot of a member that was merged into another; `pending` points could not be spent yet."""
+
+    lot: str
+    currency: str
+    points: int
+    pending: bool = False
 
 
 class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -91,6 +101,29 @@ class MemberErased(MemberEvent, frozen=True, kw_only=True, tag="MemberErased"):
     """The person is forgotten; points, tiers and totals stay where they are."""
 
     reason: str = ""
+
+
+class MemberMerged(MemberEvent, frozen=True, kw_only=True, tag="MemberMerged"):
+    """The member is one with that of the stream `into`, whose entry `entry` has all that this one had.
+
+    `lots`, `debt` and `slots`, the open ones, are what went there.
+    """
+
+    merge: str
+    into: str
+    entry: int
+    lots: tuple[Gone, ...] = ()
+    slots: tuple[str, ...] = ()
+    debt: dict[str, int] = {}
+
+
+class MemberAbsorbed(MemberEvent, frozen=True, kw_only=True, tag="MemberAbsorbed"):
+    """The member of the stream `member`, closed with its entry `entry`, is one with this one from now on."""
+
+    merge: str
+    member: str
+    entry: int
+    closing: Closing
 
 
 class ActivityRecorded(MemberEvent, frozen=True, kw_only=True, tag="ActivityRecorded"):
@@ -549,6 +582,8 @@ MemberEventUnion = (
     | MemberChanged
     | MemberStatusChanged
     | MemberErased
+    | MemberMerged
+    | MemberAbsorbed
     | ActivityRecorded
     | PointsEarned
     | ScoreCounted

@@ -33,9 +33,11 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
+    MemberMerged,
     MemberReferred,
     MemberStatusChanged,
     Occasion,
@@ -74,7 +76,7 @@ from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated,
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage", "transfer"]
 Kind = Literal[
-    "award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off", "transfer"
+    "award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off", "transfer", "merge"
 ]
 
 OWN_SOURCE = "guerdon"
@@ -84,8 +86,8 @@ OWN_SOURCE = "guerdon"
 class Movement(msgspec.Struct, frozen=True, gc=False):
     """One line. `points` is signed, in smallest units.
 
-    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption, an adjustment or
-    a transfer. It is None, as `rulebook` is, where time alone acted.
+    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption, an adjustment,
+    a transfer or a merge. It is None, as `rulebook` is, where time alone acted.
     """
 
     currency: str
@@ -145,6 +147,12 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case PointsReceived():
                 sheet.cause = event.transfer
                 sheet.receive(event)
+            case MemberMerged():
+                sheet.cause = event.merge
+                sheet.hand_over(event)
+            case MemberAbsorbed():
+                sheet.cause = event.merge
+                sheet.take_over(event)
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -192,6 +200,20 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case _:
                 assert_never(event)
     return tuple(sheet.lines)
+
+
+def merged_points(event: MemberMerged | MemberAbsorbed) -> dict[str, int]:
+    """By currency: what could be spent and went to the survivor (negative), or came to it."""
+    found: dict[str, int] = {}
+    if isinstance(event, MemberMerged):
+        for gone in event.lots:
+            if not gone.pending:
+                found[gone.currency] = found.get(gone.currency, 0) - gone.points
+        return found
+    for lot in event.closing.lots:
+        if lot.active:
+            found[lot.currency] = found.get(lot.currency, 0) + lot.remaining
+    return found
 
 
 def cause_of(activity: ActivityRecorded) -> str:
@@ -266,6 +288,24 @@ class _Sheet:
         for part in event.parts:
             self.move(event.currency, "transfer", "member", part.points, self.recorded_at, "transfer", part.lot)
             self.move(event.currency, "member", "debt", part.repaid, self.recorded_at, "repayment", part.lot)
+
+    def hand_over(self, event: MemberMerged) -> None:
+        """All of a member's accounts are emptied."""
+        at = self.recorded_at
+        for gone in event.lots:
+            account: Account = "pending" if gone.pending else "member"
+            self.move(gone.currency, account, "transfer", gone.points, at, "merge", gone.lot)
+        for currency, points in event.debt.items():
+            self.move(currency, "transfer", "debt", points, at, "merge")
+
+    def take_over(self, event: MemberAbsorbed) -> None:
+        """What the other member's accounts held is this one's."""
+        at = self.recorded_at
+        for lot in event.closing.lots:
+            account: Account = "member" if lot.active else "pending"
+            self.move(lot.currency, "transfer", account, lot.remaining, at, "merge", lot.id)
+        for currency, points in event.closing.debt.items():
+            self.move(currency, "debt", "transfer", points, at, "merge")
 
     def claw_back(self, event: PointsClawedBack) -> None:
         """Points taken back, effective when the return happened.

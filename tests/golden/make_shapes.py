@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
-from domain.member import commands, events
+from domain.member import closing, commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
@@ -24,6 +24,72 @@ DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
+
+CLOSING = closing.Closing(
+    lots=(
+        closing.ClosedLot(
+            id="-999999998.1",
+            currency="points",
+            points=40,
+            remaining=30,
+            occurred_at=AT,
+            available_at=AT,
+            expires_at=LATER,
+            entry=-999999998,
+            rule="base",
+            rulebook=1,
+            active=True,
+            day=739676,
+            idle=closing.ClosedIdle(for_="P12M", round_up="month", activities=("purchase",)),
+        ),
+    ),
+    debt={"miles": 5},
+    counts={"granted:points": {739676: 40}, "type:purchase": {739676: 1}},
+    first={"purchase": AT},
+    last={"purchase": AT},
+    returned={
+        24314: {
+            -999999997: closing.ClosedReturn(
+                returned_minor=500,
+                taken={"-999999997.1": 5},
+                counts={"measure:spend": -500},
+                complete=True,
+                lines={"1": (1, 500)},
+                scores={"season": -5},
+            )
+        }
+    },
+    slots=(closing.ClosedSlot(id="-999999996.1", offer="bogo", rulebook=1, assigned_at=AT, ends_at=LATER, progress=2),),
+    ended=(
+        closing.ClosedSlot(
+            id="-999999995.1",
+            offer="bogo",
+            rulebook=1,
+            assigned_at=AT,
+            ends_at=AT,
+            viewed_at=AT,
+            progress=3,
+            periods={739676: 1},
+            completed=-999999994,
+            completed_at=AT,
+            lot="-999999994.1",
+            uses={"SPRING": 1},
+        ),
+    ),
+    closed_until=AT,
+    code="7KQ2M9XTB4HZ0",
+    code_at=AT,
+    referred=closing.ClosedReferred(
+        owner="0f8fad5bd9cb469fa16570867728950e",
+        referrals=("friends",),
+        rulebook=3,
+        at=AT,
+        conversions={"friends": 1},
+    ),
+    referrals={"friends": 2},
+    arms={"gift": "a"},
+    absorbed=("0f8fad5bd9cb469fa16570867728950e",),
+)
 
 EVENTS: list[Any] = [
     events.MemberEnrolled(
@@ -127,6 +193,14 @@ EVENTS: list[Any] = [
         parts=(events.Part("9.1", 30, LATER, repaid=10), events.Part("9.2", 5, LATER, events.Idle(for_="P12M"))),
         reversal=True,
     ),
+    events.MemberMerged(
+        merge="m1", into="0f8fad5bd9cb469fa16570867728950e", entry=9,
+        lots=(events.Gone("2.1", "points", 30), events.Gone("7.2", "points", 5, pending=True)), slots=("3.1",),
+        debt={"miles": 5},
+    ),
+    events.MemberAbsorbed(
+        merge="m1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, closing=CLOSING
+    ),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
 ]  # fmt: skip
@@ -168,6 +242,17 @@ INPUTS: list[Any] = [
         id="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points",
         parts=(events.Part("9.1", 30, LATER, repaid=10),), force=True,
     ),
+    commands.MergeMember(id="m1", into="0f8fad5bd9cb469fa16570867728950e", entry=9),
+    commands.AbsorbMember(
+        id="m1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12,
+        past=(
+            commands.Past(
+                version=1, recorded_at=AT, at=AT, pins=commands.PastPins(timeline=2, rulebook=1),
+                input=commands.RecordActivity(source="shop", id="p1", type="purchase", occurred_at=AT),
+                facts={"taken": {}}, events=(EVENTS[17],), settled=1,
+            ),
+        ),
+    ),
     commands.IssueReferralCode(code="7KQ2M9XTB4HZ0"),
     commands.ReferMember(introduction=INTRODUCTION),
     commands.PayReferral(
@@ -193,6 +278,10 @@ GAINED: dict[str, Any] = {
     "back": events.PointsSent(
         transfer="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points", points=30,
         parts=(events.Part("9.1", 20, LATER),), debt=10, back=(events.Part("9.1", 30, LATER),),
+    ),
+    "origin": commands.ReturnActivity(
+        source="shop", id="r2", activity_source="shop", activity_id="p1", original=2, occurred_at=AT,
+        origin="6e1f2a087d4b4c7e9c530d8f3b1f2a10",
     ),
     "lines": events.ActivityReversed(
         return_id="r2", source="shop", activity=2, amount_minor=500, returned_minor=1500, day=739676,

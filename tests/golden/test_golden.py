@@ -39,6 +39,8 @@ ELSEWHERE = {
     "OccasionPlanned",
     "PointsSent",
     "PointsReceived",
+    "MemberMerged",
+    "MemberAbsorbed",
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
