@@ -53,7 +53,7 @@ class People:
     ) -> Entry:
         command = ReturnActivity(
             source="shop", id=name, activity_source="shop", activity_id=activity, original=loser.version_of(activity),
-            occurred_at=instant(at), amount_minor=amount, origin=loser.id.hex,
+            occurred_at=instant(at), amount_minor=amount, origin=loser.id.hex if loser is not survivor else "",
         )  # fmt: skip
         entry = survivor.do(command, at)
         self.lawful()

@@ -14,6 +14,24 @@ from tests.build import Json, Stream, World, adjust, enrol, instant, per, points
 from tests.spec import lawful
 
 
+def move(
+    giver: Stream, taker: Stream, amount: int, at: str, name: str = "t1", currency: str = "points"
+) -> tuple[PointsSent, Entry]:
+    """A transfer as the application carries it out."""
+    entry = len(taker.entries) + 1
+    command = SendPoints(id=name, to=taker.id.hex, entry=entry, currency=currency, points=amount)
+    return arrive(giver, taker, giver.do(command, at), at)
+
+
+def arrive(giver: Stream, taker: Stream, sent: Entry, at: str) -> tuple[PointsSent, Entry]:
+    event = next(event for event in sent.events if isinstance(event, PointsSent))
+    command = ReceivePoints(
+        id=event.transfer, sender=giver.id.hex, entry=sent.version, currency=event.currency, parts=event.arrives,
+        reversal=bool(event.back),
+    )  # fmt: skip
+    return event, taker.do(command, at)
+
+
 class Two:
     """Ann and Bob of one program, and what moves between them as the application moves it."""
 
@@ -24,9 +42,9 @@ class Two:
             stream.do(enrol("2026-01-01", name), "2026-01-01")
 
     def send(self, amount: int, at: str, name: str = "t1", currency: str = "points") -> tuple[PointsSent, Entry]:
-        entry = len(self.bob.entries) + 1
-        sent = self.ann.do(SendPoints(id=name, to=self.bob.id.hex, entry=entry, currency=currency, points=amount), at)
-        return self._arrive(self.ann, self.bob, sent, at)
+        done = move(self.ann, self.bob, amount, at, name, currency)
+        self.lawful()
+        return done
 
     def reverse(self, received: Entry, at: str, *, force: bool = False) -> tuple[PointsSent, Entry]:
         event = next(event for event in received.events if isinstance(event, PointsReceived))
@@ -34,19 +52,14 @@ class Two:
             id=event.transfer, to=self.ann.id.hex, entry=len(self.ann.entries) + 1, currency=event.currency,
             parts=event.parts, force=force,
         )  # fmt: skip
-        return self._arrive(self.bob, self.ann, self.bob.do(command, at), at)
+        done = arrive(self.bob, self.ann, self.bob.do(command, at), at)
+        self.lawful()
+        return done
 
-    def _arrive(self, giver: Stream, taker: Stream, sent: Entry, at: str) -> tuple[PointsSent, Entry]:
-        event = next(event for event in sent.events if isinstance(event, PointsSent))
-        command = ReceivePoints(
-            id=event.transfer, sender=giver.id.hex, entry=sent.version, currency=event.currency, parts=event.arrives,
-            reversal=bool(event.back),
-        )  # fmt: skip
-        received = taker.do(command, at)
-        lawful(giver)
-        lawful(taker)
+    def lawful(self) -> None:
+        lawful(self.ann)
+        lawful(self.bob)
         self.adds_up()
-        return event, received
 
     def adds_up(self) -> None:
         """Nothing is between the two, and all accounts of both together hold nothing that was not put in."""
