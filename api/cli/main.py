@@ -10,6 +10,7 @@ import rich_click as click
 from api.cli.audit import audit, replay
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.imports import imports
 from api.cli.ingest import ingest
 from api.cli.rules import rules
 from api.cli.serve import follow, run, serve
@@ -28,7 +29,7 @@ def guerdon() -> None:
     """
 
 
-for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, replay, audit, doctor):
+for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, replay, audit, doctor):
     guerdon.add_command(command)
 
 

@@ -219,6 +219,14 @@ class AbsorbMember(Command, frozen=True, kw_only=True, tag="AbsorbMember"):
     past: tuple[Past, ...]
 
 
+class PlaceInTier(Command, frozen=True, kw_only=True, tag="PlaceInTier"):
+    """Put the member on a level that it has brought from elsewhere; reviewed at `valid_until`, or never."""
+
+    set: str
+    level: str
+    valid_until: datetime | None = None
+
+
 class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
     """Pay what a rank won when a leaderboard's period was closed at `closed_at`, under the rulebook of the close."""
 
@@ -308,6 +316,7 @@ MemberCommand = (
     | GiveBackPoints
     | MergeMember
     | AbsorbMember
+    | PlaceInTier
     | PayPrize
     | IssueReferralCode
     | ReferMember

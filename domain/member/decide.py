@@ -25,6 +25,7 @@ from domain.member.commands import (
     MergeMember,
     PayPrize,
     PayReferral,
+    PlaceInTier,
     ReceivePoints,
     RecordActivity,
     RedeemCode,
@@ -48,6 +49,7 @@ from domain.member.events import (
 from domain.member.merging import absorb_member, merge_member
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
+from domain.member.placing import place_in_tier
 from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
@@ -111,6 +113,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             merge_member(draft, command)
         case AbsorbMember():
             absorb_member(draft, command)
+        case PlaceInTier():
+            place_in_tier(draft, command)
         case PayPrize():
             pay_prize(draft, command)
         case IssueReferralCode():

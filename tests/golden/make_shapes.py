@@ -253,6 +253,7 @@ INPUTS: list[Any] = [
             ),
         ),
     ),
+    commands.PlaceInTier(set="status", level="gold", valid_until=LATER),
     commands.IssueReferralCode(code="7KQ2M9XTB4HZ0"),
     commands.ReferMember(introduction=INTRODUCTION),
     commands.PayReferral(
