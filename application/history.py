@@ -70,6 +70,7 @@ from domain.member.movements import OWN_SOURCE, Movement, merged_points, movemen
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
+from domain.member.slots import Slot
 from domain.member.state import TRANSFERRED, Member, evolve
 from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
@@ -230,8 +231,17 @@ def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: d
         event = msgspec.structs.replace(event, closing=msgspec.structs.replace(event.closing, lots=(), debt={}))
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
+    slot = getattr(event, "slot", "")
+    if slot.startswith("-") and all(one.id != slot for one in _slots(partial)):
+        return  # that of another member, which this one had not absorbed by then
     # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
     evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
+
+
+def _slots(member: Member) -> Iterator[Slot]:
+    yield from member.slots
+    for rows in member.months.values():
+        yield from rows.slots.values()
 
 
 def every(found: Past) -> Iterator[Entry]:
