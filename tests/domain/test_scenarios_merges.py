@@ -13,6 +13,7 @@ from domain.member.events import LotExpired, MemberAbsorbed, TierChanged
 from domain.member.movements import movements
 from domain.member.wallet import balance
 from tests.build import Json, Stream, World, adjust, enrol, instant, per, points, purchase, redeem, refund, rulebook
+from tests.domain.test_what_if import tried
 from tests.spec import lawful
 
 LEVELS: Json = {"levels": [{"id": "silver", "at": 100}, {"id": "gold", "at": 300}]}
@@ -342,3 +343,17 @@ def test_the_survivors_input_has_nothing_personal_of_the_loser() -> None:
     command = MergeMember(id="m", into=ann.id.hex, entry=2)
     decision, _ = old.decided(command, "2026-02-01")
     assert b"secret" not in str(past_of(old.entries, decision)).encode()
+
+
+def test_m3_a_merge_told_again_under_other_rules_brings_over_what_was() -> None:
+    people = People(rulebook(per(100, 1)))
+    ann, old = people.all
+    ann.do(purchase(100_00, "p1"), "2026-01-02")
+    old.do(purchase(50_00, "p2"), "2026-01-02")
+    people.merge(old, ann, "2026-02-01")
+    people.give_back(ann, old, "p2", "2026-02-02", 10_00)
+    found = tried(ann, rulebook(per(100, 2)))
+    assert (found.recorded.after.balances["points"].available, found.refused) == (140, Counter())
+    assert found.tried.after.balances["points"].available == 240
+    left = tried(old, rulebook(per(100, 2)))
+    assert (left.tried.after.balances["points"].available, left.refused) == (0, Counter())
