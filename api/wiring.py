@@ -35,8 +35,10 @@ from infrastructure.row_reader import readers, states
 from infrastructure.segments import PostgresSegments
 from infrastructure.sessions import Sessions
 from infrastructure.settings import Settings
+from infrastructure.signing import SigningKeys
 from infrastructure.tables import PostgresTables
 from infrastructure.tracing import Traces
+from infrastructure.trees import PostgresTrees
 from infrastructure.vault import Vault
 from infrastructure.zones import SystemZones
 from projections import ANALYTICS
@@ -65,6 +67,8 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     positions: PostgresPositions
     boards: Boards
     tables: PostgresTables
+    trees: PostgresTrees
+    signing: SigningKeys
     scores: PostgresScores
     segments: PostgresSegments
     overview: Overview
@@ -123,6 +127,8 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         positions=positions,
         boards=ANALYTICS,
         tables=PostgresTables(ANALYTICS, pool),
+        trees=PostgresTrees(pool),
+        signing=SigningKeys(pool, vault),
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         segments=PostgresSegments(pool, ANALYTICS.name),
         overview=Overview(pool, ANALYTICS.name),

@@ -112,13 +112,19 @@ async def simulate(handler: Handler, program: str, body: SimulateBody, *, draft:
     loaded = msgspec.structs.replace(loaded, member=whole)
     now = handler.now(loaded)
     if draft is not None:
-        known = _trying(known, draft, now)
+        known = trying(known, draft, now)
     elif isinstance(body.rulebook, int):
         known = _under(known, body.rulebook)
     command = command_of(body, _ruling(known, body, now))
-    recorded_at = next_instant(loaded.member, now)
+    return await told(handler, loaded, known, command, next_instant(loaded.member, now))
+
+
+async def told(
+    handler: Handler, loaded: Loaded, known: KnownProgram, command: RecordActivity, recorded_at: datetime
+) -> Json:
+    """What deciding an activity would answer, with the explanation. Writes nothing."""
     decision, circumstances = await handler.decide(command, loaded, known, recorded_at)
-    entry = _as_entry(program, loaded, command, decision, circumstances)
+    entry = _as_entry(known.program.id, loaded, command, decision, circumstances)
     return answers.activity(Stored(entry, 0), loaded.member.id, circumstances.timeline.at(recorded_at)) | {
         "simulated": True,
         "explanation": explanation(evaluate_only(loaded.member, circumstances, command), entry, loaded.member),
@@ -206,7 +212,7 @@ def _under(known: KnownProgram, number: int) -> KnownProgram:
     return msgspec.structs.replace(known, program=program)
 
 
-def _trying(known: KnownProgram, document: Json, now: datetime) -> KnownProgram:
+def trying(known: KnownProgram, document: Json, now: datetime) -> KnownProgram:
     """The program as if `document` had been published from the beginning."""
     checked = check(document)
     if not checked.ok:

@@ -12,13 +12,17 @@ import msgspec
 
 from application.handle import Stored
 from domain.log import After, Entry
-from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, RedeemPoints, ReturnActivity
+from domain.member.commands import AdjustPoints, EnrolMember, RecordActivity, ReturnActivity, ReverseAdjustment
 from domain.member.events import (
+    ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    LotActivated,
+    LotsRescheduled,
     MemberReferred,
     OfferAssigned,
     OfferCompleted,
@@ -28,13 +32,17 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
     ReferralConverted,
     ReferralReversed,
+    RewardIssued,
     ScoreCounted,
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierRestated,
 )
 from domain.member.wallet import Balance
 from domain.rules.compiled import CompiledRulebook
@@ -141,7 +149,7 @@ def returned(stored: Stored, member: str, book: CompiledRulebook | None) -> Json
             for event in entry.events
             if isinstance(event, PointsClawedBack)
         ],
-        "given_back": [],
+        "given_back": given_back(entry),
         "excess_minor": noted.excess_minor,
         "effects": effects(entry),
         "member": member_after(entry, member, book),
@@ -149,24 +157,46 @@ def returned(stored: Stored, member: str, book: CompiledRulebook | None) -> Json
     }
 
 
+def given_back(entry: Entry) -> list[Json]:
+    """Which lots got points back, which of them had ended, and what repaid debt, which is in no lot."""
+    found: list[Json] = []
+    for event in entry.events:
+        if isinstance(event, PointsGivenBack):
+            name = "adjustment" if isinstance(entry.input, ReverseAdjustment) else "redemption"
+            about = {name: event.spend, "currency": event.currency}
+            found += [
+                {"lot": lot.lot, "points": lot.points, "state": "open", "expires_at": lot.expires_at, **about}
+                for lot in event.lots
+            ]
+            found += [{"lot": draw.lot, "points": draw.points, "state": "expired", **about} for draw in event.expired]
+            if event.repaid:
+                found.append({"lot": None, "points": event.repaid, "state": "repaid", **about})
+    return found
+
+
 def redemption(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to a redemption: what was spent, or set aside until it expires."""
     entry = stored.entry
-    assert isinstance(entry.input, RedeemPoints)
-    spent = next(event for event in entry.events if isinstance(event, PointsRedeemed))
+    spent = next(event for event in entry.events if isinstance(event, PointsRedeemed | PointsHeld))
     return {
         "redemption": {
-            "id": entry.input.id,
-            "state": "confirmed",
+            "id": spent.redemption,
+            "state": "held" if isinstance(spent, PointsHeld) else "confirmed",
             "currency": spent.currency,
             "points": spent.points,
             "value_minor": spent.value_minor,
             "draws": draws(spent.draws),
-            "codes": [],
-            "expires_at": None,
+            "codes": codes(entry),
+            "expires_at": spent.ends_at if isinstance(spent, PointsHeld) else None,
         },
         "member": member_after(entry, member, book),
         "position": stored.position,
     }
+
+
+def codes(entry: Entry) -> list[str]:
+    """Those of the units that the entry issued."""
+    return [code for event in entry.events if isinstance(event, RewardIssued) for code in event.codes]
 
 
 def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
@@ -186,6 +216,59 @@ def adjustment(stored: Stored, member: str, book: CompiledRulebook | None) -> Js
             "draws": draws(done.draws),
             "debt": done.debt,
         },
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def reversal(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to an adjustment's reversal: where the points came from, or where they came back to."""
+    entry = stored.entry
+    assert isinstance(entry.input, ReverseAdjustment)
+    taken = next((event for event in entry.events if isinstance(event, AdjustmentReversed)), None)
+    return {
+        "reversal": {
+            "adjustment": entry.input.adjustment,
+            "taken": {
+                "currency": taken.currency,
+                "points": taken.points,
+                "draws": draws((*taken.from_pending, *taken.from_lots, *taken.from_other)),
+                "expired": taken.expired,
+                "debt": taken.debt,
+            }
+            if taken is not None
+            else None,
+            "given_back": given_back(entry),
+            "force": entry.input.force,
+        },
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def pending(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to an activation or a cancellation: which lots, and where they stand now."""
+    entry = stored.entry
+    own = entry.events[entry.settled :]
+    ends = {lot: event.expires_at for event in own if isinstance(event, LotsRescheduled) for lot in event.lots}
+    return {
+        "activated": [
+            {
+                "lot": event.lot,
+                "currency": event.currency,
+                "points": event.points,
+                "repaid": event.repaid,
+                **({"expires_at": ends[event.lot]} if event.lot in ends else {}),
+            }
+            for event in own
+            if isinstance(event, LotActivated)
+        ],
+        "cancelled": [
+            {"lot": event.lot, "currency": event.currency, "points": event.points}
+            for event in own
+            if isinstance(event, PointsClawedBack | AdjustmentReversed)
+        ],
+        "effects": effects(entry),
         "member": member_after(entry, member, book),
         "position": stored.position,
     }
@@ -248,7 +331,7 @@ def awards(entry: Entry) -> list[Json]:
             "lots": [event.lot] if event.points > event.repaid else [],
         }
         for event in entry.events
-        if isinstance(event, PointsEarned) and event.occasion is None
+        if isinstance(event, PointsEarned) and event.occasion is None and event.restated is None
     ]
 
 
@@ -256,7 +339,9 @@ def effects(entry: Entry) -> list[Json]:
     """What else happened: tiers, points spent by a feed, results, arms drawn, offers, streaks, badges, referrals."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
-        if isinstance(event, TierChanged):
+        if isinstance(event, PointsEarned | PointsClawedBack | ActivityRestated | TierRestated):
+            found += restated(entry, event)
+        elif isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
         elif isinstance(event, ExperimentAssigned):
             found.append({"kind": "assigned", "experiment": event.experiment, "arm": event.arm})
@@ -266,12 +351,13 @@ def effects(entry: Entry) -> list[Json]:
             where = {"leaderboard": event.leaderboard, "board": event.board, "period": event.period}
             found.append({"kind": "scored", **where, "score": event.score})
         elif isinstance(event, _OFFERS):
-            found.append({"kind": _KINDS[type(event)], "offer": event.offer, "slot": event.slot})
+            found.append({"kind": _KINDS[type(event)], "offer": event.offer, "slot": event.slot} | _of(entry, event))
         elif isinstance(event, StreakMoved):
             run = {"current": event.current, "longest": event.longest, "previous": event.previous}
             found.append({"kind": "streak_moved", "streak": event.streak, **run, "reason": event.reason})
         elif isinstance(event, BadgeGranted):
-            found.append({"kind": "badge_granted", "badge": event.badge, "period": event.period})
+            granted = {"kind": "badge_granted", "badge": event.badge, "period": event.period}
+            found.append(granted | _of(entry, event))
         elif isinstance(event, BadgeRevoked):
             found.append({"kind": "badge_revoked", "badge": event.badge, "period": event.period})
         elif isinstance(event, MemberReferred):
@@ -292,6 +378,28 @@ def effects(entry: Entry) -> list[Json]:
                 }
             )
     return found
+
+
+def restated(entry: Entry, event: PointsEarned | PointsClawedBack | ActivityRestated | TierRestated) -> list[Json]:
+    """What a late activity changes of earlier entries: which activity comes out differently, and by how much."""
+    match event:
+        case TierRestated():
+            moved = {"set": event.set, "from": event.from_, "to": event.to}
+            return [{"kind": "tier_restated", **moved, "at": event.at}]
+        case ActivityRestated() if event.activity != entry.version:
+            return [{"kind": "restated", "activity": activity_ref(entry.stream_id, event.activity)}]
+        case PointsEarned() | PointsClawedBack() if event.restated is not None:
+            points = event.points if isinstance(event, PointsEarned) else -event.points
+            what = {"rule": event.rule, "currency": event.currency, "points": points}
+            return [{"kind": "award_restated", **what} | _of(entry, event)]
+        case _:
+            return []
+
+
+def _of(entry: Entry, event: object) -> Json:
+    """The activity that a fact is about, where it is another one than the entry's own."""
+    about = getattr(event, "restated", None)
+    return {"activity": activity_ref(entry.stream_id, about.activity)} if about is not None else {}
 
 
 _OFFERS = (OfferAssigned, OfferViewed, OfferCompleted, OfferReopened, OfferWithdrawn, CodeRedeemed)

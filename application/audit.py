@@ -8,7 +8,7 @@ self-contained (law 2), so a task needs nothing but its range and the program's 
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -24,10 +24,12 @@ import msgspec
 from application.handle import Handler
 from application.history import view_as_of
 from application.programs import KnownProgram, fold_program, program_stream
+from application.tree_audit import TreeReader, check_trees
 from application.views import Json
 from domain.log import NO_DIGEST, TOPIC, Entry, Row, after, decode, encoded, row_digest, row_seal, stream_name
 from domain.member.shape import SHAPE, unpack
 from domain.member.state import Member
+from domain.notes import Checkpoint
 from domain.program.commands import PublishRulebook
 from domain.program.decide import thawed
 from domain.program.events import LeaderboardClosed, RulebookPublished
@@ -67,7 +69,7 @@ class Claimed(msgspec.Struct, frozen=True):
     hash: str
 
 
-class RowReader(Protocol):
+class RowReader(TreeReader, Protocol):
     """One unchanging view of the stored rows. Streams come in order of their ids, `first` and `last` included.
 
     With a program, everything that it or any row of its streams lays claim to.
@@ -134,6 +136,9 @@ class Tally(msgspec.Struct):
         self.taken.update(other.taken)
 
 
+NOTHING_KEPT: Mapping[str, Sequence[Checkpoint]] = {}
+
+
 def verify(
     connect: Connect,
     program: str | None = None,
@@ -141,19 +146,32 @@ def verify(
     executor: Executor | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     limit: int = 1000,
+    against: Mapping[str, Sequence[Checkpoint]] = NOTHING_KEPT,
 ) -> Json:
     """Verify a program (None: all of them). Every finding counts as different; the first `limit` are listed.
 
-    `progress` is told entries done and entries in all. The log is sound when `first` is None.
+    `progress` is told entries done and entries in all: each is looked at in its stream, and as a leaf of its tree.
+    `against` are checkpoints that were kept elsewhere, by program. The log is sound when `first` is None.
     """
-    with connect() as reader:
-        total = reader.total(program)
     if executor is None:
         # Spawned, not forked: the caller may run threads.
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            whole = _shared(connect, program, pool, total, progress, limit)
-    else:
-        whole = _shared(connect, program, executor, total, progress, limit)
+            return verify(connect, program, executor=pool, progress=progress, limit=limit, against=against)
+    with connect() as reader:
+        total = reader.total(program)
+        leaves = sum(reader.tree(name).size for name in reader.programs(program))
+    whole = _shared(connect, program, executor, total, lambda done, of: progress(done, of + leaves), limit)
+    checked = 0
+
+    def another(rows: int) -> None:
+        nonlocal checked
+        checked += rows
+        progress(whole.entries + checked, max(total + leaves, whole.entries + checked))
+
+    told = {finding.position for finding in whole.findings}
+    for spot in check_trees(connect, program, against, executor, another):
+        if spot.position not in told:
+            whole.found(Finding(spot.position, spot.program, None, spot.detail))
     for key, finding in whole.missing.items():
         if key not in whole.released:
             whole.found(finding)

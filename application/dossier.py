@@ -11,7 +11,7 @@ import msgspec
 
 from application.handle import Handler
 from application.history import Past, every, lots_of, past, say_in, sentences, unwritten
-from application.members import read
+from application.members import seen
 from application.programs import KnownProgram
 from application.recent import Loaded
 from domain.log import decode
@@ -73,7 +73,7 @@ async def dossier(
     """Raises UnknownMember, BadTime for instants that have not come. `before` is the `older` of the page before."""
     loaded, known = await handler.find(program, member)
     now = handler.now(loaded)
-    view = await read(handler, program, member, as_of=as_of, known_at=known_at)
+    view = await seen(handler, known, loaded, as_of=as_of, known_at=known_at)
     if as_of is None and known_at is None:
         current, circumstances, items, older = await _now(handler, known, loaded, now, before)
         as_of = known_at = now

@@ -1,7 +1,7 @@
 """Why an activity earned what it earned, and why a return took what it took: decided again, and said."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,13 +16,15 @@ from domain.errors import UnknownActivity
 from domain.log import Entry, fold
 from domain.member.activities import Evaluated, evaluate, rulebook_for
 from domain.member.closing import moved_id
-from domain.member.commands import RecordActivity, ReturnActivity
+from domain.member.commands import ApplyCorrection, RecordActivity, ReturnActivity
+from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import ActivityReversed, PointsClawedBack, PointsEarned
 from domain.member.offers import Weighed
+from domain.member.restating import with_late
 from domain.member.settle import settle
 from domain.member.state import Member
-from domain.redecide import taken_of
+from domain.redecide import StreamHistory, taken_of
 from domain.rules.celtree import references
 from domain.rules.earning import RuleTrace, traced
 from domain.rules.expression import Clause, EvaluationError
@@ -41,10 +43,7 @@ async def ref_of(handler: Handler, program: str, source: str, name: str) -> str:
 
 async def explain(handler: Handler, program: str, ref: str) -> Json:
     """Why an activity earned what it earned: decided again from the log, under its pinned rulebook."""
-    stream, version = parsed(ref)
-    entries = await handler.entries(stream, version)
-    if not entries or entries[-1].program != program or entries[-1].version != version:
-        raise UnknownActivity("no such activity")
+    entries, later = await _told(handler, program, ref)
     entry = entries[-1]
     if isinstance(entry.input, ReturnActivity):
         return _explained_return(ref, entry, entries, *await _returned(handler, entry.input, entries))
@@ -61,8 +60,10 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         timeline=known.timeline().cut(entry.pins.timeline),
         offsets=recorded_offsets(entry.pins.offsets),
         taken=taken_of(entry),
+        history=StreamHistory(entries[:-1]),
     )
     evaluated = evaluate_only(before, circumstances, entry.input)
+    restated = list(_restated(entry.version, later))
     return {
         "ref": ref,
         "activity": {"source": entry.input.source, "id": entry.input.id, "type": entry.input.type},
@@ -70,6 +71,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         "awards": answers.awards(entry),
         "effects": answers.effects(entry),
         **explanation(evaluated, entry, before),
+        **({"restated": restated} if restated else {}),
     }
 
 
@@ -88,6 +90,41 @@ async def _returned(handler: Handler, asked: ReturnActivity, entries: list[Entry
 
 def _awards(entry: Entry) -> list[PointsEarned]:
     return [event for event in entry.events if isinstance(event, PointsEarned) and event.points]
+
+
+async def entries_until(handler: Handler, program: str, ref: str) -> list[Entry]:
+    """The member's entries, up to the one that `ref` names. Raises UnknownActivity."""
+    return (await _told(handler, program, ref))[0]
+
+
+async def _told(handler: Handler, program: str, ref: str) -> tuple[list[Entry], list[Entry]]:
+    """The member's entries up to the one that `ref` names, and those after it."""
+    stream, version = parsed(ref)
+    whole = await handler.entries(stream)
+    entries, later = whole[:version], whole[version:]
+    if not entries or entries[-1].program != program or entries[-1].version != version:
+        raise UnknownActivity("no such activity")
+    return entries, later
+
+
+def _restated(version: int, later: Iterable[Entry]) -> Iterator[Json]:
+    """What later entries made of the awards of an activity: late ones that belong before it, and corrections."""
+    for entry in later:
+        for event in entry.events:
+            if not isinstance(event, PointsEarned | PointsClawedBack) or event.restated is None:
+                continue
+            if event.restated.activity == version:
+                points = event.points if isinstance(event, PointsEarned) else -event.points
+                asked = entry.input
+                yield {
+                    "rule": event.rule,
+                    "currency": event.currency,
+                    "points": points,
+                    "cause": correction_cause(asked)
+                    if isinstance(asked, ApplyCorrection)
+                    else answers.activity_ref(entry.stream_id, entry.version),
+                    "recorded_at": entry.recorded_at,
+                }
 
 
 def _explained_return(
@@ -114,6 +151,7 @@ def _explained_return(
             "complete": noted.complete,
         },
         "rules": [_taken(award, before[award.lot], taken.get(award.lot)) for award in awards],
+        "given_back": answers.given_back(entry),
         "read": {},
         "effects": answers.effects(entry),
     }
@@ -138,10 +176,14 @@ def _taken(award: PointsEarned, before: int, event: PointsClawedBack | None) -> 
 
 
 def evaluate_only(member: Member, circumstances: Circumstances, command: RecordActivity) -> Evaluated:
-    """The rules over an activity with the member as it stood before: a decision moves what they read."""
+    """The rules over an activity, in its place, with the member as it stood: a decision moves what they read."""
     draft = Draft(member, circumstances, command.occurred_at)
     settle(draft)
-    return evaluate(draft, draft.member, rulebook_for(draft, command), command)
+    book = rulebook_for(draft, command)
+    history = circumstances.history
+    if book.restates and circumstances.told is None and history is not None and with_late(draft, book, command):
+        return evaluate_only(*history.place_of(command, book.number, circumstances), command)
+    return evaluate(draft, draft.member, book, command)
 
 
 def explanation(evaluated: Evaluated, entry: Entry, before: Member) -> Json:

@@ -22,7 +22,7 @@ ENTRIES_AT_ONCE = 5_000
 """How many a task holds, and at least one stream."""
 
 Sums = dict[str, dict[tuple[object, ...], Any]]
-"""Rows that many streams share, by table and key."""
+"""What many streams share, by table and key: rows of projections, and of tallies the counts alone."""
 
 
 class Filler(Protocol):
@@ -62,6 +62,9 @@ async def fill_all(
     finally:
         for one in tasks:
             one.cancel()
+    for tally in boards.tallies:
+        counts = sums.get(tally.table.name, {})
+        sums[tally.table.name] = {key: tally.table.row(*key, count) for key, count in counts.items()}
     return sums
 
 
@@ -77,6 +80,9 @@ def fill_range(connect: Connect, boards: Boards, upto: int, number: int, of: int
                     filler.add(projection.table, rows.new())
                 else:
                     _add(boards, sums, {projection.table.name: rows})
+                for tally in boards.tallies:
+                    if tally.of == projection.table.name:
+                        _add(boards, sums, {tally.table.name: tally.moved(rows)})
     return sums
 
 
@@ -105,3 +111,7 @@ def _add(boards: Boards, sums: Sums, more: Mapping[str, Mapping[tuple[object, ..
             so_far = sums.setdefault(projection.table.name, {})
             for key, row in more.get(projection.table.name, {}).items():
                 so_far[key] = projection.sum(so_far[key], row) if key in so_far else row
+    for tally in boards.tallies:
+        counts = sums.setdefault(tally.table.name, {})
+        for key, by in more.get(tally.table.name, {}).items():
+            counts[key] = counts.get(key, 0) + by

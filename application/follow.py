@@ -11,7 +11,7 @@ Read on in this order: what a board is (Table, Projection, Boards), the ports, t
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from msgspec.structs import astuple
 
 from application.collector import uncollected
 from application.ports import Unavailable
@@ -80,6 +81,10 @@ class Rows(dict[Key, Any]):
     def changed(self) -> list[Any]:
         return [self[key] for key, row in self.known.items() if self[key] is not row]
 
+    def replaced(self) -> list[Any]:
+        """What those that changed were before."""
+        return [row for key, row in self.known.items() if self[key] is not row]
+
 
 class Table(msgspec.Struct, frozen=True):
     """A table, declared by the struct of its rows: each field is a column, and its annotation the comment.
@@ -125,23 +130,54 @@ class Projection(msgspec.Struct, frozen=True):
     kind: str = "member"
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """How many rows of another table (`of`) there are under each key: a table of its own, whose last column is that.
+
+    `keys` names what a row counts under, as long as it is as it is. What nothing counts under has no row.
+    """
+
+    table: Table
+    version: int
+    of: str
+    keys: Callable[[Any], Iterable[Key]]
+
+    def moved(self, rows: Rows) -> dict[Key, int]:
+        """By how much each count changes."""
+        found: dict[Key, int] = {}
+        for row in rows.new():
+            for key in self.keys(row):
+                found[key] = found.get(key, 0) + 1
+        for row in rows.changed():
+            for key in self.keys(row):
+                found[key] = found.get(key, 0) + 1
+        for row in rows.replaced():
+            for key in self.keys(row):
+                found[key] = found.get(key, 0) - 1
+        return {key: by for key, by in found.items() if by}
+
+
 class Boards(msgspec.Struct, frozen=True):
     """All tables and views of a schema, kept by one follower of its name.
 
-    The version is the sum of its projections', so that of two versions of the code the newer one is known.
+    The version is the sum of its projections' and tallies', so that of two versions of the code the newer is known.
     """
 
     name: str
     projections: tuple[Projection, ...]
+    tallies: tuple[Tally, ...] = ()
     views: tuple[View, ...] = ()
 
     @property
     def version(self) -> int:
-        return sum(projection.version for projection in self.projections)
+        return sum(one.version for one in self._every)
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return tuple(projection.table for projection in self.projections)
+        return tuple(one.table for one in self._every)
+
+    @property
+    def _every(self) -> tuple[Projection | Tally, ...]:
+        return (*self.projections, *self.tallies)
 
 
 # --- the ports ---------------------------------------------------------------------------------
@@ -235,6 +271,8 @@ class Tables(Protocol):
     async def replace(self, transaction: Transaction, schema: str, table: Table, rows: Sequence[Any]) -> None:
         """Rows in place of those under the same keys, if any."""
 
+    async def remove(self, transaction: Transaction, schema: str, table: Table, keys: Collection[Key]) -> None: ...
+
 
 class Follower(Protocol):
     """What the runner runs. `take` either takes the whole batch or raises; its effects outside the transaction
@@ -265,18 +303,10 @@ class Runner:
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises OtherVersion."""
-        while True:
-            try:
-                async with self._positions.leading(self.follower.name) as turn:
-                    self._position = None
-                    while True:
-                        if not await self.step():
-                            await turn.wait(POLL)
-            except Overtaken:
-                log.info("overtaken", follower=self.follower.name)
-            except Unavailable as error:
-                log.warning("follower waits", follower=self.follower.name, reason=str(error))
-                await asyncio.sleep(PATIENCE)
+        await lead(self.follower.name, self._positions, self.step, self._forget)
+
+    def _forget(self) -> None:
+        self._position = None
 
     async def catch_up(self) -> int:
         """Take all that is in the log now; how many entries that were."""
@@ -339,6 +369,26 @@ class Runner:
                     with uncollected():
                         await self.follower.take([placed(row) for row in rows], transaction)
         self._position = last
+
+
+async def lead(
+    follower: str, positions: Positions, step: Callable[[], Awaitable[int]], begin: Callable[[], None]
+) -> None:
+    """Take steps until cancelled, in the one process that leads; `begin` comes before the first one, and whenever
+    another process may have taken some.
+    """
+    while True:
+        try:
+            async with positions.leading(follower) as turn:
+                begin()
+                while True:
+                    if not await step():
+                        await turn.wait(POLL)
+        except Overtaken:
+            log.info("overtaken", follower=follower)
+        except Unavailable as error:
+            log.warning("follower waits", follower=follower, reason=str(error))
+            await asyncio.sleep(PATIENCE)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
@@ -447,3 +497,14 @@ class Projector:
                 await self._tables.add(transaction, self.schema, table, added)
             if changed:
                 await self._tables.replace(transaction, self.schema, table, changed)
+            for tally in self._boards.tallies:
+                if tally.of == table.name and (moved := tally.moved(rows)):
+                    await self._count(transaction, tally.table, moved)
+
+    async def _count(self, transaction: Transaction, table: Table, moved: Mapping[Key, int]) -> None:
+        known = await self._tables.load(transaction, self.schema, table, moved)
+        counts = {key: by + (astuple(known[key])[-1] if key in known else 0) for key, by in moved.items()}
+        if left := [table.row(*key, count) for key, count in counts.items() if count]:
+            await self._tables.replace(transaction, self.schema, table, left)
+        if gone := [key for key, count in counts.items() if not count]:
+            await self._tables.remove(transaction, self.schema, table, gone)

@@ -35,8 +35,10 @@ async def badges(handler: Handler, program: str, member: str, *, limit: int = 10
                     "granted_at": event.at,
                     "state": "held",
                     "revoked_at": None,
-                    "activity": activity_ref(entry.stream_id, entry.version),
-                    "rulebook": entry.pins.rulebook,
+                    "activity": activity_ref(
+                        entry.stream_id, event.restated.activity if event.restated else entry.version
+                    ),
+                    "rulebook": event.restated.rulebook if event.restated else entry.pins.rulebook,
                 }
             elif isinstance(event, BadgeRevoked):
                 items[event.badge, event.period] |= {"state": "revoked", "revoked_at": entry.at}
@@ -85,7 +87,8 @@ def _streaks(evaluated: Evaluated, entry: Entry) -> Iterator[Json]:
 
 
 def _badges(evaluated: Evaluated, entry: Entry, before: Member) -> Iterator[Json]:
-    granted = {event.badge: event for event in entry.events if isinstance(event, BadgeGranted)}
+    own = (event for event in entry.events if isinstance(event, BadgeGranted) and event.restated is None)
+    granted = {event.badge: event for event in own}
     # Badges are looked at with the member as the activity leaves it.
     member = before.copy()
     for event in entry.events:

@@ -15,18 +15,33 @@ from application.answers import activity_ref
 from application.handle import Handler
 from application.programs import KnownProgram
 from application.recent import Loaded
+from application.told_redemptions import changes_lots, told
 from application.views import current_member, shown
 from domain.errors import BadTime, UnknownMember
 from domain.log import ENGINE, Entry, Pins, decode, fold
-from domain.member.commands import PayPrize, PayReferral, ReturnActivity, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    ApplyCorrection,
+    CancelPending,
+    PayPrize,
+    PayReferral,
+    ReturnActivity,
+    ReverseAdjustment,
+    ReverseReferral,
+)
+from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -47,31 +62,41 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsReceived,
     PointsRedeemed,
     PointsSent,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, merged_points, movements, slot_cause
+from domain.member.movements import OWN_SOURCE, Movement, merged_points, movements, pending_cause, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
 from domain.member.slots import Slot
-from domain.member.state import TRANSFERRED, Member, evolve
+from domain.member.state import TRANSFERRED, Member, TierStanding, evolve
 from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
@@ -203,12 +228,17 @@ def _counted(found: Past, as_of: datetime) -> Member:
 
 
 def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEventUnion]:
+    about = getattr(event, "restated", None)
+    if about is not None:
+        return bool(about.at <= as_of)
     match event:
         case ActivityRecorded():
             return event.occurred_at <= as_of
         case TierChanged() | TierRenewed() | TierGraceBegan() | LotActivated() | BadgeGranted() | OccasionReached():
             return event.at <= as_of
-        case OfferViewed() | OfferClosed() | SegmentChanged():
+        case OfferViewed() | OfferClosed() | SegmentChanged() | ActivityRestated():
+            return event.at <= as_of
+        case TierRestated() | TierFloorSet() | TierHeld():
             return event.at <= as_of
         case OfferAssigned():
             return event.assigned_at <= as_of
@@ -231,6 +261,10 @@ def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: d
         event = msgspec.structs.replace(event, closing=msgspec.structs.replace(event.closing, lots=(), debt={}))
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
+    elif isinstance(event, TierRestated):
+        event = _by_then(event, as_of)
+    elif isinstance(event, TierHeld):
+        event = _before_floor(partial, event)
     slot = getattr(event, "slot", "")
     if slot.startswith("-") and all(one.id != slot for one in _slots(partial)):
         return  # that of another member, which this one had not absorbed by then
@@ -242,6 +276,34 @@ def _slots(member: Member) -> Iterator[Slot]:
     yield from member.slots
     for rows in member.months.values():
         yield from rows.slots.values()
+
+
+def _by_then(event: TierRestated, as_of: datetime) -> TierRestated:
+    """As much of a path as lies before an instant."""
+    path = tuple(step for step in event.path if step.at <= as_of)
+    if len(path) == len(event.path):
+        return event
+    level, since = (path[-1].level, path[-1].at) if path else (event.from_, None)
+    return msgspec.structs.replace(
+        event, path=path, to=level, since=since, valid_until=None, grace=None, beneath=None, own_since=None
+    )
+
+
+def _before_floor(partial: Member, event: TierHeld) -> TierHeld | TierChanged:
+    """A level of the member's own that a late activity reached before the floor held it above that."""
+    standing = partial.tiers.get(event.set, TierStanding())
+    if standing.level == event.level:
+        return event
+    return TierChanged(
+        set=event.set,
+        from_=standing.level,
+        to=event.own.level,
+        reason="reached",
+        evidence=event.evidence,
+        at=event.at,
+        rulebook=event.rulebook,
+        valid_until=event.own.valid_until,
+    )
 
 
 def every(found: Past) -> Iterator[Entry]:
@@ -311,8 +373,8 @@ def sentences(
 
 def _ruled_by(event: object, entry: Entry) -> int | None:
     """The version that an event names, as what time made true does, or the entry's own."""
-    occasion = event.occasion if isinstance(event, PointsEarned) else None
-    return getattr(occasion or event, "rulebook", 0) or entry.pins.rulebook or None
+    own = getattr(event, "occasion", None) or getattr(event, "restated", None) or event
+    return getattr(own, "rulebook", 0) or entry.pins.rulebook or None
 
 
 def _cause(entry: Entry) -> str | None:
@@ -323,6 +385,10 @@ def _cause(entry: Entry) -> str | None:
         return prize_cause(entry.input)
     if isinstance(entry.input, PayReferral | ReverseReferral):
         return referral_cause(entry.input)
+    if isinstance(entry.input, ApplyCorrection):
+        return correction_cause(entry.input)
+    if isinstance(entry.input, ActivatePending | CancelPending):
+        return pending_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             asked = entry.input
@@ -338,11 +404,20 @@ def _cause(entry: Entry) -> str | None:
     return None
 
 
+def _learned(entry: Entry) -> str:
+    """Why something comes out otherwise than it was recorded."""
+    if isinstance(entry.input, ApplyCorrection):
+        return f"by the correction {entry.input.correction}"
+    return "after what was learned late"
+
+
 def _earned(event: PointsEarned, entry: Entry) -> str:
     if isinstance(entry.input, PayPrize):
         return f"won by rank {entry.input.rank} on {prize_cause(entry.input).removeprefix('leaderboard:')}"
     if event.occasion is not None:
         return f"earned by {event.rule} on {event.occasion.kind}"
+    if event.restated is not None:
+        return f"more by {event.rule} on {event.restated.at:%Y-%m-%d}, {_learned(entry)}"
     return f"earned by {event.rule}"
 
 
@@ -382,6 +457,9 @@ def _all_told(event: Any, entry: Entry, say: "Say") -> Iterator[_Told]:
         yield kind, entry.recorded_at, currency, points, None, text
 
 
+_WHY_RESCHEDULED = {"activity": "after an activity", "activation": "now that their life begins"}
+
+
 def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
     """(kind, when, currency, points as they move what can be spent, rule, sentence)."""
     match event:
@@ -407,7 +485,8 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             pending = "" if spendable else ", pending"
             earned = f"{say(event.currency, event.points)}{limit} {event.currency} {_earned(event, entry)}"
             points = event.points - event.repaid if spendable else 0
-            at = event.occasion.at if event.occasion else entry.at
+            own = event.occasion or event.restated
+            at = own.at if own else entry.at
             return "earned", at, event.currency, points, event.rule, f"{earned}{pending}{debt}{until}"
         case LotActivated():
             text = f"{say(event.currency, event.points)} {event.currency} became available"
@@ -418,7 +497,7 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case LotsRescheduled():
             until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
             count = f"{len(event.lots)} lot{'s' if len(event.lots) > 1 else ''}"
-            why = "after an activity" if event.reason == "activity" else f"under rulebook {event.rulebook}"
+            why = _WHY_RESCHEDULED.get(event.reason, f"under rulebook {event.rulebook}")
             return (
                 "rescheduled",
                 event.at,
@@ -433,12 +512,22 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             spent_on = f"{event.source}/{event.redemption}" if event.source else event.redemption
             text = f"{say(event.currency, event.points)} {event.currency} spent on {spent_on}{worth}{owed}"
             return "redeemed", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+            return told(event, entry, say)
+        case RewardReserved():
+            return "reward_held", entry.recorded_at, None, None, None, f"{event.quantity} of {event.reward} set aside"
+        case RewardIssued():
+            text = f"{event.quantity} of {event.reward} issued for {event.redemption}"
+            return "reward_issued", entry.recorded_at, None, None, None, text
+        case RewardReleased():
+            text = f"{event.quantity} of {event.reward} given up, for {event.redemption}"
+            return "reward_released", entry.recorded_at, None, None, None, text
         case PointsAdjusted():
             sign = "+" if event.points > 0 else ""
             text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
             points = event.points - event.repaid if event.points > 0 else event.points + event.debt
-            if event.available_at is not None and event.available_at > entry.recorded_at:
-                points = 0
+            if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
+                points, text = 0, f"{text}, pending"
             return "adjusted", entry.recorded_at, event.currency, points, None, text
         case PointsSent():
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
@@ -450,6 +539,22 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             what = "come back from the transfer" if event.reversal else "received from another member by the transfer"
             text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}"
             return "received", entry.recorded_at, event.currency, points, None, text
+        case AdjustmentReversed():
+            spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            owed += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
+            text = f"{say(event.currency, event.points)} {event.currency} by hand taken back: {event.adjustment}{owed}"
+            return "adjustment_reversed", entry.at, event.currency, -spent, None, text
+        case PointsGivenBack():
+            gone = sum(draw.points for draw in event.expired)
+            more = f", {say(event.currency, event.repaid)} repaid debt" if event.repaid else ""
+            more += f", {say(event.currency, gone)} had expired" if gone else ""
+            gone_how = "taken by hand" if isinstance(entry.input, ReverseAdjustment) else "spent on"
+            text = f"{say(event.currency, event.points)} {event.currency} {gone_how} {event.spend} came back{more}"
+            return "given_back", entry.at, event.currency, sum(lot.points for lot in event.lots), None, text
+        case PointsClawedBack() if isinstance(entry.input, CancelPending):
+            text = f"{say(event.currency, event.points)} pending {event.currency} of {event.rule} cancelled"
+            return "cancelled", entry.at, event.currency, 0, event.rule, text
         case ActivityReversed():
             more = f", {event.excess_minor} too many" if event.excess_minor else ""
             text = f"Return {event.return_id} from {event.source} of {event.amount_minor} minor units{more}"
@@ -459,11 +564,23 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
             off = f", {say(event.currency, event.written_off)} written off" if event.written_off else ""
             off += f", {say(event.currency, event.expired)} had expired" if event.expired else ""
-            text = f"{say(event.currency, event.points)} {event.currency} of {event.rule} taken back{owed}{off}"
-            return "clawed_back", entry.at, event.currency, -spent, event.rule, text
+            about, at = "", entry.at
+            if event.restated is not None:
+                at = event.restated.at
+                about = f" on {at:%Y-%m-%d}, {_learned(entry)},"
+            taken = f"{say(event.currency, event.points)} {event.currency} of {event.rule}{about} taken back"
+            text = f"{taken}{owed}{off}"
+            return "clawed_back", at, event.currency, -spent, event.rule, text
         case TierChanged():
             text = f"{event.set}: from {event.from_ or 'no level'} to {event.to or 'no level'} ({event.reason})"
             return "tier_changed", event.at, None, None, None, text
+        case TierRestated():
+            text = f"{event.set}: {event.to or 'no level'}, not {event.from_ or 'no level'}, by what was learned late"
+            return "tier_restated", event.at, None, None, None, text
+        case ActivityRestated():
+            if event.activity == entry.version:
+                return None
+            return "restated", event.at, None, None, None, f"What happened on {event.at:%Y-%m-%d} was decided again"
         case TierRenewed():
             return "tier_renewed", event.at, None, None, None, f"{event.set}: {event.level} kept at review"
         case OfferAssigned():
@@ -476,9 +593,11 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             text = f"{step} for the offer {event.offer}, which makes {event.progress}"
             return "offer_progressed", entry.at, None, None, None, text
         case OfferCompleted():
-            return "offer_completed", entry.at, None, None, None, f"The offer {event.offer} was completed"
+            at = event.restated.at if event.restated is not None else entry.at
+            return "offer_completed", at, None, None, None, f"The offer {event.offer} was completed"
         case OfferReopened():
-            text = f"The offer {event.offer} is not completed any more, after a return"
+            why = "after a return" if event.restated is None else "by what was learned late"
+            text = f"The offer {event.offer} is not completed any more, {why}"
             return "offer_reopened", entry.at, None, None, None, text
         case OfferWithdrawn():
             text = f"The offer {event.offer} was withdrawn: what it was assigned by was returned"
@@ -526,6 +645,17 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             return "tier_grace", event.at, None, None, None, text
         case TierUpgradePlanned():
             return None
+        case TierFloorSet(level=None):
+            return "tier_floor", event.at, None, None, None, f"{event.set}: the floor was lifted: {event.reason}"
+        case TierFloorSet():
+            until = f" until {event.until:%Y-%m-%d %H:%M} UTC" if event.until is not None else ""
+            text = f"{event.set}: never below {event.level}{until}: {event.reason}"
+            return "tier_floor", event.at, None, None, None, text
+        case TierHeld():
+            text = f"{event.set}: {event.own.level or 'no level'} of its own"
+            if event.level != event.own.level:
+                text += f", held at {event.level} by the floor"
+            return "tier_held", event.at, None, None, None, text
         case SegmentChanged():
             text = f"now {'in' if event.inside else 'out of'} the segment {event.segment}"
             return "segment_changed", event.at, None, None, None, text
@@ -563,6 +693,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                     activity = {"source": event.source, "id": event.id}
                 case PointsEarned() | PointsAdjusted() if event.lot is not None and event.points > 0:
                     occasion = event.occasion if isinstance(event, PointsEarned) else None
+                    own = occasion or getattr(event, "restated", None)
                     known_at = occasion.at if occasion else entry.recorded_at
                     spendable = event.available_at is not None and event.available_at <= known_at
                     lots[event.lot] = {
@@ -575,7 +706,7 @@ def lots_of(found: Past) -> dict[str, Json]:
                         "expires_at": event.expires_at,
                         "activity": activity if occasion is None else None,
                         "rule": event.rule if isinstance(event, PointsEarned) else "adjustment",
-                        "rulebook": (occasion.rulebook if occasion else entry.pins.rulebook) or None,
+                        "rulebook": (own.rulebook if own else entry.pins.rulebook) or None,
                     }
                 case LotActivated():
                     lots[event.lot]["state"] = "open"
@@ -610,25 +741,53 @@ def lots_of(found: Past) -> dict[str, Json]:
                     for gone in event.lots:
                         leaves(gone.lot, gone.points, "spent")
                 case MemberAbsorbed():
-                    for one in event.closing.lots:
-                        lots[one.id] = {
-                            "id": one.id,
-                            "currency": one.currency,
-                            "points": one.points,
-                            "remaining": one.remaining,
-                            "state": "open" if one.active else "pending",
-                            "available_at": one.available_at,
-                            "expires_at": one.expires_at,
+                    for closed in event.closing.lots:
+                        lots[closed.id] = {
+                            "id": closed.id,
+                            "currency": closed.currency,
+                            "points": closed.points,
+                            "remaining": closed.remaining,
+                            "state": "open" if closed.active else "pending",
+                            "available_at": closed.available_at,
+                            "expires_at": closed.expires_at,
                             "activity": None,
-                            "rule": one.rule,
-                            "rulebook": one.rulebook or None,
+                            "rule": closed.rule,
+                            "rulebook": closed.rulebook or None,
                         }
-                case PointsClawedBack():
+                case PointsGivenBack():
+                    for one in event.lots:
+                        _reopen(lots, event, one)
+                    for draw in event.expired:
+                        if lots[draw.lot]["remaining"] == 0:
+                            lots[draw.lot]["state"] = "expired"
+                case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+                    changes_lots(lots, event)
+                case PointsClawedBack() | AdjustmentReversed():
                     for draw in (*event.from_pending, *event.from_lots, *event.from_other):
                         leaves(draw.lot, draw.points, "returned")
                 case _:
                     pass
     return lots
+
+
+def _reopen(lots: dict[str, Json], event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    lot = lots.setdefault(
+        opened.lot,
+        {
+            "id": opened.lot,
+            "currency": event.currency,
+            "points": opened.granted,
+            "remaining": 0,
+            "state": "open",
+            "available_at": opened.available_at,
+            "expires_at": opened.expires_at,
+            "activity": None,
+            "rule": opened.rule,
+            "rulebook": opened.rulebook,
+        },
+    )
+    lot |= {"remaining": lot["remaining"] + opened.points, "state": "open", "expires_at": opened.expires_at}
 
 
 async def statement(

@@ -1,7 +1,7 @@
 """Long work that a request starts and another one looks at: its state, its progress, its result."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from multiprocessing import active_children
@@ -63,6 +63,10 @@ class Worker:
 
     async def start(self, program: str, kind: str, request: Json, work: Callable[[Progress], Json]) -> Job:
         """Begin `work`, which blocks and may take hours; the job as it was begun."""
+        return await self.begin(program, kind, request, lambda progress: asyncio.to_thread(work, progress))
+
+    async def begin(self, program: str, kind: str, request: Json, work: Callable[[Progress], Awaitable[Json]]) -> Job:
+        """The same of work that waits for others rather than for a processor."""
         job = await self._jobs.add(program, kind, request)
         task = asyncio.create_task(self._run(job.id, kind, work))
         self._running.add(task)
@@ -78,19 +82,22 @@ class Worker:
             process.terminate()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _run(self, job: str, kind: str, work: Callable[[Progress], Json]) -> None:
+    async def _run(self, job: str, kind: str, work: Callable[[Progress], Awaitable[Json]]) -> None:
         so_far = [0, 0]
 
         def progress(done: int, total: int) -> None:
             so_far[:] = done, total
 
-        working = asyncio.create_task(asyncio.to_thread(work, progress))
+        working = asyncio.ensure_future(work(progress))
         try:
             while not (await asyncio.wait({working}, timeout=NOTED_EVERY))[0]:
                 # The work goes on without the database for a while.
                 with suppress(Unavailable):
                     await self._jobs.note(job, *so_far)
             result = await working
+        except asyncio.CancelledError:
+            working.cancel()
+            raise
         except Exception as error:
             log.exception("job failed", job=job, kind=kind)
             await self._jobs.finish(job, "failed", {"error": type(error).__name__})

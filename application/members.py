@@ -302,9 +302,21 @@ async def read(
 ) -> Json:
     """The member now, or as of an instant of the world as known at an instant of the program's clock."""
     loaded, known = await handler.find(program, member)
+    return await seen(handler, known, loaded, as_of=as_of, known_at=known_at)
+
+
+async def seen(
+    handler: Handler,
+    known: KnownProgram,
+    loaded: Loaded,
+    *,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Json:
+    """The same of a member that was just loaded."""
     if as_of is not None or known_at is not None:
         view = await view_as_of(handler, known, loaded, as_of=as_of, known_at=known_at)
-        return view | _personal_view(handler, program, loaded)
+        return view | _personal_view(handler, known.program.id, loaded)
     return await _view(handler, known, loaded)
 
 

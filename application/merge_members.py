@@ -20,7 +20,15 @@ from application.rows import Wish
 from application.together import Both, save_both
 from domain.errors import BadId, MemberErasedAlready, NotEligible
 from domain.log import Entry, decode
-from domain.member.commands import AbsorbMember, MergeMember, Past, PastPins, RecordActivity
+from domain.member.commands import (
+    AbsorbMember,
+    MergeMember,
+    Past,
+    PastPins,
+    RecordActivity,
+    RedeemPoints,
+    RedeemReward,
+)
 from domain.member.decide import Decision
 from domain.member.events import MemberAbsorbed, MemberChanged, MemberEnrolled, MemberEventUnion, MemberMerged
 
@@ -29,6 +37,8 @@ Json = dict[str, Any]
 MERGE = "merge"
 MAX_PAST = 20_000
 """Entries of a loser: what is copied into one row."""
+
+_LOOKED_AT = (RecordActivity, RedeemPoints, RedeemReward, AbsorbMember)
 
 
 class MergeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,10 +158,11 @@ def _as_past(entry: Entry) -> Past:
         recorded_at=entry.recorded_at,
         at=entry.at,
         pins=PastPins(timeline=entry.pins.timeline, rulebook=entry.pins.rulebook),
-        input=command if isinstance(command, RecordActivity | AbsorbMember) else None,
+        input=command if isinstance(command, _LOOKED_AT) else None,
         facts=entry.facts,
         events=tuple(_impersonal(event) for event in entry.events),  # type: ignore[arg-type]
         settled=entry.settled,
+        takes=entry.takes,
     )
 
 

@@ -13,8 +13,8 @@ from application.payloads import MAX_ID, command_of, sane_time
 from application.repeats import SEPARATOR, Ask, carry_out
 from application.rows import Wish
 from application.sealing import seal_payload
-from domain.calendar import Offsets
-from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity, UnknownReward
+from domain.calendar import Offsets, parse_period
+from domain.errors import AmountOutOfRange, BadId, InvalidPayload, UnknownActivity
 from domain.log import decode
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints, ReturnActivity
 from domain.member.reading import Reading
@@ -25,6 +25,9 @@ from domain.rules.compiled import CompiledRulebook
 from domain.rules.expression import EvaluationError
 
 Json = dict[str, Any]
+
+DAY_SECONDS = 86_400
+LONGEST_HOLD = 30 * DAY_SECONDS
 
 ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
@@ -44,8 +47,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     amount_minor: int | None = None
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long to set points aside: `ttl` is an ISO 8601 duration without months or years."""
+
+    ttl: str
+
+
 class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Spend `points` of `currency`, or as many as are worth `value_minor`."""
+    """Spend `points` of `currency`, or as many as are worth `value_minor`; with `hold`, set them aside for a while."""
 
     id: str
     member: str
@@ -55,10 +64,12 @@ class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     order: Order | None = None
     reward: str | None = None
     quantity: int | None = None
-    hold: Json | None = None
+    hold: Hold | None = None
 
 
 class AdjustBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Points that come can be spent at once, from `available_at` on, or once activated (`available: on_action`)."""
+
     id: str
     member: str
     currency: str
@@ -96,19 +107,20 @@ async def redeem(
     key: str | None = None,
     correlation: str | None = None,
 ) -> Answered:
-    """Spend points at once. Raises NotEnoughPoints, BelowMinimum, LimitReached, NotEligible, UnknownCurrency."""
+    """Spend points, at once or held for a while.
+
+    Raises NotEnoughPoints, BelowMinimum, LimitReached, NotEligible, UnknownCurrency.
+    """
     _good_id(body.id)
-    if body.reward is not None or body.quantity is not None:
-        raise UnknownReward("this program has no rewards", errors=[("/reward", "no such reward")])
-    if body.hold is not None:
-        raise InvalidPayload("holds are not offered yet: redeem directly", errors=[("/hold", "leave it out")])
+    if body.quantity is not None:
+        raise InvalidPayload("a quantity is of a reward", errors=[("/quantity", "leave it out")])
     if body.currency is None or (body.points is None) == (body.value_minor is None):
         raise InvalidPayload(
             "give a currency and one of points, value_minor", errors=[("/points", "exactly one of the two")]
         )
     if body.order is not None:
-        _name("/order/source", body.order.source)
-        _name("/order/id", body.order.id)
+        sane_name("/order/source", body.order.source)
+        sane_name("/order/id", body.order.id)
         _amount("/order/amount_minor", body.order.amount_minor)
     for name in ("points", "value_minor"):
         _amount(f"/{name}", getattr(body, name))
@@ -122,10 +134,24 @@ async def redeem(
         order_source=body.order.source if body.order else None,
         order_id=body.order.id if body.order else None,
         order_minor=await _order_amount(handler, program, body.order) if body.order else None,
+        hold_seconds=hold_seconds(body.hold) if body.hold is not None else None,
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.redemption(found, body.member, book))
+
+
+def hold_seconds(hold: Hold) -> int:
+    try:
+        period = parse_period(hold.ttl)
+    except ValueError as error:
+        raise InvalidPayload(f"a hold has no such life: {error}", errors=[("/hold/ttl", str(error))]) from None
+    seconds = DAY_SECONDS * period.days + period.seconds
+    if period.months or not 0 < seconds <= LONGEST_HOLD:
+        raise InvalidPayload(
+            "a hold lives a second to 30 days", errors=[("/hold/ttl", "PT1S to P30D, without months or years")]
+        )
+    return seconds
 
 
 async def _order_amount(handler: Handler, program: str, order: Order) -> int | None:
@@ -151,8 +177,12 @@ async def adjust(
         raise AmountOutOfRange("points is not 0", errors=[("/points", "-(2^53 - 1) to 2^53 - 1, not 0")])
     if not 0 < len(body.reason) <= 1000:
         raise InvalidPayload("an adjustment has a reason", errors=[("/reason", "1 to 1,000 characters")])
-    if body.available not in (None, "at_once"):
-        raise InvalidPayload("points on action are not offered yet", errors=[("/available", "leave it out")])
+    if body.available not in (None, "at_once", "on_action"):
+        raise InvalidPayload("at_once or on_action", errors=[("/available", "at_once or on_action")])
+    if body.available == "on_action" and (body.available_at is not None or body.points < 0):
+        raise InvalidPayload(
+            "points that come wait for an action, or for an instant", errors=[("/available", "leave it out")]
+        )
     for name in ("expires_at", "available_at"):
         instant = getattr(body, name)
         if instant is not None:
@@ -167,6 +197,7 @@ async def adjust(
         allow_negative=body.allow_negative,
         expires_at=body.expires_at.astimezone(UTC) if body.expires_at else None,
         available_at=body.available_at.astimezone(UTC) if body.available_at else None,
+        on_action=body.available == "on_action",
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
@@ -185,7 +216,7 @@ async def return_activity(
     """Take back (part of) an activity. Raises UnknownActivity, ReturnExceedsActivity."""
     sane_time("/occurred_at", body.occurred_at)
     for at, name in (("/source", body.source), ("/id", body.id)):
-        _name(at, name)
+        sane_name(at, name)
     amount = body.amount_minor
     if body.lines is not None:
         if amount is not None:
@@ -208,6 +239,7 @@ async def return_activity(
             occurred_at=body.occurred_at.astimezone(UTC),
             amount_minor=amount,
             lines=[msgspec.to_builtins(line) for line in body.lines or []],
+            gives_back=True,
         ),
     )
 
@@ -248,6 +280,7 @@ async def reverse(handler: Handler, ask: Ask, book: CompiledRulebook, body: Any)
             amount_minor=amount,
             type=body.type,
             data=body.data,
+            gives_back=True,
         ),
         reversing=Reversing(book, body.member),
     )
@@ -321,7 +354,7 @@ def _ask(
     )
 
 
-def _name(at: str, name: str) -> None:
+def sane_name(at: str, name: str) -> None:
     if not 0 < len(name) <= MAX_ID or not name.isprintable():
         raise BadId(f"an id is 1 to {MAX_ID} printable characters", errors=[(at, "not such an id")])
 

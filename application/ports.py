@@ -191,6 +191,9 @@ class EventStore(Protocol):
     async def members(self, program: str, after: UUID | None, limit: int) -> Sequence[UUID]:
         """The member streams of a program in order of their ids."""
 
+    async def rewards(self, program: str) -> Sequence[UUID]:
+        """The reward streams of a program."""
+
     async def edits_swept(self, program: str, upto: int | None = None) -> int:
         """The last version whose edits were swept; `upto` notes that this one was, too."""
 

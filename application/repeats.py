@@ -17,6 +17,7 @@ from application.recent import Loaded
 from application.rows import Wish
 from domain.errors import (
     ActivityDiffers,
+    AlreadyConfirmed,
     IdentityTaken,
     KeyReused,
     MemberErasedAlready,
@@ -130,6 +131,8 @@ def _clash(kind: str, key: str) -> Refused:
     if kind == "activity":
         source, _, name = key.partition(SEPARATOR)
         return ActivityDiffers(f"activity {name!r} of source {source!r} is recorded, with another body")
+    if kind == "confirm":
+        return AlreadyConfirmed("the redemption is confirmed, by another request")
     if kind == "member":
         return MemberExists(f"{key!r} is a member already")
     if kind in IDENTITIES:

@@ -157,7 +157,7 @@ async def update(
     """Replace a draft. `etag` is what the editor saw. Raises PreconditionRequired, PreconditionFailed."""
     if etag is None:
         raise PreconditionRequired("send the draft's ETag as If-Match, so that nobody's edit is lost")
-    known, old = await _known(handler, program), await _find(drafts, program, draft)
+    known, old = await _known(handler, program), await kept(drafts, program, draft)
     sent = bytes(body.document)
     replaced = await drafts.replace(
         program, old.number, sent, body.note, _etag(sent, body.note), await handler.clock.now(program),
@@ -165,18 +165,18 @@ async def update(
     )  # fmt: skip
     if not replaced:
         raise PreconditionFailed(f"{draft} was edited meanwhile: read it again")
-    return _draft(handler, known, await _find(drafts, program, draft))
+    return _draft(handler, known, await kept(drafts, program, draft))
 
 
 async def check(handler: Handler, drafts: Drafts, program: str, draft: str) -> Json:
     """The draft's findings, judged against the newest published version."""
-    known, found = await _known(handler, program), await _find(drafts, program, draft)
+    known, found = await _known(handler, program), await kept(drafts, program, draft)
     return _draft(handler, known, found)
 
 
 async def read(handler: Handler, drafts: Drafts, program: str, draft: str) -> Json:
     """The draft with its document."""
-    found = await _find(drafts, program, draft)
+    found = await kept(drafts, program, draft)
     return await check(handler, drafts, program, draft) | {"document": msgspec.json.decode(found.document)}
 
 
@@ -191,7 +191,7 @@ async def publish(
     key: str | None = None,
 ) -> Answered:
     """Put a draft in force. Raises RulebookInvalid, VersionConflict, UnknownRulebook."""
-    found = await _find(drafts, program, draft)
+    found = await kept(drafts, program, draft)
     answer = await publish_document(
         handler, program, msgspec.json.decode(found.document), body, note=found.note, actor=actor, key=key
     )
@@ -297,7 +297,7 @@ async def version(handler: Handler, program: str, number: int) -> Json:
 async def document_of(handler: Handler, drafts: Drafts, program: str, name: str) -> Any:
     """The document of a draft (rb_7) or of a published version (4). Raises UnknownRulebook."""
     if name.startswith("rb_"):
-        return msgspec.json.decode((await _find(drafts, program, name)).document)
+        return msgspec.json.decode((await kept(drafts, program, name)).document)
     if not name.isdecimal():
         raise UnknownRulebook(f"{name!r} is neither a version nor a draft")
     return _document(await _known(handler, program), int(name)).document
@@ -327,7 +327,8 @@ async def _known(handler: Handler, program: str) -> KnownProgram:
     return await handler.programs.get(program, await handler.store.timeline(program))
 
 
-async def _find(drafts: Drafts, program: str, draft: str) -> Draft:
+async def kept(drafts: Drafts, program: str, draft: str) -> Draft:
+    """A draft as it was last kept. Raises UnknownRulebook."""
     parsed = _DRAFT.fullmatch(draft)
     found = await drafts.get(program, int(parsed.group(1))) if parsed else None
     if found is None:
@@ -336,30 +337,35 @@ async def _find(drafts: Drafts, program: str, draft: str) -> Draft:
 
 
 def _draft(handler: Handler, known: KnownProgram, draft: Draft) -> Json:
-    document = msgspec.json.decode(draft.document)
-    judged = checked(handler, known, document, draft.document)
+    found = judged(handler, known, draft.document)
+    return {
+        "draft": draft.id,
+        "etag": draft.etag,
+        "note": draft.note,
+        "digest": found["digest"],
+        "published_version": draft.published_version,
+        **found,
+    }
+
+
+def judged(handler: Handler, known: KnownProgram, text: bytes) -> Json:
+    """What is to be said of a document, whether it is kept or not."""
+    document = msgspec.json.decode(text)
+    found = checked(handler, known, document, text)
     overview: Json = {"worst_case": None, "unread": None}
-    if judged.ok:
+    if found.ok:
         book = read_document(document)
-        judged = rehearsed(book, judged)
+        found = rehearsed(book, found)
         overview = {
-            "worst_case": msgspec.to_builtins(worst_case(book, judged.trees)),
-            "unread": list(unread(book, judged.trees)),
+            "worst_case": msgspec.to_builtins(worst_case(book, found.trees)),
+            "unread": list(unread(book, found.trees)),
         }
     try:
         digest = digest_of(document)
     except (TypeError, ValueError):
         # A fraction or a number too large: the findings say so, and there are no bytes to digest.
         digest = None
-    return {
-        "draft": draft.id,
-        "etag": draft.etag,
-        "note": draft.note,
-        "digest": digest,
-        "published_version": draft.published_version,
-        "findings": msgspec.to_builtins(judged.findings),
-        **overview,
-    }
+    return {"digest": digest, "findings": msgspec.to_builtins(found.findings), **overview}
 
 
 def _etag(document: bytes, note: str) -> str:

@@ -12,6 +12,7 @@ from domain.calendar import MICROSECOND
 from domain.member import counters
 from domain.member.counters import ColdHistoryNeeded
 from domain.member.draft import Circumstances, local_day
+from domain.member.floors import in_force
 from domain.member.levels import evidence
 from domain.member.offers import by_assignment
 from domain.member.settle import settled
@@ -111,6 +112,7 @@ def tiers_of(member: Member, circumstances: Circumstances, book: CompiledRuleboo
             "grace": standing is not None and standing.grace is not None,
             "begins": standing.upgrade_at if standing else None,
             "projected": _projected(member, circumstances, book, tiers, standing),
+            "floor": _floor(tiers, standing, now),
         }
     return found
 
@@ -182,6 +184,19 @@ def _projected(
         "level": then.level if then else None,
         "needs": max(0, _mark(tiers, standing.level) - value),
         "balances": {currency: balance(later, currency, at).available for currency in sorted(currencies(later))},
+    }
+
+
+def _floor(tiers: Tiers, standing: TierStanding | None, now: datetime) -> Json | None:
+    """The floor in force, whether it holds the member above its own level, and that level; None where none is."""
+    floor = in_force(tiers, standing, now) if standing is not None else None
+    if floor is None or standing is None:
+        return None
+    return {
+        "level": floor.level,
+        "until": floor.until,
+        "holds": standing.beneath is not None,
+        "own": standing.own.level,
     }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import growth, http, inprocess, logs, others, reading, rules, segments
+from benchmarks import growth, http, inprocess, logs, others, ranks, reading, rules, segments, trees
 from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import BY_KEY, FIGURES, Figure, Line, Measured, lines_of
 from benchmarks.table import append, printed
@@ -25,12 +25,14 @@ MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "sequential_p50_ms": http.sequential_p50_ms,
     "hot_stream": http.hot_stream,
     "read_p99_ms": reading.read_p99_ms,
+    "own_rank_p99_ms": ranks.own_rank_p99_ms,
     "projection_catchup": logs.projection_catchup,
     "replay": logs.replay,
     "redecide": logs.redecide,
     "what_if": logs.what_if,
     "rules_100": rules.rules_100,
     "segment_count": segments.segment_count,
+    "tree_follower": trees.tree_follower,
     "two_workers": http.two_workers,
     "growth_history": growth.growth_history,
     "growth_log": growth.growth_log,

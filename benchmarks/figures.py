@@ -102,6 +102,10 @@ FIGURES = (
     Figure("sequential_p50_ms", "one client over HTTP, median", "ms", "value", 1.5, 2.5, lower_is_better=True),
     Figure("hot_stream", "64 connections on one member", _RATE, "ratio", 0.40, 0.25),
     Figure("read_p99_ms", "member read under half of peak writes", "ms", "value", 5, 15, lower_is_better=True),
+    Figure(
+        "own_rank_p99_ms", "own rank among a million, while 1,000 scores a second change", "ms", "value", 10, 25,
+        lower_is_better=True,
+    ),
     Figure("projection_catchup", "into balances, movements and awards", _RATE, "value", 40_000, 20_000),
     Figure("replay", "folded from the log, two processes", _RATE, "value", 300_000, 120_000),
     Figure("redecide", "decided again from the log, two processes", _RATE, "value", 60_000, 20_000),
@@ -122,6 +126,7 @@ FIGURES = (
         "memory_growth", "server memory, 10 times the activities", "times", "value", 1.1, 1.3,
         lower_is_better=True,
     ),
+    Figure("tree_follower", "writing while the tree of the log grows, to writing alone", "times", "value", 0.98, 0.95),
     Figure("two_workers", "two workers to one, 64 connections", "times", "value", 1.3, 1.0),
     Figure("vs_eventsourcing", "saves, 64 in flight, to the library's own", "times", "value", 10, 5),
     Figure("vs_emmett", "the same, to Emmett on Node", "times", "value", 5, 3, needs_node=True),

@@ -27,11 +27,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     run: str
     members: int
-    what: str  # a kind of request: single, batch, hot, read
+    what: str  # a kind of request: single, batch, hot, read, own
     count: int
     connections: int = 64
     seconds: float = 2.0
     rate: float | None = None
+    copies: int = 1
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -74,8 +75,17 @@ def requests_of(plan: Plan) -> list[bytes]:
         case "read":
             return [_get(f"/v1/members/{workload.member_of(n * 7_919 % plan.members)}", plan.key)
                     for n in range(plan.count)]  # fmt: skip
+        case "own":
+            return [_get(f"/v1/leaderboards/{workload.BOARD}/members/{_whose(n, plan)}", plan.key)
+                    for n in range(plan.count)]  # fmt: skip
         case other:
             raise ValueError(other)
+
+
+def _whose(number: int, plan: Plan) -> str:
+    """A member at random, of all their copies."""
+    member, copy = divmod(number * 611_953 % (plan.members * plan.copies), plan.copies)
+    return f"{workload.member_of(member)}-{copy}" if copy else workload.member_of(member)
 
 
 def _head(line: str, key: str, more: str = "") -> bytes:

@@ -24,6 +24,7 @@ from infrastructure.migrate import migrate
 from infrastructure.settings import Settings, from_environment
 
 PROGRAM = "bench"
+BOARD = "season"
 MANY_LOTS = 50
 HOT = 5
 MASTER_KEY = "A" * 43 + "="

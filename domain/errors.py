@@ -51,6 +51,18 @@ class UnknownLeaderboard(Refused):
     code = "unknown-leaderboard"
 
 
+class UnknownPosition(Refused):
+    code = "unknown-position"
+
+
+class UnknownAdjustment(Refused):
+    code = "unknown-adjustment"
+
+
+class UnknownLot(Refused):
+    code = "unknown-lot"
+
+
 class UnknownReward(Refused):
     code = "unknown-reward"
 
@@ -112,6 +124,14 @@ class NotEligible(Refused):
 
 class UnknownOffer(Refused):
     code = "unknown-offer"
+
+
+class UnknownTier(Refused):
+    code = "unknown-tier"
+
+
+class FloorNotAllowed(Refused):
+    code = "floor-not-allowed"
 
 
 class CodeNotTargeted(Refused):
@@ -192,3 +212,41 @@ class SelfReferral(Refused):
 
 class LimitReached(Refused):
     code = "limit-reached"
+
+
+class SameActor(Refused):
+    """Whoever proposed a correction cannot approve it."""
+
+    code = "same-actor"
+
+
+class NotTried(Refused):
+    """A correction whose dry run is not over cannot be approved."""
+
+    code = "not-tried"
+
+
+class UnknownCorrection(Refused):
+    """There is no such correction."""
+
+    code = "unknown-correction"
+
+
+class UnknownRedemption(Refused):
+    code = "unknown-redemption"
+
+
+class SoldOut(Refused):
+    code = "sold-out"
+
+
+class RewardExists(Refused):
+    code = "reward-exists"
+
+
+class HoldExpired(Refused):
+    code = "hold-expired"
+
+
+class AlreadyConfirmed(Refused):
+    code = "already-confirmed"

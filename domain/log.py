@@ -13,6 +13,8 @@ from uuid import UUID
 import msgspec
 
 from domain.calendar import EPOCH, MICROSECOND
+from domain.correction.commands import CorrectionCommand
+from domain.correction.events import CorrectionEventUnion
 from domain.member.commands import MemberCommand, Past
 from domain.member.events import MemberEventUnion
 from domain.member.state import Member, Stamp
@@ -20,6 +22,8 @@ from domain.member.state import evolve as evolve_member
 from domain.member.wallet import Balance, balance, currencies
 from domain.program.commands import ProgramCommand
 from domain.program.events import ProgramEventUnion
+from domain.reward.commands import RewardCommand
+from domain.reward.events import RewardEventUnion
 from domain.takes import Take
 
 ENGINE = 1
@@ -31,8 +35,8 @@ TOPIC = "guerdon.entry.1"
 NO_DIGEST = bytes(32)
 """The digest before a stream's first row."""
 
-Event = MemberEventUnion | ProgramEventUnion
-Input = MemberCommand | ProgramCommand
+Event = MemberEventUnion | ProgramEventUnion | CorrectionEventUnion | RewardEventUnion
+Input = MemberCommand | ProgramCommand | CorrectionCommand | RewardCommand
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -81,6 +85,8 @@ class After(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     badges: dict[str, int] = {}
     referrals: dict[str, int] = {}
     segments: tuple[str, ...] = ()
+    holds: dict[str, int] = {}
+    """What is set aside for each redemption that is not confirmed yet."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -235,6 +241,7 @@ def after(member: Member, now: datetime) -> After:
         badges={name: badge.count for name, badge in sorted(member.badges.items())} if member.badges else {},
         referrals=dict(sorted(member.referrals.items())) if member.referrals else {},
         segments=member.segments,
+        holds={name: hold.points for name, hold in sorted(member.holds.items())} if member.holds else {},
     )
 
 

@@ -8,39 +8,58 @@ by any number of processes.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
+from domain.absorbed import (
+    absorbed,
+    entry_of,
+    how_many,
+    moved_adjustment,
+    moved_given,
+    moved_lot,
+    moved_original,
+    moved_redemption,
+    moved_spend,
+    whose,
+)
 from domain.calendar import recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, after, encoded, fold
+from domain.member import lookback
 from domain.member.clawback import after_event
-from domain.member.closing import ROOM, moved_id, moved_key
+from domain.member.closing import moved_key
 from domain.member.commands import AbsorbMember, Past, RecordActivity, Settle
 from domain.member.decide import decide
-from domain.member.draft import Circumstances, Fate, Given, Original
+from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Retold, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     BadgeGranted,
     BadgeRevoked,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     OfferAssigned,
     OfferCompleted,
     OfferProgressed,
+    PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    RedemptionReturned,
     ReferralConverted,
     ScoreCounted,
 )
+from domain.member.redemptions import Redemption, redemption_of, redemption_since
 from domain.member.state import Member, evolve
+from domain.retelling import Retelling
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
 
 _MARK = 32
-
-_SlotEvent = TypeVar("_SlotEvent", OfferProgressed, OfferAssigned)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -62,33 +81,107 @@ class StreamHistory:
         self._marks = [Member()]
         """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
+    @property
+    def entries(self) -> list[Entry]:
+        """Those of the stream itself, which is no absorbed one."""
+        return [entry for entry in self._entries if isinstance(entry, Entry)]
+
+    def of(self, entries: list[Entry]) -> "StreamHistory":
+        """The history of the same stream with other entries, which may stand in another order."""
+        return _Unordered(entries)
+
+    def member_before(self, number: int) -> Member:
+        """The member before the entry at this place in the list, to write in."""
+        return self._before(number)
+
+    def retold(self, late: RecordActivity, rulebook: int, circumstances: Circumstances) -> Retold | None:
+        retelling = Retelling(self, late, rulebook, circumstances)
+        return retelling.told_to_the_end() if retelling.tells_more else None
+
+    def place_of(self, late: RecordActivity, rulebook: int, under: Circumstances) -> tuple[Member, Circumstances]:
+        return Retelling(self, late, rulebook, under).until_late()
+
     def original(self, version: int) -> Original:
         if version < 0:
-            return self._absorbed_original(version)
-        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
-        if number == len(self._entries) or self._entries[number].version != version:
-            raise LookupError(f"entry {version} is not in this stream")
+            number, history, theirs, before = self._theirs(version)
+            found = moved_original(history.original(theirs), before)
+            return msgspec.structs.replace(found, fates=_later(found.fates, self._entries[number:]))
+        number = self._number(version)
         return _original(self._entries[number], self._before(number), self._entries[number:])
+
+    def redemption(self, version: int) -> Redemption:
+        if version < 0:
+            number, history, theirs, before = self._theirs(version)
+            return redemption_since(moved_redemption(history.redemption(theirs), before), self._entries[number:])
+        number = self._number(version)
+        return redemption_of(self._entries[number], self._before(number), self._entries[number + 1 :])
+
+    def adjustment(self, version: int) -> PointsAdjusted:
+        if version < 0:
+            _, history, theirs, before = self._theirs(version)
+            return moved_adjustment(history.adjustment(theirs), before)
+        return lookback.adjustment(self._entries[self._number(version)])
+
+    def undone(self, version: int) -> bool:
+        if version < 0:
+            _, history, theirs, _ = self._theirs(version)
+            if history.undone(theirs):
+                return True
+        return lookback.undone(self._entries, self.adjustment(version).adjustment, version)
+
+    def gone(self, lot: str) -> tuple[int, int]:
+        expired, repaid = lookback.gone(self._entries, lot)
+        if entry_of(lot) < 0:
+            _, history, theirs, _ = self._theirs(entry_of(lot))
+            earlier = history.gone(f"{theirs}.{lot.partition('.')[2]}")
+            return expired + earlier[0], repaid + earlier[1]
+        return expired, repaid
+
+    def payments(self, source: str, order: str) -> list[Spend]:
+        theirs = [
+            moved_spend(spend, before)
+            for _, command, before in absorbed(self._entries)
+            for spend in StreamHistory(command.past).payments(source, order)
+        ]
+        return lookback.payments(self._entries, source, order, theirs)
+
+    def lots(self) -> dict[str, PastLot]:
+        found: dict[str, PastLot] = {}
+        for _, command, before in absorbed(self._entries):
+            theirs = (moved_lot(past, before) for past in StreamHistory(command.past).lots().values())
+            found |= {past.lot.id: past for past in theirs}
+        return found | lookback.lots_ever(self._entries)
+
+    def seen(self, version: int) -> list[Seen]:
+        if version < 0:
+            number, history, theirs, _ = self._theirs(version)
+            return [*history.seen(theirs), *lookback.seen(self._entries[number:])]
+        return lookback.seen(self._entries[self._number(version) :])
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
         before = 0
         for entry in self._entries:
             if isinstance(entry.input, AbsorbMember):
-                theirs = (_moved_given(one, before) for one in StreamHistory(entry.input.past).given(rule))
+                theirs = (moved_given(one, before) for one in StreamHistory(entry.input.past).given(rule))
                 found |= {one.award.lot: one for one in theirs}
-                before += 1 + _absorbed(entry.input)
+                before += how_many(entry.input)
             for event in entry.events:
                 match event:
                     case PointsEarned() if event.rule == rule and event.points:
                         fate = _at_first(event, entry.recorded_at)
-                        found[event.lot] = Given(entry.version, entry.pins.rulebook, event, fate)
+                        by = event.restated
+                        version, rulebook = (by.activity, by.rulebook) if by else (entry.version, entry.pins.rulebook)
+                        found[event.lot] = Given(version, rulebook, event, fate)
                     case LotExpired() | LotActivated() | PointsClawedBack() if event.lot in found:
                         given = found[event.lot]
                         if isinstance(event, PointsClawedBack):
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
+                    case PointsGivenBack():
+                        for lot, given in found.items():
+                            found[lot] = msgspec.structs.replace(given, fate=after_event(given.fate, lot, event))
                     case _:
                         pass
         return list(found.values())
@@ -101,29 +194,26 @@ class StreamHistory:
                 # What the entry itself says was granted, it had from there.
                 for version, theirs in StreamHistory(entry.input.past).badges(badge):
                     found.setdefault(theirs.period, (moved_key(version, before), theirs))
-                before += 1 + _absorbed(entry.input)
+                before += how_many(entry.input)
                 continue
             for event in entry.events:
                 if isinstance(event, BadgeGranted) and event.badge == badge:
-                    found[event.period] = (entry.version, event)
+                    by = event.restated
+                    found[event.period] = (by.activity if by else entry.version, event)
                 elif isinstance(event, BadgeRevoked) and event.badge == badge:
-                    del found[event.period]
+                    found.pop(event.period, None)
         return list(found.values())
 
-    def _absorbed_original(self, version: int) -> Original:
-        """An activity of a member that this one has absorbed, and what has become of it here since."""
-        before = 0
-        for number, entry in enumerate(self._entries):
-            if not isinstance(entry.input, AbsorbMember):
-                continue
-            theirs = version + (before + 1) * ROOM
-            count = 1 + _absorbed(entry.input)
-            if theirs > -(count - 1) * ROOM:
-                found = _moved_original(StreamHistory(entry.input.past).original(theirs), before)
-                fates = _later(found.fates, self._entries[number:])
-                return msgspec.structs.replace(found, fates=fates)
-            before += count
-        raise LookupError(f"no absorbed member has entry {version}")
+    def _theirs(self, version: int) -> tuple[int, "StreamHistory", int, int]:
+        """Where an absorbed member came in, its history, the number that it had there, how many came in before it."""
+        (number, command, before), theirs = whose(self._entries, version)
+        return number, StreamHistory(command.past), theirs, before
+
+    def _number(self, version: int) -> int:
+        number = bisect_left(self._entries, version, key=lambda entry: entry.version)
+        if number == len(self._entries) or self._entries[number].version != version:
+            raise LookupError(f"entry {version} is not in this stream")
+        return number
 
     def _before(self, number: int) -> Member:
         mark, rest = divmod(number, _MARK)
@@ -139,36 +229,14 @@ class StreamHistory:
         return member
 
 
-def _absorbed(command: AbsorbMember) -> int:
-    """How many members an absorbed one had absorbed itself."""
-    inputs = (entry.input for entry in command.past)
-    return sum(1 + _absorbed(one) for one in inputs if isinstance(one, AbsorbMember))
+class _Unordered(StreamHistory):
+    """Entries that need not stand in the order of their versions."""
 
-
-def _moved_given(given: Given, before: int) -> Given:
-    return msgspec.structs.replace(
-        given, version=moved_key(given.version, before), award=_moved_award(given.award, before)
-    )
-
-
-def _moved_award(award: PointsEarned, before: int) -> PointsEarned:
-    return msgspec.structs.replace(award, lot=moved_id(award.lot, before))
-
-
-def _moved_original(original: Original, before: int) -> Original:
-    """An activity by the numbers that the survivor's stream knows it by."""
-    return msgspec.structs.replace(
-        original,
-        version=moved_key(original.version, before),
-        awards=tuple(_moved_award(award, before) for award in original.awards),
-        fates={moved_id(lot, before): fate for lot, fate in original.fates.items()},
-        progressed=tuple(_moved_slot(one, before) for one in original.progressed),
-        assigned=tuple(_moved_slot(one, before) for one in original.assigned),
-    )
-
-
-def _moved_slot(event: _SlotEvent, before: int) -> _SlotEvent:
-    return msgspec.structs.replace(event, slot=moved_id(event.slot, before))
+    def _number(self, version: int) -> int:
+        for number, entry in enumerate(self._entries):
+            if entry.version == version:
+                return number
+        raise LookupError(f"entry {version} is not in this stream")
 
 
 def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]) -> Original:
@@ -177,11 +245,14 @@ def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]
     for event in entry.events[: entry.settled]:
         evolve(before, event, entry.stamp)  # type: ignore[arg-type]
     recorded = next(event for event in entry.events if isinstance(event, ActivityRecorded))
-    own = entry.events[entry.settled :]
-    earned = [event for event in own if isinstance(event, PointsEarned) and event.points]
+    own = _with_restated(entry, since)
     # What offers gave goes back with their slots, not with this activity.
-    given = {event.lot for event in entry.events if isinstance(event, OfferCompleted)}
-    awards = tuple(event for event in earned if event.lot not in given)
+    given = {event.lot for event in own if isinstance(event, OfferCompleted)}
+    awards = tuple(_left_of(event, own) for event in own if isinstance(event, PointsEarned) and event.lot not in given)
+    counts = dict(recorded.counts)
+    for moved in own:
+        if isinstance(moved, ActivityRestated):
+            counts |= {name: counts.get(name, 0) + step for name, step in moved.counts.items()}
     return Original(
         version=entry.version,
         recorded_at=entry.recorded_at,
@@ -189,16 +260,50 @@ def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]
         rulebook=entry.pins.rulebook,
         command=entry.input,
         day=recorded.day,
-        awards=awards,
-        counts=recorded.counts,
-        scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted)),
+        awards=tuple(award for award in awards if award.points),
+        counts=counts,
+        scores=tuple(event for event in entry.events if isinstance(event, ScoreCounted) and event.activity is None),
         converted=next((event for event in entry.events if isinstance(event, ReferralConverted)), None),
         before=before,
         fates=_fates(awards, entry.recorded_at, since),
         taken=taken_of(entry),
-        progressed=tuple(event for event in entry.events if isinstance(event, OfferProgressed)),
+        progressed=_progressed(own),
         assigned=tuple(event for event in own if isinstance(event, OfferAssigned)),
     )
+
+
+def _with_restated(entry: Entry | Past, since: Sequence[Entry | Past]) -> list[object]:
+    """What an activity's own entry says about it, and what later ones do."""
+    own: list[object] = [
+        event
+        for event in entry.events[entry.settled :]
+        if getattr(event, "restated", None) is None and not isinstance(event, ActivityRestated)
+    ]
+    for later in since:
+        for event in later.events:
+            about = event if isinstance(event, ActivityRestated) else getattr(event, "restated", None)
+            if about is not None and about.activity == entry.version:
+                own.append(event)
+    return own
+
+
+def _left_of(award: PointsEarned, own: Iterable[object]) -> PointsEarned:
+    """An award without what restatements took of it."""
+    for event in own:
+        if isinstance(event, PointsClawedBack) and event.lot == award.lot:
+            counts = {name: award.counts.get(name, 0) + event.counts.get(name, 0) for name in award.counts}
+            award = msgspec.structs.replace(award, points=award.points - event.points, counts=counts)
+    return award
+
+
+def _progressed(own: Iterable[object]) -> tuple[OfferProgressed, ...]:
+    """What an activity counted for each slot."""
+    found: dict[str, OfferProgressed] = {}
+    for event in own:
+        if isinstance(event, OfferProgressed):
+            before = found[event.slot].step if event.slot in found else 0
+            found[event.slot] = msgspec.structs.replace(event, step=before + event.step)
+    return tuple(event for event in found.values() if event.step)
 
 
 def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: Sequence[Entry | Past]) -> dict[str, Fate]:
@@ -212,6 +317,10 @@ def _later(fates: dict[str, Fate], since: Sequence[Entry | Past]) -> dict[str, F
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
+            elif (
+                isinstance(event, PointsGivenBack | HoldConfirmed | HoldReleased | RedemptionReturned) and event.expired
+            ):
+                found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 
 

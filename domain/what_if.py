@@ -14,7 +14,7 @@ import msgspec
 from domain.calendar import MICROSECOND, Lookup, Offsets
 from domain.errors import Refused
 from domain.log import ENGINE, After, Entry, after, decode, decode_folded, fold
-from domain.member.commands import ReturnActivity, Settle
+from domain.member.commands import ApplyCorrection, CorrectedActivity, ReturnActivity, Settle
 from domain.member.decide import Decision, decide
 from domain.member.draft import Circumstances, HistoryNeeded
 from domain.member.events import MemberEventUnion, PointsClawedBack, PointsEarned, RuleFailed
@@ -160,10 +160,10 @@ class WhatIf:
 
     def of(self, states: Sequence[bytes]) -> MemberOutcome:
         """The outcome of one member's stream, given as stored bytes in order of version."""
-        return _Retold(self, states).outcome()
+        return Retold(self, states).outcome()
 
 
-class _Retold:
+class Retold:
     """One stream told twice."""
 
     def __init__(self, asked: WhatIf, states: Sequence[bytes]) -> None:
@@ -176,6 +176,8 @@ class _Retold:
         """How many entries both stories share."""
         self.history: StreamHistory | None = None
         self.told_to_history: list[Entry] = []
+        self.under_trial: set[int] = set()
+        """Versions of entries that the trial rules."""
         self.result = MemberOutcome("", None, Side(), Side(), entries=len(states))
 
     def outcome(self) -> MemberOutcome:
@@ -220,6 +222,8 @@ class _Retold:
             result.tried.note(decision.events, decision.takes)
             result.different += _points(decision.events) != _points(entry.events)
             self.tried = decision.member
+            if decision.rulebook == self.asked.trial.book.number:
+                self.under_trial.add(entry.version)
             self.retold.append(_Told(entry, decision))
         if self.history is not None:
             self.told_to_history.append(self.retold[-1].entry())
@@ -233,6 +237,8 @@ class _Retold:
         if isinstance(command, ReturnActivity) and not command.origin and self._was_refused(command.original):
             self.result.refused["unknown-activity"] += 1
             return None
+        if isinstance(command, ApplyCorrection):
+            command = msgspec.structs.replace(command, rows=self._not_tried(command), seen=self.tried.version)
         circumstances = Circumstances(
             program=entry.program,
             zone=entry.pins.zone,
@@ -258,6 +264,13 @@ class _Retold:
             # It looks back at something that this story does not have.
             self.result.refused["not-decidable"] += 1
             return None
+
+    def _not_tried(self, command: ApplyCorrection) -> tuple[CorrectedActivity, ...]:
+        """What is tried says itself what its activities earn, and what follows: of these nothing is corrected here."""
+        own = [row for row in command.rows if not row.cascaded]
+        left = [row for row in own if row.activity not in self.under_trial]
+        follows = [row for row in command.rows if row.cascaded] if len(left) == len(own) else []
+        return (*left, *follows)
 
     def _offsets(self, entry: Entry) -> Offsets:
         pinned, offset = entry.pins.offsets, self.asked.offset

@@ -482,6 +482,12 @@ class PostgresEventStore:
         )
         return [row[0] for row in found]
 
+    async def rewards(self, program: str) -> Sequence[UUID]:
+        found = await self._all(
+            "SELECT stream FROM state_rows WHERE program = %s AND kind = 'reward' ORDER BY stream", (program,)
+        )
+        return [row[0] for row in found]
+
     async def edits_swept(self, program: str, upto: int | None = None) -> int:
         found = await self._all(
             "UPDATE programs SET edits_swept = greatest(edits_swept, %s) WHERE id = %s RETURNING edits_swept"

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import psycopg
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 from psycopg_pool import AsyncConnectionPool
 
-from application.leaderboards import Open, Place
-from domain.rules.ranking import Ranked, Result, Standing, Ties, ranked
+from application.leaderboard_places import Open, Place
+from domain.rules.ranking import BUCKET_BITS, DEPTHS, Ranked, Result, Standing, Ties, ranked
 from infrastructure.positions import database_errors
 
 _PLACE = SQL("program = %(program)s AND leaderboard = %(leaderboard)s AND board = %(board)s AND period = %(period)s")
@@ -20,22 +20,51 @@ _ROW = SQL("stream, score, tiebreak, moves, reached_at, reached_position")
 # Where places do not count there are none, and the index has the whole order.
 _ORDER = SQL("score DESC, reached_at, reached_position")
 _BACK_ORDER = SQL("score DESC, tiebreak DESC, reached_at, reached_position")
+_REVERSE = SQL("score, reached_at DESC, reached_position DESC")
+_BACK_REVERSE = SQL("score, tiebreak, reached_at DESC, reached_position DESC")
 
-_FIRST = SQL("(reached_at, reached_position) < (%(reached_at)s, %(reached_position)s)")
-_AHEAD = SQL("score >= %(score)s AND (score > %(score)s OR {})").format(_FIRST)
-_BACK_AHEAD = SQL(
-    "score >= %(score)s AND (score > %(score)s OR tiebreak > %(tiebreak)s::bigint[]"
-    " OR tiebreak = %(tiebreak)s::bigint[] AND {})"
-).format(_FIRST)
-_BETTER: dict[Ties, SQL] = {
-    "competition": SQL("SELECT count(*) FROM {} WHERE {} AND score > %(score)s"),
-    "dense": SQL("SELECT count(DISTINCT score) FROM {} WHERE {} AND score > %(score)s"),
-    "count_back": SQL(
-        "SELECT count(*) FROM {} WHERE {} AND score >= %(score)s"
-        " AND (score > %(score)s OR tiebreak > %(tiebreak)s::bigint[])"
-    ),
-}
-"""How many rows have a better rank (of dense ranks: how many ranks are better)."""
+# Whether a row is before another one of the same score.
+_SOONER = SQL("(e.reached_at, e.reached_position) < (o.reached_at, o.reached_position)")
+_BACK_SOONER = SQL("(e.tiebreak > o.tiebreak OR e.tiebreak = o.tiebreak AND {})").format(_SOONER)
+
+_PAGE = SQL("SELECT {row} FROM {entries} WHERE {place} ORDER BY {order} OFFSET %(offset)s LIMIT %(limit)s")
+
+# A row and its neighbours. Those that share its score are asked for apart: so the index finds where they begin.
+_AROUND = SQL("""
+SELECT e.* FROM (SELECT {row} FROM {entries} WHERE {place} AND stream = %(stream)s) o, LATERAL (
+    (SELECT * FROM (
+        (SELECT {row} FROM {entries} e WHERE {place} AND score = o.score AND {sooner} ORDER BY {reverse} LIMIT %(some)s)
+        UNION ALL
+        (SELECT {row} FROM {entries} e WHERE {place} AND score > o.score ORDER BY {reverse} LIMIT %(some)s)
+    ) above ORDER BY {reverse} LIMIT %(some)s)
+    UNION ALL
+    (SELECT * FROM (
+        (SELECT {row} FROM {entries} e WHERE {place} AND score = o.score AND NOT {sooner}
+         ORDER BY {order} LIMIT 1 + %(some)s)
+        UNION ALL
+        (SELECT {row} FROM {entries} e WHERE {place} AND score < o.score ORDER BY {order} LIMIT %(some)s)
+    ) below ORDER BY {order} LIMIT 1 + %(some)s)
+) e
+""")
+
+# Of rows that follow each other on a board: how many ranks, and how many rows, are before the first of them.
+_NUMBERED = SQL("""
+WITH found AS MATERIALIZED ({rows}), o AS (SELECT * FROM found ORDER BY {order} LIMIT 1)
+SELECT {row}, (SELECT {better} FROM o), (SELECT {before} FROM o) FROM found ORDER BY {order}
+""")
+_HIGHER = SQL("""(
+    SELECT coalesce(sum(members), 0)::bigint FROM generate_series(0, {top}) deep, {counts}
+    WHERE {place} AND depth = deep AND bucket > o.score >> (deep * {bits})::int
+        AND bucket <= CASE deep WHEN {top} THEN {most} ELSE o.score >> (deep * {bits})::int | {mask} END
+)""")
+_SCORES = SQL("(SELECT count(*) FROM {counts} WHERE {place} AND depth = 0 AND bucket > o.score)")
+_TIED = SQL("(SELECT count(*) FROM {entries} e WHERE {place} AND score = o.score AND {sooner})")
+# Those that share the first rank need not be told apart: as if the rows found were the last of them.
+_SHARING = SQL("""(
+    (SELECT members FROM {counts} WHERE {place} AND depth = 0 AND bucket = o.score)
+    - (SELECT count(*) FROM found WHERE score = o.score)
+)""")
+_PLACED_BETTER = SQL("e.tiebreak > o.tiebreak")
 
 
 class PostgresScores:
@@ -47,6 +76,9 @@ class PostgresScores:
         self._entries = Identifier(schema, "leaderboard_entries")
         self._scores = Identifier(schema, "leaderboard_scores")
         self._totals = Identifier(schema, "leaderboard_totals")
+        counts = Identifier(schema, "leaderboard_counts")
+        self._pages = {ties: _numbered(_PAGE, ties, self._entries, counts) for ties in get_args(Ties)}
+        self._arounds = {ties: _numbered(_AROUND, ties, self._entries, counts) for ties in get_args(Ties)}
 
     async def boards(self, program: str, board: str | None = None) -> list[tuple[str, str]]:
         """(leaderboard, board) of all that have results, or of those with this name."""
@@ -58,23 +90,21 @@ class PostgresScores:
             return [(leaderboard, name) for leaderboard, name in await rows.fetchall()]
 
     async def page(self, place: Place, ties: Ties, offset: int, limit: int) -> list[Ranked]:
-        async with self._look() as look:
-            return await self._page(look, place, ties, offset, limit)
+        return await self._ranked(self._pages[ties], ties, _words(place) | {"offset": offset, "limit": limit})
 
     async def around(self, place: Place, ties: Ties, member: UUID, neighbours: int) -> list[Ranked]:
         """The member's row with up to so many above it and below it; empty when the member is not on the board."""
-        query = SQL("SELECT {} FROM {} WHERE {} AND stream = %(stream)s").format(_ROW, self._entries, _PLACE)
-        async with self._look() as look:
-            found = await (await look.execute(query, _words(place) | {"stream": member})).fetchone()
-            if found is None:
-                return []
-            ahead = _BACK_AHEAD if ties == "count_back" else _AHEAD
-            above = await self._count(
-                look, SQL("SELECT count(*) FROM {} WHERE {} AND {}").format(self._entries, _PLACE, ahead), place,
-                _standing(found),
-            )  # fmt: skip
-            offset = max(0, above - neighbours)
-            return await self._page(look, place, ties, offset, above - offset + 1 + neighbours)
+        return await self._ranked(self._arounds[ties], ties, _words(place) | {"stream": member, "some": neighbours})
+
+    async def _ranked(self, query: Composed, ties: Ties, words: dict[str, Any]) -> list[Ranked]:
+        # One statement is one moment of the tables: a rank and its row need no transaction to agree.
+        with database_errors():
+            async with self._pool.connection() as connection:
+                found = await (await _Look(connection).execute(query, words)).fetchall()
+        if not found:
+            return []
+        better, before = found[0][-2:]
+        return list(ranked(ties, (_standing(row[:-2]) for row in found), better + 1, before))
 
     async def whole(self, place: Place) -> tuple[int, list[Standing]]:
         """All standings, in the order of the board, and the position of the log that they are of."""
@@ -126,32 +156,6 @@ class PostgresScores:
         async with self._look() as look:
             return [version for (version,) in await (await look.execute(query, {"program": program})).fetchall()]
 
-    async def _page(self, look: "_Look", place: Place, ties: Ties, offset: int, limit: int) -> list[Ranked]:
-        by = _BACK_ORDER if ties == "count_back" else _ORDER
-        query = SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET %(offset)s LIMIT %(limit)s").format(
-            _ROW, self._entries, _PLACE, by
-        )
-        found = await look.execute(query, _words(place) | {"offset": offset, "limit": limit})
-        rows = [_standing(row) for row in await found.fetchall()]
-        if not rows:
-            return []
-        better = offset
-        if ties != "ordinal":
-            better = await self._count(look, _BETTER[ties].format(self._entries, _PLACE), place, rows[0])
-        return list(ranked(ties, rows, better + 1, offset))
-
-    async def _count(self, look: "_Look", query: Composed, place: Place, standing: Standing) -> int:
-        words = _words(place) | {
-            "score": standing.score,
-            "tiebreak": list(standing.tiebreak),
-            "reached_at": standing.reached_at,
-            "reached_position": standing.reached_position,
-        }
-        found = await (await look.execute(query, words)).fetchone()
-        assert found is not None
-        count: int = found[0]
-        return count
-
     @asynccontextmanager
     async def _look(self) -> AsyncIterator["_Look"]:
         """One unchanging view of the tables: a rank and its row are of the same moment."""
@@ -176,6 +180,27 @@ def _words(place: Place) -> dict[str, Any]:
         "board": place.board,
         "period": place.period,
     }
+
+
+def _numbered(rows: SQL, ties: Ties, entries: Identifier, counts: Identifier) -> Composed:
+    """The query for rows of a board, with what their ranks begin at."""
+    back = ties == "count_back"
+    order, reverse = (_BACK_ORDER, _BACK_REVERSE) if back else (_ORDER, _REVERSE)
+    sooner = _BACK_SOONER if back else _SOONER
+    names = {"row": _ROW, "place": _PLACE, "entries": entries, "counts": counts, "order": order, "reverse": reverse}
+    numbers = {"top": DEPTHS[-1], "bits": BUCKET_BITS, "mask": (1 << BUCKET_BITS) - 1, "most": 2**63 - 1}
+    higher = _HIGHER.format(**names, **{name: Literal(number) for name, number in numbers.items()})
+    match ties:
+        case "dense":
+            better = before = _SCORES.format(**names)
+        case "competition":
+            better, before = higher, SQL("{} + {}").format(higher, _SHARING.format(**names))
+        case "ordinal":
+            better = before = SQL("{} + {}").format(higher, _TIED.format(sooner=sooner, **names))
+        case _:
+            better = SQL("{} + {}").format(higher, _TIED.format(sooner=_PLACED_BETTER, **names))
+            before = SQL("{} + {}").format(higher, _TIED.format(sooner=sooner, **names))
+    return _NUMBERED.format(rows=rows.format(sooner=sooner, **names), better=better, before=before, **names)
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:

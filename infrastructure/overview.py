@@ -3,6 +3,7 @@
 Each question is bounded by an index, or is asked once when a page is opened and never again while it is watched.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -12,13 +13,14 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
+from domain.numbers import MAX_AMOUNT
 from infrastructure.positions import database_errors
 
 Json = dict[str, Any]
 
 WINDOW = timedelta(minutes=60)
-_BUSIEST = 200_000
-"""Positions of the log in which the last hour is looked for."""
+_PAGE, _BUSIEST = 500, 128_000
+"""Entries among which the last hour is looked for: so many first, then four times as many, up to so many."""
 
 _STEPS = """
 SELECT effective_at, sum(points)::bigint FROM {schema}.movements
@@ -75,16 +77,49 @@ LEFT JOIN {schema}.members m USING (stream)
 WHERE b.program = %s AND b.debt > 0 ORDER BY b.debt DESC, b.stream LIMIT %s
 """
 _PER_MINUTE = """
-SELECT date_trunc('minute', recorded_at), count(*) FROM stored_events
-WHERE program = %s AND kind = 'member' AND recorded_at > %s
-  AND notification_id > (SELECT max(notification_id) FROM stored_events) - %s
-GROUP BY 1
+SELECT date_trunc('minute', recorded_at) AS minute, min(recorded_at) AS since, min(notification_id) AS position,
+       count(*) FILTER (WHERE kind = 'member') AS count
+FROM (
+    SELECT recorded_at, notification_id, kind FROM stored_events WHERE program = %s AND notification_id < %s
+    ORDER BY notification_id DESC LIMIT %s
+) newest GROUP BY 1
 """
 _PARKED = """
 SELECT k.follower, k.position, k.error, k.parked_at, m.member FROM parked k
 JOIN state_rows s USING (stream) LEFT JOIN {schema}.members m USING (stream)
 WHERE s.program = %s ORDER BY k.position LIMIT %s
 """
+_ACTIVITIES = """
+SELECT a.source, a.id, a.type, a.occurred_at, m.member FROM {schema}.activities a
+LEFT JOIN {schema}.members m USING (stream)
+WHERE a.program = %s AND a.id IS NOT NULL ORDER BY a.day DESC, a.position DESC LIMIT %s
+"""
+# A lot whose end has come waits to be swept: nobody can spend it any more.
+_OUTSTANDING = """
+SELECT currency, state, width_bucket(occurred_at, %s::timestamptz[]) AS age,
+       date_trunc('month', (expires_at - interval '1 microsecond') AT TIME ZONE %s)::date AS month,
+       sum(remaining)::bigint AS points, count(*) AS lots
+FROM {schema}.lots WHERE program = %s AND remaining > 0 AND (expires_at IS NULL OR expires_at > %s) GROUP BY 1, 2, 3, 4
+"""
+_OFFERS = """
+SELECT offer, count(*) AS assigned, count(*) FILTER (WHERE state = 'open') AS open,
+       count(*) FILTER (WHERE state = 'completed') AS completed, count(*) FILTER (WHERE state = 'closed') AS closed,
+       count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn, sum(points)::bigint AS points,
+       sum(uses)::bigint AS uses
+FROM {schema}.offer_progress WHERE program = %s GROUP BY 1 ORDER BY max(assigned_at) DESC, offer
+"""
+_BEGUN = """
+SELECT EXISTS (SELECT FROM {schema}.members WHERE program = %(program)s) AS member,
+       EXISTS (SELECT FROM {schema}.activities WHERE program = %(program)s AND id IS NOT NULL) AS activity,
+       EXISTS (SELECT FROM {schema}.redemptions WHERE program = %(program)s) AS redemption
+"""
+_PAGE_OF_LOG = """
+SELECT min(notification_id) - 1 AS start FROM (
+    SELECT notification_id FROM stored_events WHERE program = %s AND notification_id < %s
+    ORDER BY notification_id DESC LIMIT %s
+) page
+"""
+_NAMED = "SELECT stream, member FROM {schema}.members WHERE stream = ANY(%s) AND member IS NOT NULL"
 
 
 class Overview:
@@ -138,18 +173,54 @@ class Overview:
     async def debts(self, program: str, limit: int) -> list[Json]:
         return await self._all(_DEBTS, (program, limit))
 
+    async def activities(self, program: str, limit: int) -> list[Json]:
+        """Those of the last days, the newest first."""
+        return await self._all(_ACTIVITIES, (program, limit))
+
+    async def outstanding(self, program: str, now: datetime, since: Sequence[datetime], zone: str) -> list[Json]:
+        """Points that can still be asked for, by currency, state, age and month.
+
+        `age` is how many of `since`, which ascend, their earning is not before; `month` the first day of that in which
+        they can be spent for the last time, None for ever.
+        """
+        return await self._all(_OUTSTANDING, (list(since), zone, program, now))
+
+    async def offers(self, program: str) -> list[Json]:
+        """What became of each offer's slots; the one that was assigned last comes first."""
+        return await self._all(_OFFERS, (program,))
+
+    async def begun(self, program: str) -> dict[str, bool]:
+        """Whether there ever was a member, an activity, a redemption."""
+        (row,) = await self._all(_BEGUN, {"program": program})
+        return row
+
+    async def page_of_log(self, program: str, before: int, limit: int) -> int | None:
+        """The position after which the last `limit` entries before a position stand; None where there are none."""
+        (row,) = await self._all(_PAGE_OF_LOG, (program, before, limit))
+        start: int | None = row["start"]
+        return start
+
+    async def named(self, streams: Sequence[UUID]) -> dict[UUID, str]:
+        """Whose streams these are, as far as they are members who have a name."""
+        return {row["stream"]: row["member"] for row in await self._all(_NAMED, (list(streams),))}
+
     async def per_minute(self, program: str, now: datetime) -> list[int]:
         """Entries of members in each of the last minutes, the oldest first."""
-        rows = await self._all(_PER_MINUTE, (program, now - WINDOW, _BUSIEST))
-        counts = {row["date_trunc"]: row["count"] for row in rows}
+        counts, before, size = Counter[datetime](), MAX_AMOUNT, _PAGE
+        while size <= _BUSIEST:
+            rows = await self._all(_PER_MINUTE, (program, before, size))
+            counts.update({row["minute"]: row["count"] for row in rows})
+            if not rows or min(row["since"] for row in rows) <= now - WINDOW:
+                break
+            before, size = min(row["position"] for row in rows), 4 * size
         minutes = int(WINDOW.total_seconds()) // 60
         this = now.replace(second=0, microsecond=0)
-        return [counts.get(this - timedelta(minutes=ago), 0) for ago in range(minutes - 1, -1, -1)]
+        return [counts[this - timedelta(minutes=ago)] for ago in range(minutes - 1, -1, -1)]
 
     async def parked(self, program: str, limit: int) -> list[Json]:
         return await self._all(_PARKED, (program, limit))
 
-    async def _all(self, query: LiteralString, params: Sequence[Any]) -> list[Json]:
+    async def _all(self, query: LiteralString, params: Sequence[Any] | Json) -> list[Json]:
         with database_errors():
             async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(SQL(query).format(schema=self._schema), params, prepare=False)

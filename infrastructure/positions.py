@@ -100,7 +100,8 @@ class PostgresPositions:
         """Of every follower, by name. `behind` is counted up to LAG, which is cheap."""
         found = await self._all(
             "SELECT follower, (SELECT count(*) FROM (SELECT FROM stored_events WHERE notification_id > p.position"
-            " LIMIT %s) b), extract(epoch FROM clock_timestamp() - updated_at)::float8,"
+            # In order, or the table is read from its beginning to find the few at its end.
+            " ORDER BY notification_id LIMIT %s) b), extract(epoch FROM clock_timestamp() - updated_at)::float8,"
             " (SELECT count(*) FROM parked WHERE parked.follower = p.follower) FROM positions p ORDER BY follower",
             (LAG,),
         )

@@ -16,11 +16,14 @@ import psycopg
 from psycopg.adapt import Buffer
 from psycopg.types.datetime import TimestamptzBinaryLoader
 
-from application.audit import Claimed, Connect, Head, RowReader
+from application.audit import Claimed, Connect, Head
 from application.folding import Connect as Fold
 from application.folding import States
+from application.tree_audit import Grown
+from application.trees import FOLLOWER, Kept, Leaf
 from domain.log import Row
 from infrastructure.database import connect
+from infrastructure.signing import PublicKey
 
 _ROW = """SELECT program, kind, originator_id, originator_version, notification_id, recorded_at,
                  coalesce(topic, ''), coalesce(state, ''), digest, seal FROM stored_events"""
@@ -82,6 +85,31 @@ class PostgresRowReader:
         query = "SELECT program, kind, key, used FROM takes WHERE %(program)s::text IS NULL OR program = %(program)s"
         return {(row[0], row[1], row[2]): row[3] for row in self._connection.execute(query, {"program": program})}
 
+    def programs(self, program: str | None) -> Sequence[str]:
+        query = """SELECT id FROM programs UNION SELECT program FROM trees ORDER BY 1"""
+        found = [name for (name,) in self._connection.execute(query)]
+        return found if program is None else [name for name in found if name == program]
+
+    def tree(self, program: str) -> Grown:
+        query = """SELECT coalesce((SELECT size FROM trees WHERE program = %s), 0),
+                          coalesce((SELECT position FROM positions WHERE follower = %s), 0)"""
+        ((size, read_up_to),) = self._connection.execute(query, (program, FOLLOWER)).fetchall()
+        return Grown(size, read_up_to)
+
+    def tiles(self, program: str, level: int, first: int, end: int) -> Iterator[tuple[int, Kept]]:
+        query = """SELECT number, hashes, positions FROM tree_tiles WHERE program = %(program)s
+                   AND level = %(level)s AND number >= %(first)s AND number < %(end)s ORDER BY number"""
+        return self._pages(query, _tile, program=program, level=level, first=first, end=end)
+
+    def leaves(self, program: str, after: int, upto: int) -> Iterator[Leaf]:
+        query = """SELECT program, notification_id, seal FROM stored_events WHERE program = %(program)s
+                   AND notification_id > %(after)s AND notification_id <= %(upto)s ORDER BY notification_id"""
+        return self._pages(query, Leaf, program=program, after=after, upto=upto)
+
+    def published(self) -> list[PublicKey]:
+        query = "SELECT name, public, created_at, retired_at FROM signing_keys ORDER BY id"
+        return [PublicKey(*row) for row in self._connection.execute(query)]
+
     def _pages(self, query: str, shape: Any, **params: Any) -> Iterator[Any]:
         """Rows from a cursor on the server, so that no more than a page of them is here."""
         with self._connection.cursor(name=f"audit_{uuid4().hex}") as cursor:
@@ -89,6 +117,10 @@ class PostgresRowReader:
             cursor.execute(query, params, binary=True)
             for row in cursor:
                 yield shape(*row)
+
+
+def _tile(number: int, hashes: bytes, positions: list[int]) -> tuple[int, Kept]:
+    return number, Kept(hashes, positions)
 
 
 def _of(program: str | None, column: str, more: str = "") -> str:
@@ -106,7 +138,7 @@ class _AnyTimestamp(TimestamptzBinaryLoader):
 
 
 @contextmanager
-def open_reader(dsn: str) -> Iterator[RowReader]:
+def open_reader(dsn: str) -> Iterator[PostgresRowReader]:
     """A reader whose every answer is of one moment."""
     with connect(dsn) as connection:
         connection.adapters.register_loader("timestamptz", _AnyTimestamp)
@@ -118,7 +150,6 @@ def open_reader(dsn: str) -> Iterator[RowReader]:
 def open_states(dsn: str) -> Iterator[States]:
     """The same for a fold."""
     with open_reader(dsn) as reader:
-        assert isinstance(reader, PostgresRowReader)
         yield reader
 
 

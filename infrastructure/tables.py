@@ -78,11 +78,10 @@ class PostgresTables:
     # Nothing here is prepared: a prepared statement would go on writing to tables that were swapped away.
 
     async def load(self, transaction: Transaction, schema: str, table: Table, keys: Collection[Key]) -> dict[Key, Any]:
-        kinds = {column.name: column.type for column in self._columns[table.name]}
         found = await transaction.connection.cursor(binary=True).execute(
             SQL("SELECT t.* FROM {table} t JOIN unnest({arrays}) AS k({names}) USING ({names})").format(
                 table=Identifier(schema, table.name),
-                arrays=SQL(", ").join(SQL("%s::" + kinds[name] + "[]") for name in table.key),
+                arrays=self._arrays(table),
                 names=_names(table.key),
             ),
             [list(values) for values in zip(*keys, strict=True)],
@@ -116,6 +115,24 @@ class PostgresTables:
             ),
             prepare=False,
         )
+
+    async def remove(self, transaction: Transaction, schema: str, table: Table, keys: Collection[Key]) -> None:
+        await transaction.connection.execute(
+            SQL("DELETE FROM {table} t USING unnest({arrays}) AS k({names}) WHERE ({ours}) = ({theirs})").format(
+                table=Identifier(schema, table.name),
+                arrays=self._arrays(table),
+                names=_names(table.key),
+                ours=SQL(", ").join(SQL("t.{}").format(Identifier(name)) for name in table.key),
+                theirs=SQL(", ").join(SQL("k.{}").format(Identifier(name)) for name in table.key),
+            ),
+            [list(values) for values in zip(*keys, strict=True)],
+            prepare=False,
+        )
+
+    def _arrays(self, table: Table) -> Composed:
+        """A parameter for each part of the key: an array of that part of many keys."""
+        kinds = {column.name: column.type for column in self._columns[table.name]}
+        return SQL(", ").join(SQL("%s::" + kinds[name] + "[]") for name in table.key)
 
     async def _copy(
         self, connection: psycopg.AsyncConnection[Any], target: Identifier, table: Table, rows: Sequence[Any]

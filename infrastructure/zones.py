@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 
 class SystemZones:
@@ -19,6 +20,18 @@ class SystemZones:
         except ValueError:
             return False
         return True
+
+
+def data_of_zones() -> str:
+    """Which time-zone data is used here, and its version as far as it tells one."""
+    for folder in map(Path, TZPATH):
+        if (folder / "Europe" / "Berlin").is_file():
+            for name in ("+VERSION", "tzdata.zi"):
+                if (folder / name).is_file():
+                    with (folder / name).open(encoding="ascii") as file:
+                        return f"of the system, {file.readline().removeprefix('# version').strip()}"
+            return "of the system, without a version"
+    return "of the package tzdata"
 
 
 @lru_cache(maxsize=65_536)

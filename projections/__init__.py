@@ -11,6 +11,7 @@ from projections.awards import AWARDS
 from projections.badges import BADGES
 from projections.balances import BALANCES
 from projections.balances_now import BALANCES_NOW
+from projections.leaderboard_counts import LEADERBOARD_COUNTS
 from projections.leaderboard_entries import LEADERBOARD_ENTRIES
 from projections.leaderboard_scores import LEADERBOARD_SCORES
 from projections.leaderboard_snapshots import LEADERBOARD_SNAPSHOTS
@@ -50,6 +51,7 @@ ANALYTICS = Boards(
         REFERRALS,
         REFERRAL_REWARDS,
     ),
+    tallies=(LEADERBOARD_COUNTS,),
     views=(BALANCES_NOW,),
 )
 """What analysts read: the schema `analytics`."""

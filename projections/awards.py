@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from application.follow import Placed, Projection, Rows, Table
-from domain.member.commands import PayPrize, PayReferral
+from domain.member.commands import ApplyCorrection, PayPrize, PayReferral
 from domain.member.events import ActivityRecorded, PointsEarned
 from domain.rules.limits import LimitedBy
 from projections.columns import Currency, Day, Position, Program, RecordedAt, Rulebook, Stream, Version
@@ -23,12 +23,15 @@ class Award(msgspec.Struct, frozen=True, gc=False):
     wanted: Annotated[int, "Points the rule asked for."]
     granted: Annotated[int, "Points it was granted; returns are in movements."]
     repaid: Annotated[int, "How many of them repaid debt at once."]
+    restates: Annotated[
+        int | None, "Entry of the activity that earns this beyond its own awards. Null: this entry's own."
+    ]
     limited_by: Annotated[str | None, "What cut the grant: cap, budget, group or stacking, and its name."]
     lot: Annotated[str | None, "The lot that was opened. Null: nothing was left to grant."]
     type: Annotated[
         str,
         "Type of the activity or the occasion that was rewarded; prize, where a leaderboard paid it; referral, where a "
-        "friend did it.",
+        "friend did it; correction, where one found that there was more.",
     ]
     occurred_at: Annotated[datetime, "When the activity happened in the world."]
     recorded_at: RecordedAt
@@ -40,10 +43,13 @@ def apply(rows: Rows, at: Placed) -> None:
     entry = at.entry
     number, occurred_at = 0, entry.at
     kind = "prize" if isinstance(entry.input, PayPrize) else "referral" if isinstance(entry.input, PayReferral) else ""
+    if isinstance(entry.input, ApplyCorrection):
+        kind = "correction"
     for event in entry.events:
         if isinstance(event, PointsEarned):
             number += 1
             occasion = event.occasion
+            own = occasion or event.restated
             rows.add(
                 Award(
                     at.program,
@@ -51,15 +57,16 @@ def apply(rows: Rows, at: Placed) -> None:
                     entry.version,
                     number,
                     event.rule,
-                    occasion.rulebook if occasion else entry.pins.rulebook,
+                    own.rulebook if own else entry.pins.rulebook,
                     event.currency,
                     event.wanted,
                     event.points,
                     event.repaid,
+                    event.restated.activity if event.restated else None,
                     limit(event.limited_by) if event.limited_by is not None else None,
                     event.lot if event.points else None,
                     occasion.kind if occasion else kind,
-                    occasion.at if occasion else occurred_at,
+                    own.at if own else occurred_at,
                     entry.recorded_at,
                     date.fromordinal(event.day),
                     at.position,
@@ -90,6 +97,6 @@ AWARDS = Projection(
         key=("stream", "version", "number"),
         indexes=("(program, day, rule)",),
     ),
-    version=1,
+    version=2,
     apply=apply,
 )

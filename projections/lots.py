@@ -8,29 +8,37 @@ from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
 from domain.member.closing import ClosedLot
-from domain.member.commands import PayPrize
+from domain.member.commands import ApplyCorrection, PayPrize
+from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
+    AdjustmentReversed,
     Draw,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
     MemberAbsorbed,
     MemberMerged,
+    OpenLot,
     Part,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsReceived,
     PointsRedeemed,
     PointsSent,
+    RedemptionReturned,
 )
 from domain.member.movements import cause_of, occasion_cause
 from domain.member.prizes import prize_cause
 from domain.member.state import BY_HAND, TRANSFERRED
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
-State = Literal["pending", "open", "spent", "expired", "returned"]
+State = Literal["pending", "open", "held", "spent", "expired", "returned"]
 
 
 class Lot(msgspec.Struct, frozen=True, gc=False):
@@ -43,16 +51,23 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a transfer, a merge, a debt), expired, or returned (a claw-back). An open lot whose expires_at has passed "
-        "waits to be swept.",
+        "a transfer, a merge, a debt), expired, returned (a claw-back, a cancellation), or held (set aside for a "
+        "redemption that is not confirmed yet). An open lot whose expires_at has passed waits to be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
     expires_at: Annotated[
         datetime | None, "From when on they cannot be spent any more, as last rescheduled. Null: never expires."
     ]
-    cause: Annotated[str, "What opened it: source/id of the activity, or the id of the adjustment, transfer or merge."]
-    rule: Annotated[str | None, "The rule that granted the points. Null: an adjustment by hand, or a transfer."]
+    cause: Annotated[
+        str,
+        "What opened it: source/id of the activity, or the id of the adjustment, transfer or merge, or of the "
+        "redemption it came back of.",
+    ]
+    rule: Annotated[
+        str | None,
+        "The rule that granted the points. Null: an adjustment by hand, a transfer, or a redemption that was returned.",
+    ]
     rulebook: Rulebook
     version: Version
     position: Position
@@ -67,13 +82,23 @@ def reads(at: Placed) -> list[Key]:
                 keys.append((at.stream, event.lot))
             case LotsRescheduled():
                 keys += [(at.stream, lot) for lot in event.lots]
-            case PointsRedeemed() | PointsAdjusted():
+            case PointsRedeemed() | PointsAdjusted() | PointsHeld():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
             case MemberMerged():
                 keys += [(at.stream, gone.lot) for gone in event.lots]
             case PointsSent():
                 keys += [(at.stream, part.lot) for part in event.parts]
-            case PointsClawedBack():
+            case PointsGivenBack():
+                keys += [(at.stream, one.lot) for one in event.lots]
+                keys += [(at.stream, draw.lot) for draw in event.expired]
+            case HoldConfirmed():
+                keys += [(at.stream, draw.lot) for draw in (*event.draws, *_free(event))]
+            case HoldReleased():
+                keys += [(at.stream, draw.lot) for draw in _free(event)]
+            case RedemptionReturned():
+                keys += [(at.stream, lot.lot) for lot in event.lots]
+                keys += [(at.stream, draw.lot) for draw in event.expired]
+            case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     keys += [(at.stream, draw.lot) for draw in draws]
             case _:
@@ -85,6 +110,8 @@ def apply(rows: Rows, at: Placed) -> None:
     """Version, position and time of a row are those of the entry that opened it."""
     entry = at.entry
     cause, earned_at = prize_cause(entry.input) if isinstance(entry.input, PayPrize) else "", entry.at
+    if isinstance(entry.input, ApplyCorrection):
+        cause = correction_cause(entry.input)
     for event in entry.events:
         match event:
             case ActivityRecorded():
@@ -94,7 +121,8 @@ def apply(rows: Rows, at: Placed) -> None:
                     when, why = event.occasion.at, occasion_cause(event.occasion)
                     rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, why, event.rule)
                 elif event.points:
-                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, earned_at, cause, event.rule)
+                    when = event.restated.at if event.restated is not None else earned_at
+                    rows[(at.stream, event.lot)] = _opened(at, event, event.lot, when, cause, event.rule)
             case LotActivated():
                 key = (at.stream, event.lot)
                 rows[key] = replace(rows[key], state="open", available_at=event.at)
@@ -106,6 +134,17 @@ def apply(rows: Rows, at: Placed) -> None:
                 _draw(rows, at, (Draw(event.lot, event.points),), "expired")
             case PointsRedeemed():
                 _draw(rows, at, event.draws, "spent")
+            case PointsHeld():
+                _draw(rows, at, event.draws, "held")
+            case HoldConfirmed():
+                _draw(rows, at, _nothing_of(event.draws), "spent")
+                _let_go(rows, at, event)
+            case HoldReleased():
+                _let_go(rows, at, event)
+            case RedemptionReturned():
+                _draw(rows, at, _nothing_of(event.expired), "expired")
+                for back in event.lots:
+                    _came_back(rows, at, back, event)
             case PointsAdjusted():
                 if event.points > 0 and event.lot is not None:
                     rows[(at.stream, event.lot)] = _opened(
@@ -115,14 +154,20 @@ def apply(rows: Rows, at: Placed) -> None:
             case MemberMerged():
                 _draw(rows, at, tuple(Draw(gone.lot, gone.points) for gone in event.lots), "spent")
             case MemberAbsorbed():
-                for one in event.closing.lots:
-                    rows[(at.stream, one.id)] = _taken_over(at, event, one)
+                for closed in event.closing.lots:
+                    rows[(at.stream, closed.id)] = _taken_over(at, event, closed)
             case PointsSent():
                 _draw(rows, at, event.parts, "spent")
             case PointsReceived():
                 for part in event.parts:
                     rows[(at.stream, part.lot)] = _received(at, event, part)
-            case PointsClawedBack():
+            case PointsGivenBack():
+                for one in event.lots:
+                    _reopen(rows, at, event, one)
+                for draw in event.expired:
+                    row: Lot = rows[(at.stream, draw.lot)]
+                    rows[(at.stream, draw.lot)] = row if row.remaining else replace(row, state="expired")
+            case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     _draw(rows, at, draws, "returned")
             case _:
@@ -134,6 +179,7 @@ def _opened(
 ) -> Lot:
     remaining = event.points - event.repaid
     occasion = event.occasion if isinstance(event, PointsEarned) else None
+    own = occasion or (event.restated if isinstance(event, PointsEarned) else None)
     known_at = occasion.at if occasion is not None else at.entry.recorded_at
     spendable = event.available_at is not None and event.available_at <= known_at
     return Lot(
@@ -149,7 +195,7 @@ def _opened(
         event.expires_at,
         cause,
         rule,
-        occasion.rulebook if occasion is not None else at.entry.pins.rulebook,
+        own.rulebook if own is not None else at.entry.pins.rulebook,
         at.entry.version,
         at.position,
         at.entry.recorded_at,
@@ -199,6 +245,32 @@ def _taken_over(at: Placed, event: MemberAbsorbed, lot: ClosedLot) -> Lot:
     )
 
 
+def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> None:
+    """Points come back into a lot, or into a new one."""
+    row: Lot | None = rows.get((at.stream, opened.lot))
+    if row is None:
+        row = Lot(
+            at.program,
+            at.stream,
+            opened.lot,
+            event.currency,
+            opened.granted,
+            0,
+            "open",
+            opened.occurred_at,
+            opened.available_at,
+            opened.expires_at,
+            event.spend,
+            opened.rule,
+            opened.rulebook,
+            at.entry.version,
+            at.position,
+            at.entry.recorded_at,
+        )
+    remaining = row.remaining + opened.points
+    rows[(at.stream, opened.lot)] = replace(row, remaining=remaining, state="open", expires_at=opened.expires_at)
+
+
 def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...] | tuple[Part, ...], ends_as: State) -> None:
     for draw in draws:
         row: Lot = rows[(at.stream, draw.lot)]
@@ -206,6 +278,50 @@ def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...] | tuple[Part, ...], en
         # Parks this member's entries, not the program's: such an event could not have been decided.
         assert remaining >= 0, f"lot {draw.lot} below zero"
         rows[(at.stream, draw.lot)] = replace(row, remaining=remaining, state=row.state if remaining else ends_as)
+
+
+def _free(event: HoldConfirmed | HoldReleased) -> tuple[Draw, ...]:
+    return (*event.released, *event.repaid, *event.expired)
+
+
+def _let_go(rows: Rows, at: Placed, event: HoldConfirmed | HoldReleased) -> None:
+    """What was held left its lots then, and comes back to them or not."""
+    _draw(rows, at, _nothing_of(event.repaid), "spent")
+    _draw(rows, at, _nothing_of(event.expired), "expired")
+    for draw in event.released:
+        row: Lot = rows[(at.stream, draw.lot)]
+        rows[(at.stream, draw.lot)] = replace(row, remaining=row.remaining + draw.points, state="open")
+
+
+def _nothing_of(draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
+    """No more points, but an empty lot's last ones went another way."""
+    return tuple(Draw(draw.lot, 0) for draw in draws)
+
+
+def _came_back(rows: Rows, at: Placed, back: OpenLot, event: RedemptionReturned) -> None:
+    key = (at.stream, back.lot)
+    if key in rows:
+        row: Lot = rows[key]
+        rows[key] = replace(row, remaining=row.remaining + back.points, state="open", expires_at=back.expires_at)
+        return
+    rows[key] = Lot(
+        at.program,
+        at.stream,
+        back.lot,
+        event.currency,
+        back.granted,
+        back.points,
+        "open",
+        back.occurred_at,
+        back.available_at,
+        back.expires_at,
+        event.redemption,
+        None,
+        back.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
 
 
 LOTS = Projection(
@@ -216,7 +332,7 @@ LOTS = Projection(
         key=("stream", "lot"),
         indexes=("(program, expires_at) WHERE remaining > 0",),
     ),
-    version=2,
+    version=3,
     reads=reads,
     apply=apply,
 )

@@ -21,7 +21,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     effective_at: Annotated[datetime, "When it took effect in the world."]
     recorded_at: RecordedAt
     kind: Annotated[
-        str, "award, activation, repayment, expiry, spend, adjustment, claw_back, write_off, transfer or merge."
+        str,
+        "award, activation, repayment, expiry, spend, given_back, adjustment, claw_back, write_off, transfer or merge.",
     ]
     cause: Annotated[
         str | None,

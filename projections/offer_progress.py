@@ -42,7 +42,7 @@ class OfferSlot(msgspec.Struct, frozen=True, gc=False):
     viewed_at: Annotated[datetime | None, "When the member saw it first. Null: not known to have seen it."]
     progress: Annotated[int, "How far it has come towards its goal, less what returns took back."]
     completed_at: Annotated[datetime | None, "When what completed it happened. Null: it is not completed."]
-    completions: Annotated[int, "How often it was completed, counting what returns took back later."]
+    completions: Annotated[int, "How often it was completed, counting what was taken back later."]
     currency: Annotated[str | None, "The loyalty currency of what it gave. Null: it gave nothing."]
     points: Annotated[int, "What it gave in points, less the rewards of completions that returns took back."]
     uses: Annotated[int, "How often codes of its coupon were used."]
@@ -110,7 +110,8 @@ def apply(rows: Rows, at: Placed) -> None:
                 row = replace(row, progress=event.progress)
             case OfferCompleted():
                 row = _given(row, given.get(event.lot))
-                row = replace(row, state="completed", completed_at=entry.at, completions=row.completions + 1)
+                when = event.restated.at if event.restated is not None else entry.at
+                row = replace(row, state="completed", completed_at=when, completions=row.completions + 1)
             case OfferReopened():
                 # A slot that nothing but its goal gives for has no points without it.
                 over = row.ends_at < entry.recorded_at
@@ -141,7 +142,7 @@ def _opened(at: Placed, event: OfferAssigned) -> OfferSlot:
         points=0,
         uses=0,
         rule=event.rule or None,
-        rulebook=at.entry.pins.rulebook,
+        rulebook=event.restated.rulebook if event.restated is not None else at.entry.pins.rulebook,
         version=at.version,
         position=at.position,
         recorded_at=at.recorded_at,

@@ -21,7 +21,7 @@ class RulePerformance(msgspec.Struct, frozen=True, gc=False):
     limited: Annotated[int, "How often it was granted less than it wanted."]
     wanted: Annotated[int, "Points it asked for."]
     granted: Annotated[int, "Points it was granted."]
-    clawed_back: Annotated[int, "Points that returns took back, on the day of their activity."]
+    clawed_back: Annotated[int, "Points that returns and restatements took back, on the day of their activity."]
     failures: Annotated[int, "How often it could not be evaluated."]
 
 
@@ -56,12 +56,16 @@ def _told(at: Placed) -> Iterator[tuple[Key, dict[str, Any]]]:
             case ActivityRecorded():
                 day = event.day
             case PointsEarned():
-                cut = int(event.points < event.wanted)
-                steps = {"awards": 1, "limited": cut, "wanted": event.wanted, "granted": event.points}
-                rulebook = event.occasion.rulebook if event.occasion else at.entry.pins.rulebook
+                # What an earlier activity earns beyond its own was counted with that one already.
+                once = int(event.restated is None)
+                cut = once if event.points < event.wanted else 0
+                steps = {"awards": once, "limited": cut, "wanted": event.wanted, "granted": event.points}
+                own = event.occasion or event.restated
+                rulebook = own.rulebook if own else at.entry.pins.rulebook
                 yield _key(at, event.day, event.rule, event.currency, rulebook), steps
             case PointsClawedBack():
-                yield _key(at, event.day, event.rule, event.currency), {"clawed_back": event.points}
+                ruled_by = event.restated.rulebook if event.restated is not None else None
+                yield _key(at, event.day, event.rule, event.currency, ruled_by), {"clawed_back": event.points}
             case RuleFailed():
                 yield _key(at, day, event.rule, ""), {"failures": 1}
             case _:

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from application.follow import Placed, Projection, Rows, Table
-from domain.member.events import TierChanged, TierRenewed
+from domain.member.events import TierChanged, TierRenewed, TierRestated
 from projections.columns import Position, Program, RecordedAt, Rulebook, Stream, Version
 
 
@@ -19,9 +19,11 @@ class TierChange(msgspec.Struct, frozen=True, gc=False):
     from_level: Annotated[str | None, "The level before. Null: below all levels."]
     to_level: Annotated[str | None, "The level after. Null: below all levels."]
     reason: Annotated[
-        str, "reached, returned, review, edited, withdrawn, fell, or renewed where a review kept the level."
+        str,
+        "reached, returned, review, edited, withdrawn, fell, or renewed where a review kept the level; restated where "
+        "a late activity changed the path from then on.",
     ]
-    evidence: Annotated[int, "The counter's value that decided."]
+    evidence: Annotated[int, "The counter's value that decided; 0 where it was restated."]
     at: Annotated[datetime, "When it took effect in the world."]
     valid_until: Annotated[datetime | None, "When the level is reviewed next. Null: never."]
     rulebook: Rulebook
@@ -32,7 +34,7 @@ class TierChange(msgspec.Struct, frozen=True, gc=False):
 def apply(rows: Rows, at: Placed) -> None:
     number = 0
     for event in at.entry.events:
-        if isinstance(event, TierChanged | TierRenewed):
+        if isinstance(event, TierChanged | TierRenewed | TierRestated):
             number += 1
             rows.add(
                 TierChange(
@@ -41,10 +43,10 @@ def apply(rows: Rows, at: Placed) -> None:
                     version=at.version,
                     number=number,
                     tier_set=event.set,
-                    from_level=event.from_ if isinstance(event, TierChanged) else event.level,
-                    to_level=event.to if isinstance(event, TierChanged) else event.level,
-                    reason=event.reason if isinstance(event, TierChanged) else "renewed",
-                    evidence=event.evidence,
+                    from_level=event.level if isinstance(event, TierRenewed) else event.from_,
+                    to_level=event.level if isinstance(event, TierRenewed) else event.to,
+                    reason=_reason(event),
+                    evidence=0 if isinstance(event, TierRestated) else event.evidence,
                     at=event.at,
                     valid_until=event.valid_until,
                     rulebook=event.rulebook,
@@ -52,6 +54,12 @@ def apply(rows: Rows, at: Placed) -> None:
                     position=at.position,
                 )
             )
+
+
+def _reason(event: TierChanged | TierRenewed | TierRestated) -> str:
+    if isinstance(event, TierChanged):
+        return event.reason
+    return "renewed" if isinstance(event, TierRenewed) else "restated"
 
 
 TIER_HISTORY = Projection(

@@ -339,11 +339,14 @@ def refund(
         original=stream.version_of(activity),
         occurred_at=instant(at),
         amount_minor=amount_minor,
+        gives_back=True,
     )
 
 
-def redeem(amount: int, id: str = "spend", currency: str = "points") -> RedeemPoints:
-    return RedeemPoints(id=id, currency=currency, points=amount)
+def redeem(amount: int, id: str = "spend", currency: str = "points", order: str | None = None) -> RedeemPoints:
+    """`order` is an activity of the shop that the points pay for."""
+    source = "shop" if order is not None else None
+    return RedeemPoints(id=id, currency=currency, points=amount, order_source=source, order_id=order)
 
 
 def adjust(amount: int, id: str = "adj", **more: Any) -> AdjustPoints:

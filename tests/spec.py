@@ -31,6 +31,7 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
     PointsRedeemed,
     RuleFailed,
     TierChanged,
@@ -105,8 +106,8 @@ def returned(amount_minor: int | None, of: str = "p1", at: str | datetime = "202
     return do(lambda stream: refund(stream, of, amount_minor, at, id), at)
 
 
-def redeemed(amount: int, at: str | datetime, id: str = "spend") -> Step:
-    return do(redeem(amount, id), at)
+def redeemed(amount: int, at: str | datetime, id: str = "spend", order: str | None = None) -> Step:
+    return do(redeem(amount, id, order=order), at)
 
 
 def adjusted(amount: int, at: str | datetime, id: str = "adj", **more: Any) -> Step:
@@ -135,6 +136,10 @@ def earned(amount: int, rule: str = "base", **fields: Any) -> Told:
 
 def clawed_back(amount: int, **fields: Any) -> Told:
     return Told(PointsClawedBack, {"points": amount, **fields})
+
+
+def given_back(amount: int, **fields: Any) -> Told:
+    return Told(PointsGivenBack, {"points": amount, **fields})
 
 
 def spent(amount: int, **fields: Any) -> Told:

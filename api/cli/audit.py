@@ -1,6 +1,7 @@
 """`guerdon audit` and `guerdon replay`: prove what is in the log, and make from it what follows from it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -8,6 +9,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from api.cli.output import as_json, instant
+from api.cli.proofs import bundle, certificate, check_bundle, checkpoint, kept_checkpoints, keys
 from api.cli.tasks import progress_of, shared_out, workers_of
 
 if TYPE_CHECKING:
@@ -22,18 +24,39 @@ def audit() -> None:
     """Prove the log, a member's history, or one activity's points."""
 
 
+for _command in (checkpoint, keys, bundle, check_bundle, certificate):
+    audit.add_command(_command)
+
+
 @audit.command()
 @click.option("--program", help="Only this program; otherwise all.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="Checkpoints that were kept elsewhere: the log must still be theirs.",
+)
+@click.option("--key", "keys", multiple=True, help="With --against: public keys to believe, instead of the database's.")
 @shared_out
 @_JSON
-def verify(*, program: str | None, processes: int | None, cluster: str | None, to_json: bool) -> None:
+def verify(
+    *,
+    program: str | None,
+    against: tuple[Path, ...],
+    keys: tuple[str, ...],
+    processes: int | None,
+    cluster: str | None,
+    to_json: bool,
+) -> None:
     """Check every stored byte and decide every entry again. Exit code 1 when something differs."""
     from api.cli.session import database
     from application.audit import verify as check_all
     from infrastructure.row_reader import readers
 
     with workers_of(processes, cluster) as (executor, _), database() as settings, progress_of("verifying") as progress:
-        found = check_all(readers(settings.database_url or ""), program, executor=executor, progress=progress)
+        dsn = settings.database_url or ""
+        kept = kept_checkpoints(dsn, program, against, keys)
+        found = check_all(readers(dsn), program, executor=executor, progress=progress, against=kept)
     if to_json:
         as_json(found)
     else:
@@ -41,6 +64,8 @@ def verify(*, program: str | None, processes: int | None, cluster: str | None, t
             f"{found['equal']} entries equal, {found['different']} different,"
             f" {found['not_redecidable']} not re-decidable, {found['older_engine']} of an older engine"
         )
+        for name, checkpoints in kept.items() if found["first"] is None else ():
+            click.echo(f"still the log of {name} whose first {checkpoints[-1].size} entries were signed")
         for finding in found["findings"][:20]:
             click.echo(f"  position {finding['position']}, {finding['stream']}: {finding['detail']}")
     if found["first"] is not None:

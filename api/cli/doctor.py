@@ -139,10 +139,10 @@ def _text(connection: "psycopg.Connection") -> Answer:
 
 
 def _connections(settings: "Settings", connection: "psycopg.Connection") -> Answer:
-    """Each worker and the followers have a pool, and one connection that writes; a follower leads on one more."""
+    """Each worker and the followers have a pool, and one connection that writes; each follower leads on another."""
     from api.wiring import READERS
 
-    needed = (settings.workers + 1) * (READERS + 1) + 1
+    needed = (settings.workers + 1) * (READERS + 1) + 2
     row = connection.execute(
         "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
     ).fetchone()

@@ -65,7 +65,7 @@ def serve() -> None:
 @click.command()
 @click.option("--attached", is_flag=True, hidden=True, help="End when standard input is closed.")
 def follow(*, attached: bool) -> None:
-    """Run the followers alone: keep the tables for analysts, and write down what time has made true."""
+    """Run the followers alone: keep tables and proofs of the log, and write down what time has made true."""
     from api.cli.session import session
 
     if attached:
@@ -76,9 +76,12 @@ def follow(*, attached: bool) -> None:
 
 async def _follow(wired: "Wired") -> None:
     from application.replay import keep
+    from application.trees import Gardener
 
     following = asyncio.gather(
-        keep(wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables), _sweep(wired)
+        keep(wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables),
+        Gardener(wired.trees, wired.positions).run(),
+        _sweep(wired),
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
     if sys.platform != "win32":  # which has no such signals
@@ -108,7 +111,7 @@ async def _sweep(wired: "Wired") -> None:
 async def _sweep_one(wired: "Wired", program: str) -> None:
     import structlog
 
-    from application.leaderboards import close_due
+    from application.leaderboard_closing import close_due
     from application.referrals import keep_all
     from application.sweep import settle_due
 

@@ -6,7 +6,19 @@ from litestar import Request, Response, Router, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from api.console import door, leaderboards, members, system, today
+from api.console import (
+    audit,
+    campaigns,
+    door,
+    leaderboards,
+    liability,
+    members,
+    rulebooks,
+    studio,
+    system,
+    today,
+    trials,
+)
 from api.console.page import ASSETS, BY_ADDRESS, SAFE, STATIC, piece, plain, to
 from api.http.problems import AtTheDoor, answer_problem, problem
 from api.http.route import Req, caller_of, parts
@@ -75,6 +87,12 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *members.HANDLERS,
     *today.HANDLERS,
     *leaderboards.HANDLERS,
+    *campaigns.HANDLERS,
+    *liability.HANDLERS,
+    *rulebooks.HANDLERS,
+    *studio.HANDLERS,
+    *trials.HANDLERS,
+    *audit.HANDLERS,
     *system.HANDLERS,
 )
 

@@ -76,6 +76,11 @@ def bars(counts: Sequence[int]) -> str:
     )
 
 
+def share(part: int, whole: int) -> int:
+    """Units of the box's width."""
+    return part * WIDTH // max(whole, 1)
+
+
 def _levels(steps: Sequence[Step], level: int, now: datetime) -> list[tuple[datetime, int]]:
     found: list[tuple[datetime, int]] = []
     running = 0

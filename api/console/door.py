@@ -20,7 +20,7 @@ from infrastructure.sessions import LIFE, Session
 
 COOKIE = "guerdon_console"
 CSRF = "csrf"
-MAX_FORM = 2_000_000
+MAX_FORM = 4_000_000
 
 
 class SignedOut(Exception):

@@ -167,12 +167,13 @@ async def _balance(request: Req, seen: Dossier, currency: str, held: dict[str, i
     """The movements up to the moment make the line, which ends in the view's own number."""
     steps = await parts(request).overview.balance_steps(UUID(seen.stream), currency, seen.as_of, seen.known_at)
     lots = [lot for lot in seen.lots if lot.currency == currency and lot.state == "open"]
-    ending = [(lot.expires_at, -lot.remaining) for lot in lots if lot.expires_at is not None]
+    soonest: dict[datetime, int] = {}
+    for lot in lots:
+        if lot.expires_at is not None:
+            soonest[lot.expires_at] = soonest.get(lot.expires_at, 0) + lot.remaining
+    ending = [(at, -points) for at, points in soonest.items()]
     start = min([at for at, _ in steps] + [seen.view["enrolled_at"], seen.as_of])
     picture = stepped(steps, held["available"], start, seen.as_of, ending)
-    soonest: dict[datetime, int] = {}
-    for at, points in ending:
-        soonest[at] = soonest.get(at, 0) - points
     return Balance(currency, seen.scales.get(currency, 0), held, picture, list(soonest.items())[:3])
 
 

@@ -18,6 +18,8 @@ ASSETS: Mapping[str, str] = {
     "console.css": "text/css",
     "console.js": "text/javascript",
     "mark.svg": "image/svg+xml",
+    "studio.js": "text/javascript",
+    "vendor/codemirror.min.js": "text/javascript",
     "vendor/htmx.min.js": "text/javascript",
 }
 SAFE: dict[str, str] = {
@@ -32,6 +34,10 @@ PLACES: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("Today", "/console/today", frozenset({"operator", "analyst", "auditor"})),
     ("Members", "/console/members", frozenset({"client", "auditor"})),
     ("Leaderboards", "/console/leaderboards", frozenset({"client", "analyst", "auditor"})),
+    ("Rulebooks", "/console/rulebooks", frozenset({"operator", "auditor"})),
+    ("Campaigns", "/console/campaigns", frozenset({"operator", "analyst", "auditor"})),
+    ("Liability", "/console/liability", frozenset({"operator", "analyst", "auditor"})),
+    ("Audit", "/console/audit", frozenset({"auditor"})),
     ("System", "/console/system", frozenset({"admin", "auditor"})),
 )
 """The pages that are always in sight, and which scopes see them."""

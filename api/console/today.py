@@ -15,6 +15,8 @@ from api.console.charts import bars
 from api.console.page import piece, render, viewer
 from api.http.problems import AtTheDoor
 from api.http.route import Req, caller, parts
+from application.samples import COFFEE
+from domain.rules.rulebook import digest_of
 
 Json = dict[str, Any]
 
@@ -24,6 +26,8 @@ LOOKS = 4
 """Looks of one stream. The browser comes back by itself; a server that stops is not kept from it."""
 SOON = timedelta(days=7)
 LISTED = 100
+SAMPLE = digest_of(COFFEE)
+"""The rules that `guerdon run` publishes are nobody's own."""
 
 
 @get("/today", **door.page("operator", "analyst"))
@@ -35,6 +39,7 @@ async def show(request: Req) -> ASGIResponse:
         "today.html",
         place="Today",
         **await _live(request),
+        steps=await _steps(request),
         ending=await wired.overview.ending(program, now, now + SOON),
         owed=await wired.overview.owed(program),
         members=await wired.overview.members(program),
@@ -85,6 +90,20 @@ async def _live(request: Req) -> Json:
         "refusals": await wired.refusals.latest(program, 5),
         "scales": {name: one.scale for name, one in newest.document.currencies.items()} if newest else {},
     }
+
+
+async def _steps(request: Req) -> list[tuple[str, str, bool]]:
+    """What a new program does first: text, address, whether the log has it. Empty once all is done."""
+    wired, program = parts(request), caller(request).program
+    begun = await wired.overview.begun(program)
+    own = any(one.digest != SAMPLE for one in (await wired.programs.get(program)).program.published)
+    steps = [
+        ("Publish rules of your own", "/console/rulebooks", own),
+        ("Enrol a member", "/docs#members_enrol", begun["member"]),
+        ("Record an activity", "/docs#activities_record", begun["activity"]),
+        ("Redeem points", "/docs#points_redeem", begun["redemption"]),
+    ]
+    return steps if not all(done for _, _, done in steps) else []
 
 
 async def _day(request: Req) -> tuple[datetime, datetime]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 _FALLBACK = Locale("en", "GB")
 _LONGEST = 200
@@ -31,6 +31,11 @@ class Viewer:
         """Points from their smallest unit."""
         pattern = "#,##0" + ("." + "0" * scale if scale else "")
         return format_decimal(Decimal(value).scaleb(-scale), format=pattern, locale=self.locale)
+
+    def money(self, value: int, currency: str) -> str:
+        """Money from its minor units."""
+        amount = Decimal(value).scaleb(-get_currency_precision(currency))
+        return format_currency(amount, currency, locale=self.locale)
 
     def signed(self, value: int, scale: int = 0) -> str:
         return ("+" if value > 0 else "") + self.points(value, scale)

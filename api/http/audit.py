@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.route import Json, Req, answer, caller, instant, number, once, page, parts, path_id, route
 from application import audit, jobs
-from application.jobs import Progress
+from application.jobs import Job, Progress
 
 SMALL = 20_000
 """Up to so many entries are verified here: processes of its own would take longer to start."""
@@ -74,10 +74,15 @@ async def member(request: Req) -> ASGIResponse:
 )
 async def verify(request: Req) -> ASGIResponse:
     """Every digest, every fold, every decision made again under its pinned rules. A job: look at /v1/jobs/{id}."""
-    wired, program = parts(request), caller(request).program
     with once(request):
-        job = await wired.worker.start(program, "verify", {}, partial(_verify, wired.rows, program))
+        job = await verifying(request)
     return answer({"job": job.id}, 202, {"location": f"/v1/jobs/{job.id}"})
+
+
+async def verifying(request: Req) -> Job:
+    """The job that verifies the caller's program."""
+    wired, program = parts(request), caller(request).program
+    return await wired.worker.start(program, "verify", {}, partial(_verify, wired.rows, program))
 
 
 def _verify(rows: audit.Connect, program: str, progress: Progress) -> Json:

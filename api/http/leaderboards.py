@@ -21,7 +21,9 @@ from api.http.route import (
     written,
 )
 from application import leaderboards
-from application.leaderboards import Asked, CloseBody
+from application.leaderboard_closing import CloseBody, caught_up
+from application.leaderboard_closing import close as close_board
+from application.leaderboards import Asked
 
 _ASKED = {
     "by": "Which board, where the leaderboard has one for each value of its `by`",
@@ -105,9 +107,9 @@ async def close(request: Req) -> ASGIResponse:
     wired, who, board = parts(request), caller(request), path_id(request, "board")
     with once(request) as key:
         body = await read_json(request, CloseBody)
-        if not await leaderboards.caught_up(wired.positions, wired.boards.name):
+        if not await caught_up(wired.positions, wired.boards.name):
             raise AtTheDoor("behind", "The tables of the leaderboards have not read all of the log yet.")
-        done = await leaderboards.close(wired.handler, wired.scores, who.program, board, body, actor=who.actor, key=key)
+        done = await close_board(wired.handler, wired.scores, who.program, board, body, actor=who.actor, key=key)
     return written(done)
 
 

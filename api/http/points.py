@@ -1,13 +1,15 @@
-"""Routes that move points by request: returns, redemptions, adjustments."""
+"""Routes that move points by request: returns, redemptions and what becomes of them, adjustments."""
 
-from litestar import post
+from litestar import get, post
 from litestar.response.base import ASGIResponse
 
 from api.http import shapes
 from api.http.body import read_json
-from api.http.route import Req, caller, once, parts, route, written
-from application import points
+from api.http.route import Req, answer, caller, once, parts, path_id, route, written
+from application import points, redemptions, reversals, rewards
 from application.points import AdjustBody, RedeemBody, ReturnBody
+from application.redemptions import CancelBody, ConfirmBody, ReturnRedemptionBody
+from application.reversals import ReverseBody
 
 _GONE = ("unknown-member", "member-erased")
 
@@ -47,6 +49,8 @@ async def return_activity(request: Req) -> ASGIResponse:
             "not-enough-points",
             "below-minimum",
             "limit-reached",
+            "sold-out",
+            "unknown-reward",
             "not-eligible",
             "unknown-currency",
             "member-suspended",
@@ -54,12 +58,99 @@ async def return_activity(request: Req) -> ASGIResponse:
     ),
 )
 async def redeem(request: Req) -> ASGIResponse:
-    """By number, or by the money they are worth. Lots are spent in the currency's order."""
+    """By number, or by the money they are worth; with `hold`, set aside. Lots are spent in the currency's order."""
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, RedeemBody)
-        done = await points.redeem(
+        redeem_it = points.redeem if body.reward is None else rewards.redeem
+        done = await redeem_it(
             parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+_NO_REDEMPTION = ("unknown-redemption", "member-erased")
+
+
+@get(
+    "/v1/redemptions/{redemption:str}",
+    **route("client", "Read a redemption", answer=shapes.RedemptionNow, codes=_NO_REDEMPTION),
+)
+async def read_redemption(request: Req) -> ASGIResponse:
+    """As it stands now: `points` and `draws` are what is held or spent, `returned` what has come back of it."""
+    found = await redemptions.read(parts(request).handler, caller(request).program, path_id(request, "redemption"))
+    return answer(found)
+
+
+@post(
+    "/v1/redemptions/{redemption:str}/confirm",
+    **route(
+        "client",
+        "Spend what a redemption holds",
+        body=ConfirmBody,
+        answer=shapes.RedemptionChanged,
+        status=201,
+        codes=(
+            *_NO_REDEMPTION,
+            "hold-expired",
+            "already-confirmed",
+            "not-eligible",
+            "amount-out-of-range",
+            "member-suspended",
+        ),
+    ),
+)
+async def confirm(request: Req) -> ASGIResponse:
+    """All of it, or `points`: then the rest is free again."""
+    who, redemption = caller(request), path_id(request, "redemption")
+    with once(request) as key:
+        body = await read_json(request, ConfirmBody)
+        done = await redemptions.confirm(
+            parts(request).handler, who.program, redemption, body, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+@post(
+    "/v1/redemptions/{redemption:str}/cancel",
+    **route(
+        "client",
+        "Let go what a redemption holds",
+        body=CancelBody,
+        answer=shapes.RedemptionChanged,
+        status=201,
+        codes=(*_NO_REDEMPTION, "hold-expired", "already-confirmed", "not-eligible"),
+    ),
+)
+async def cancel(request: Req) -> ASGIResponse:
+    """The points are in their lots again, with the ends these have."""
+    who, redemption = caller(request), path_id(request, "redemption")
+    with once(request) as key:
+        await read_json(request, CancelBody)
+        done = await redemptions.cancel(
+            parts(request).handler, who.program, redemption, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+@post(
+    "/v1/redemptions/{redemption:str}/return",
+    **route(
+        "client",
+        "Give back what a redemption spent",
+        body=ReturnRedemptionBody,
+        answer=shapes.RedemptionChanged,
+        status=201,
+        codes=(*_NO_REDEMPTION, "already-reversed", "return-exceeds-activity", "not-eligible", "amount-out-of-range"),
+    ),
+)
+async def give_back(request: Req) -> ASGIResponse:
+    """All that is left of it, or `points`. Send a key: another request gives back more."""
+    who, redemption = caller(request), path_id(request, "redemption")
+    with once(request) as key:
+        body = await read_json(request, ReturnRedemptionBody)
+        done = await redemptions.give_back(
+            parts(request).handler, who.program, redemption, body, actor=who.actor, key=key, correlation=who.request
         )
     return written(done)
 
@@ -82,5 +173,27 @@ async def adjust(request: Req) -> ASGIResponse:
         body = await read_json(request, AdjustBody)
         done = await points.adjust(
             parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        )
+    return written(done)
+
+
+@post(
+    "/v1/adjustments/{adjustment:str}/reverse",
+    **route(
+        "operator",
+        "Reverse an adjustment",
+        body=ReverseBody,
+        answer=shapes.AdjustmentReversed,
+        status=201,
+        codes=("unknown-adjustment", "already-reversed", "not-enough-points", "member-erased"),
+    ),
+)
+async def reverse_adjustment(request: Req) -> ASGIResponse:
+    """Once. Points that have moved on are only taken with `force`."""
+    who, adjustment = caller(request), path_id(request, "adjustment")
+    with once(request) as key:
+        body = await read_json(request, ReverseBody)
+        done = await reversals.reverse_adjustment(
+            parts(request).handler, who.program, adjustment, body, actor=who.actor, key=key, correlation=who.request
         )
     return written(done)

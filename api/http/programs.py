@@ -13,7 +13,7 @@ from api.http.route import SCOPES, Caller, Json, Req, answer, caller, once, page
 from api.http.shapes import ClockAnswer, KeyList, KeyMade, KeyShown, ProgramMade
 from api.wiring import Wired
 from application.answers import Answered
-from application.leaderboards import PATIENCE, close_due
+from application.leaderboard_closing import PATIENCE, close_due
 from application.ports import Unavailable
 from application.programs import program_stream
 from application.referrals import keep_all

@@ -5,7 +5,7 @@ A route is declared with `route(...)`: the scope it needs, and what the document
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from api.http.problems import AtTheDoor
 from api.wiring import Wired
 from application.answers import Answered
 from application.follow import wait_for
+from application.trees import FOLLOWER
 from infrastructure.api_keys import ApiKey
 
 Scope = Literal["client", "operator", "admin", "auditor", "analyst"]
@@ -51,7 +52,8 @@ _POSITION = re.compile(r"[0-9]{1,18}")
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A route as it is guarded and documented.
 
-    `reads` lets auditors in; GET routes always do. `projected` routes answer from tables that followers keep.
+    `reads` lets auditors in; GET routes always do. `projected` routes answer from tables that followers keep,
+    `proven` ones from the trees of the log.
     `query` maps names to what they mean.
     """
 
@@ -59,6 +61,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     reads: bool = False
     projected: bool = False
+    proven: bool = False
     body: Any = None
     body_types: tuple[str, ...] = ("application/json",)
     answer: Any = None
@@ -102,7 +105,8 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if declared.scope not in caller.scopes and not (reads and "auditor" in caller.scopes):
         raise AtTheDoor("missing-scope", f"This needs a key with the scope {declared.scope}.")
     if method == "GET" and b"at_least" in connection.scope["query_string"]:
-        await _at_least(connection, wired, projected=declared.projected)
+        followers = [FOLLOWER] if declared.proven else [wired.boards.name] if declared.projected else []
+        await _at_least(connection, wired, followers)
 
 
 def caller_of(key: ApiKey, request: str) -> Caller:
@@ -115,16 +119,21 @@ def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _at_least(connection: ASGIConnection[Any, Any, Any, Any], wired: Wired, *, projected: bool) -> None:
+async def _at_least(connection: ASGIConnection[Any, Any, Any, Any], wired: Wired, followers: Sequence[str]) -> None:
     given = connection.query_params.get("at_least") or "0"
     if not _POSITION.fullmatch(given):
         raise AtTheDoor(
             "invalid-payload", "at_least is a position that a write answered.", errors=[("/at_least", "not a position")]
         )
-    position = int(given)
-    if await wired.positions.head() >= position and not projected:
+    await reached(wired, int(given), followers)
+
+
+async def reached(wired: Wired, position: int, followers: Sequence[str]) -> None:
+    """Wait until the followers have read up to a position of the log. Raises AtTheDoor (behind)."""
+    if position == 0:
         return
-    if not projected or not await wait_for(wired.positions, [wired.boards.name], position, WAIT):
+    # What is not in the log at all is not waited for.
+    if await wired.positions.head() < position or not await wait_for(wired.positions, followers, position, WAIT):
         raise AtTheDoor("behind", f"Position {position} cannot be read here yet.")
 
 

@@ -28,12 +28,24 @@ class NextLevel(msgspec.Struct, kw_only=True):
     needs: int
 
 
+class TierFloor(msgspec.Struct, kw_only=True):
+    """A level that an operator lets the member not fall below; for good where `until` is null.
+
+    `own` is the level that the member's own counters hold; `holds` says that the floor holds the member above it.
+    """
+
+    level: str
+    until: datetime | None
+    holds: bool
+    own: str | None
+
+
 class TierStanding(msgspec.Struct, kw_only=True):
     """`needs` is what is missing: to the next level, or to keep this one at its review.
 
     `projected` is the level after the next review if nothing happens until then, what is missing to keep this one, and
     what of each currency is available. `begins` is when a level begins that was reached; `grace` says that the last
-    review did not keep this one.
+    review did not keep this one. `floor` is the one in force.
     """
 
     level: str | None
@@ -45,6 +57,7 @@ class TierStanding(msgspec.Struct, kw_only=True):
     grace: bool = False
     begins: datetime | None = None
     projected: Json | None = None
+    floor: TierFloor | None = None
 
 
 class StreakStanding(msgspec.Struct, kw_only=True):
@@ -98,14 +111,17 @@ class RulebookPin(msgspec.Struct, kw_only=True):
 
 
 class Award(msgspec.Struct, kw_only=True):
-    """`limited_by` names the cap, budget, group or stacking limit that bit, and what it left."""
+    """`limited_by` names the cap, budget, group or stacking limit that bit, and what it left.
+
+    `available_at` is null for points that wait until somebody activates them.
+    """
 
     rule: str
     currency: str
     wanted: int
     granted: int
     limited_by: Json | None
-    available_at: datetime
+    available_at: datetime | None
     expires_at: datetime | None
     lots: list[str]
 
@@ -124,7 +140,7 @@ class Activity(msgspec.Struct, kw_only=True):
 class Explanation(msgspec.Struct, kw_only=True):
     """Each rule, each clause with its value, what was wanted and granted; `read` is what the rules looked at.
 
-    `offers` says what it counted for each slot, and why nothing.
+    `offers` says what it counted for each slot, and why nothing; `restated` what later entries made of its awards.
     """
 
     rules: list[Json]
@@ -133,6 +149,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     streaks: list[Json] = []
     badges: list[Json] = []
     referral: Json | None = None
+    restated: list[Json] = []
 
 
 class Simulated(Activity, kw_only=True):
@@ -229,6 +246,46 @@ class Redeemed(msgspec.Struct, kw_only=True):
     position: int
 
 
+class RedemptionNow(Redemption, kw_only=True):
+    """A redemption as it stands: `returned` of its points have come back."""
+
+    currency: str
+    returned: int
+    member: str
+
+
+class RedemptionChanged(msgspec.Struct, kw_only=True):
+    """`given_back` is what is free again, by lot, `repaid` what went to debt, `expired` what had ended."""
+
+    redemption: Redemption
+    given_back: list[Json]
+    repaid: int
+    expired: list[Json]
+    member: MemberAfter
+    position: int
+
+
+class Reward(msgspec.Struct, kw_only=True):
+    """`left` is what is neither redeemed nor held; null, as `stock`, where there is no limit."""
+
+    id: str
+    kind: Literal["discount", "product", "code", "credit", "gift"]
+    name: str
+    price: Json
+    stock: int | None
+    left: int | None
+    per_member: int | None
+    starts: datetime | None
+    ends: datetime | None
+    codes: Literal["generate"] | None
+    withdrawn: bool
+    version: int
+
+
+class RewardWritten(Reward, kw_only=True):
+    position: int
+
+
 class Assignment(msgspec.Struct, kw_only=True):
     """A slot that was opened: what happens from `assigned_at` to `ends_at`, both included, counts for it."""
 
@@ -275,6 +332,24 @@ class Merged(msgspec.Struct, kw_only=True):
     """`merge` has the points and the debt by currency that came over; `member` is the survivor after it."""
 
     merge: Json
+    effects: list[Json]
+    member: MemberAfter
+    position: int
+
+
+class AdjustmentReversed(msgspec.Struct, kw_only=True):
+    """`taken` of an adjustment that gave, `given_back` of one that took."""
+
+    reversal: Json
+    member: MemberAfter
+    position: int
+
+
+class Pending(msgspec.Struct, kw_only=True):
+    """Lots that can be spent now, or lots that are gone; `expires_at` where a lot's life began with this."""
+
+    activated: list[Json]
+    cancelled: list[Json]
     effects: list[Json]
     member: MemberAfter
     position: int
@@ -453,6 +528,79 @@ class AuditedMember(msgspec.Struct, kw_only=True):
     digest: str
 
 
+class SignedCheckpoint(msgspec.Struct, kw_only=True):
+    """`checkpoint` is the signed note, to be kept as it is; `root` in hex."""
+
+    checkpoint: str
+    origin: str
+    size: int
+    root: str
+    position: int
+
+
+class Inclusion(msgspec.Struct, kw_only=True):
+    """`proof` leads from `leaf` to `root` (RFC 6962): hashes in hex, the nearest first."""
+
+    position: int
+    index: int
+    size: int
+    seal: str
+    leaf: str
+    proof: list[str]
+    root: str
+    checkpoint: str
+
+
+class Consistency(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    """`proof` leads from `from_root` to `to_root` (RFC 6962): hashes in hex."""
+
+    from_: int
+    to: int
+    proof: list[str]
+    from_root: str
+    to_root: str
+    checkpoint: str
+
+
+class ProvenRow(msgspec.Struct, kw_only=True):
+    version: int
+    position: int
+    recorded_at: datetime
+    topic: str
+    state: str
+    index: int
+    proof: list[str]
+
+
+class ProvenStream(msgspec.Struct, kw_only=True):
+    kind: Literal["program", "member"]
+    id: str
+    rows: list[ProvenRow]
+
+
+class Bundle(msgspec.Struct, kw_only=True):
+    """`state` is the entry as it is stored; `checkpoint` and `statement` are signed notes."""
+
+    format: str
+    program: str
+    checkpoint: str
+    statement: str
+    keys: list[str]
+    streams: list[ProvenStream]
+
+
+class PublicKeyShape(msgspec.Struct, kw_only=True):
+    """`key` is name, short form and key, as C2SP writes them."""
+
+    key: str
+    created_at: datetime
+    retired_at: datetime | None
+
+
+class PublicKeys(msgspec.Struct, kw_only=True):
+    items: list[PublicKeyShape]
+
+
 class Segment(msgspec.Struct, kw_only=True):
     segment: str
     when: str
@@ -461,6 +609,47 @@ class Segment(msgspec.Struct, kw_only=True):
 
 class JobStarted(msgspec.Struct, kw_only=True):
     job: str
+
+
+class CorrectionStarted(msgspec.Struct, kw_only=True):
+    correction: str
+    job: str
+
+
+class Corrected(msgspec.Struct, kw_only=True):
+    """What changes of one activity by one rule. `member` is null for who was erased since."""
+
+    member: str | None
+    activity: str
+    occurred_at: datetime
+    rule: str
+    currency: str
+    wanted: int
+    recorded: int
+    difference: int
+    state: str
+
+
+class Correction(msgspec.Struct, kw_only=True):
+    """`moved` are members that have changed since the dry run, and were left as they are."""
+
+    correction: str
+    state: Literal["trying", "proposed", "approved", "applied"]
+    reason: str
+    window: Json
+    cascade: Literal["none", "to_now"]
+    rules: list[str]
+    reverses: str | None
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    members: int
+    applied: int
+    moved: list[str | None]
+    totals: list[Json]
+    items: list[Corrected]
+    next_cursor: str | None
 
 
 class Job(msgspec.Struct, kw_only=True):

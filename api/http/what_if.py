@@ -13,7 +13,7 @@ from api.http.problems import AtTheDoor
 from api.http.route import Json, Req, answer, caller, once, parts, path_id, route
 from api.wiring import Wired
 from application import jobs, rulebooks
-from application.jobs import Progress, UnknownJob
+from application.jobs import Job, Progress, UnknownJob
 from application.what_if import Question, WhatIfBody, question, what_if
 from application.what_if_answer import TABLES, as_csv, table
 from application.what_if_answer import answer as told
@@ -37,10 +37,16 @@ async def simulate(request: Req) -> ASGIResponse:
     with once(request):
         body = await read_optional_json(request, WhatIfBody)
         document = await rulebooks.document_of(wired.handler, wired.drafts, program, name)
-        asked = await question(wired.handler, program, document, body)
-        request_of = {"rulebook": name, "from": body.from_, "to": body.to}
-        job = await wired.worker.start(program, "what-if", request_of, partial(_told, wired, asked))
+        job = await started(request, name, document, body)
     return answer({"job": job.id}, 202, {"location": f"/v1/jobs/{job.id}"})
+
+
+async def started(request: Req, name: str, document: Json, body: WhatIfBody) -> Job:
+    """The job that tries a document on history; `name` says where it came from. Raises RulebookInvalid, BadTime."""
+    wired, program = parts(request), caller(request).program
+    asked = await question(wired.handler, program, document, body)
+    request_of = {"rulebook": name, "from": body.from_, "to": body.to}
+    return await wired.worker.start(program, "what-if", request_of, partial(_told, wired, asked))
 
 
 def _told(wired: Wired, asked: Question, progress: Progress) -> Json:

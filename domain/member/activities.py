@@ -16,6 +16,7 @@ from domain.member.lives import keep_alive
 from domain.member.offers import Weighed, assign_by_rules, count_for_offers, hear_of_offers, weigh
 from domain.member.reading import Reading
 from domain.member.referrals import convert
+from domain.member.restating import restate, with_late
 from domain.member.scores import count_scores, scores_of
 from domain.member.spending import spend_elsewhere
 from domain.member.standing import raise_tiers, reached_before
@@ -56,6 +57,10 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
     if declared.role == "spends":
         draft.at = draft.now
     draft.rulebook = book.number
+    if book.restates and draft.circumstances.told is None and declared.role != "spends":
+        retold = with_late(draft, book, command)
+        if retold is not None:
+            return restate(draft, book, command, retold)
     evaluated = evaluate(draft, draft.member, book, command)
     require(draft.member, evaluated.day)
     counts = counts_of(command.type, evaluated.measures, evaluated.ticked)
@@ -111,7 +116,9 @@ def record_activity(draft: Draft, command: RecordActivity) -> Evaluated:
 
 def rulebook_for(draft: Draft, command: RecordActivity) -> CompiledRulebook:
     """The version that rules an activity, by its own time or by when it was learned of."""
-    timeline = draft.circumstances.timeline
+    timeline, told = draft.circumstances.timeline, draft.circumstances.told
+    if told is not None:
+        return timeline.version(told.rulebook)
     latest = timeline.at(draft.now)
     late = latest.document.late if latest else Late()
     book = latest if late.rule_time == "recorded" else timeline.at(command.occurred_at)
@@ -155,7 +162,7 @@ def reading_of(
         zone=zone,
         offsets=draft.circumstances.offsets,
         program=draft.circumstances.program,
-        tier_at=command.occurred_at if book.document.late.tier_time == "occurred" else draft.now,
+        tier_at=command.occurred_at if book.document.late.tier_time == "occurred" else draft.learned_at,
         program_zone=program_zone,
         store_zone=command.time_zone or program_zone,
         book=book,
@@ -184,6 +191,8 @@ def counts_of(kind: str, measures: dict[str, int], ticks: tuple[str, ...]) -> di
 
 def _acceptable(draft: Draft, command: RecordActivity, book: CompiledRulebook) -> None:
     member, late = draft.member, book.document.late
+    if draft.circumstances.told is not None:
+        return
     if member.status != "active":
         raise MemberSuspended(f"the member is {member.status}: activities are refused")
     not_ahead(draft, command.occurred_at, late)

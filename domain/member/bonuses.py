@@ -58,6 +58,11 @@ def grant(
     )
 
 
+def is_bonus(rule: str) -> bool:
+    """Whether points granted under this name belong to a streak, a badge, an offer or a referral."""
+    return rule.startswith(("streak:", "badge:", "offer:", "referral:"))
+
+
 def granted(draft: Draft, rule: str) -> list[Given]:
     """The bonuses granted so far under a name, of which something is left. Raises HistoryNeeded."""
     history = draft.circumstances.history

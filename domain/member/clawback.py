@@ -3,20 +3,45 @@
 from datetime import datetime
 
 from domain.member.draft import Draft, Fate, Given
-from domain.member.events import Draw, LotActivated, LotExpired, PointsClawedBack
+from domain.member.events import (
+    Draw,
+    HoldConfirmed,
+    HoldReleased,
+    LotActivated,
+    LotExpired,
+    PointsClawedBack,
+    PointsEarned,
+    PointsGivenBack,
+    RedemptionReturned,
+    Restated,
+)
 from domain.member.state import Lot
 from domain.member.wallet import draw, spendable
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.limits import takes_of
 from domain.rules.rulebook import Currency
+from domain.takes import Take
 
 
-def claw_back(draft: Draft, policy: Currency, given: Given, points: int, counts: dict[str, int]) -> None:
+def claw_back(
+    draft: Draft,
+    policy: Currency,
+    given: Given,
+    points: int,
+    counts: dict[str, int],
+    restated: Restated | None = None,
+) -> None:
     """Take points: from the award's own lot, from its order's others (pending ones first), from any, then debt.
 
     What expired of the own lot is gone already: nobody owes it. `recovery` says how far down this goes.
     """
     award = given.award
     spared = policy.returns.recovery == "only_pending"
-    order = [lot for lot in draft.member.lots if lot.entry == given.version and lot.currency == award.currency]
+    order = [
+        lot
+        for lot in draft.member.lots
+        if (lot.entry == given.version or lot.id == award.lot) and lot.currency == award.currency
+    ]
     mine = [lot for lot in order if lot.id == award.lot]
     siblings = [lot for lot in order if lot.id != award.lot]
     fate = _fate(draft, given)
@@ -46,8 +71,28 @@ def claw_back(draft: Draft, policy: Currency, given: Given, points: int, counts:
             written_off=0 if unlimited else left,
             day=award.day,
             counts=counts,
+            restated=restated,
         )
     )
+
+
+def takes_back(book: CompiledRulebook, award: PointsEarned, day: int, points: int, *, last: bool) -> tuple[Take, ...]:
+    """Budgets and shared caps get back what a rule's award took of them; the use only when nothing is left of it."""
+    rule = book.rule(award.rule)
+    if rule.budget is None and not rule.cap:
+        return ()
+    return takes_of(book.document, rule, award.currency, day, -points, uses=-1 if last else 0)
+
+
+def caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:
+    """Caps get back what the award used, in its own period; `times` only when nothing is left of it."""
+    back = {}
+    for name, counted in award.counts.items():
+        if name.startswith("cap:"):
+            back[name] = -min(points, counted)
+        elif taken + points >= award.points:
+            back[name] = -counted
+    return back
 
 
 def after_event(fate: Fate, lot: str, event: object) -> Fate:
@@ -59,6 +104,8 @@ def after_event(fate: Fate, lot: str, event: object) -> Fate:
             return Fate(fate.expired, fate.counted + event.points)
         case PointsClawedBack() if event.lot == lot:
             return Fate(fate.expired - event.expired, fate.counted - event.counted)
+        case PointsGivenBack() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
+            return Fate(fate.expired + sum(one.points for one in event.expired if one.lot == lot), fate.counted)
         case _:
             return fate
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
-from domain.member.events import MemberEventUnion, Part
+from domain.member.events import Idle, MemberEventUnion, Part
 from domain.member.state import Stamp
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
+from domain.rules.rewards import RewardTerms
+from domain.takes import Take
 
 
 class Command(
@@ -100,13 +102,18 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     data: dict[str, Any] = {}
     sealed: bytes = b""
     origin: str = ""
+    gives_back: bool = False
+    """Whether points that paid for the order come back: entries of before that was offered say nothing."""
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)
 
 
 class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
-    """Spend points, by number or by the money they are worth; on an order of `order_minor` in money, where known."""
+    """Spend points, by number or by the money they are worth; on an order of `order_minor` in money, where known.
+
+    With `hold_seconds` they are set aside for so long, to be confirmed or cancelled.
+    """
 
     id: str
     currency: str
@@ -115,14 +122,76 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
     order_source: str | None = None
     order_id: str | None = None
     order_minor: int | None = None
+    hold_seconds: int | None = None
 
     def __post_init__(self) -> None:
         _positive(self.points)
         _positive(self.value_minor)
+        _positive(self.hold_seconds)
+
+
+class RedeemReward(Command, frozen=True, kw_only=True, tag="RedeemReward"):
+    """Redeem units of a reward on the terms of entry `version` of its stream. `codes` are those of the units, if any.
+
+    With `hold_seconds` price and units are set aside for so long, to be confirmed or cancelled.
+    """
+
+    id: str
+    terms: RewardTerms
+    version: int
+    quantity: int = 1
+    codes: tuple[str, ...] = ()
+    order_source: str | None = None
+    order_id: str | None = None
+    hold_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.quantity)
+        _positive(self.hold_seconds)
+
+
+class ConfirmRedemption(Command, frozen=True, kw_only=True, tag="ConfirmRedemption"):
+    """Spend what the entry `original` set aside: all of it, or `points`; then the rest is free again.
+
+    `codes` are those of the units of a reward.
+    """
+
+    redemption: str
+    original: int
+    points: int | None = None
+    codes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
+
+
+class CancelRedemption(Command, frozen=True, kw_only=True, tag="CancelRedemption"):
+    """Let go what the entry `original` set aside."""
+
+    redemption: str
+    original: int
+
+
+class ReturnRedemption(Command, frozen=True, kw_only=True, tag="ReturnRedemption"):
+    """Give back what was redeemed by the entry `original`: all that is left of it, or `points`.
+
+    `mode` is `reverse` or `reissue`; without one, what the currency says.
+    """
+
+    redemption: str
+    original: int
+    points: int | None = None
+    mode: str | None = None
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
 
 
 class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
-    """An operator's correction by hand: points come (positive) or go (negative)."""
+    """An operator's correction by hand: points come (positive) or go (negative).
+
+    With `on_action` they come pending, until somebody activates them.
+    """
 
     id: str
     currency: str
@@ -131,6 +200,7 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
     allow_negative: bool = False
     expires_at: datetime | None = None
     available_at: datetime | None = None
+    on_action: bool = False
 
     def __post_init__(self) -> None:
         if self.points == 0 or abs(self.points) > MAX_AMOUNT:
@@ -197,10 +267,11 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     recorded_at: datetime
     at: datetime
     pins: PastPins = PastPins()
-    input: "RecordActivity | AbsorbMember | None" = None
+    input: "RecordActivity | RedeemPoints | RedeemReward | AbsorbMember | None" = None
     facts: dict[str, Any] = {}
     events: tuple[MemberEventUnion, ...] = ()
     settled: int = 0
+    takes: tuple[Take, ...] = ()
 
     @property
     def stamp(self) -> Stamp:
@@ -225,6 +296,32 @@ class PlaceInTier(Command, frozen=True, kw_only=True, tag="PlaceInTier"):
     set: str
     level: str
     valid_until: datetime | None = None
+
+
+class ReverseAdjustment(Command, frozen=True, kw_only=True, tag="ReverseAdjustment"):
+    """Undo the adjustment of the entry `original`; with `force` also where its points have moved on."""
+
+    adjustment: str
+    original: int
+    force: bool = False
+
+
+class ActivatePending(Command, frozen=True, kw_only=True, tag="ActivatePending"):
+    """Make pending points spendable now: those of `lots`, or all that the entry `original` of an activity opened."""
+
+    lots: tuple[str, ...] = ()
+    activity_source: str | None = None
+    activity_id: str | None = None
+    original: int = 0
+
+
+class CancelPending(Command, frozen=True, kw_only=True, tag="CancelPending"):
+    """Take pending points back, as if they had never been granted; which ones is said as in `ActivatePending`."""
+
+    lots: tuple[str, ...] = ()
+    activity_source: str | None = None
+    activity_id: str | None = None
+    original: int = 0
 
 
 class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
@@ -292,6 +389,54 @@ class RedeemCode(Command, frozen=True, kw_only=True, tag="RedeemCode"):
     at: datetime | None = None
 
 
+class CorrectedAward(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """By how much a rule granted too little (positive) or too much, of `wanted` that it should have.
+
+    A lot that is opened for it lives as said here.
+    """
+
+    rule: str
+    currency: str
+    points: int
+    wanted: int = 0
+    counts: dict[str, int] = {}
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    idle: Idle | None = None
+
+
+class CorrectedActivity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a correction changes of the activity of entry `activity`, of the local `day`, that `rulebook` ruled.
+
+    `cascaded`: it came after the corrected window, and follows from that.
+    """
+
+    activity: int
+    at: datetime
+    rulebook: int
+    day: int
+    awards: tuple[CorrectedAward, ...]
+    cascaded: bool = False
+
+
+class ApplyCorrection(Command, frozen=True, kw_only=True, tag="ApplyCorrection"):
+    """Apply what a correction found when the member was at version `seen`; perhaps to reverse another one."""
+
+    correction: str
+    seen: int
+    rows: tuple[CorrectedActivity, ...]
+    reverses: str = ""
+
+
+class SetTierFloor(Command, frozen=True, kw_only=True, tag="SetTierFloor"):
+    """Keep the member from falling below `level` of a tier set, before `until` or for good. None lifts the floor."""
+
+    set: str
+    level: str | None
+    reason: str
+    until: datetime | None = None
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -310,6 +455,10 @@ MemberCommand = (
     | RecordActivity
     | ReturnActivity
     | RedeemPoints
+    | RedeemReward
+    | ConfirmRedemption
+    | CancelRedemption
+    | ReturnRedemption
     | AdjustPoints
     | SendPoints
     | ReceivePoints
@@ -317,6 +466,9 @@ MemberCommand = (
     | MergeMember
     | AbsorbMember
     | PlaceInTier
+    | ReverseAdjustment
+    | ActivatePending
+    | CancelPending
     | PayPrize
     | IssueReferralCode
     | ReferMember
@@ -324,5 +476,7 @@ MemberCommand = (
     | ReverseReferral
     | AssignOffer
     | RedeemCode
+    | ApplyCorrection
+    | SetTierFloor
     | Settle
 )

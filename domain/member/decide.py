@@ -14,9 +14,14 @@ from domain.errors import MemberErasedAlready, MemberExists, MergedAway, Unknown
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
     AbsorbMember,
+    ActivatePending,
     AdjustPoints,
+    ApplyCorrection,
     AssignOffer,
+    CancelPending,
+    CancelRedemption,
     ChangeMember,
+    ConfirmRedemption,
     EnrolMember,
     EraseMember,
     GiveBackPoints,
@@ -30,13 +35,18 @@ from domain.member.commands import (
     RecordActivity,
     RedeemCode,
     RedeemPoints,
+    RedeemReward,
     ReferMember,
     ReturnActivity,
+    ReturnRedemption,
+    ReverseAdjustment,
     ReverseReferral,
     SendPoints,
     SetMemberStatus,
+    SetTierFloor,
     Settle,
 )
+from domain.member.correcting import apply_correction
 from domain.member.coupons import redeem_code
 from domain.member.draft import Circumstances, Draft
 from domain.member.events import (
@@ -46,14 +56,19 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.floors import set_floor
+from domain.member.holds import cancel_redemption, confirm_redemption, return_redemption
 from domain.member.merging import absorb_member, merge_member
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
+from domain.member.pending import activate_pending, cancel_pending
 from domain.member.placing import place_in_tier
 from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
 from domain.member.returns import return_activity
+from domain.member.reversals import reverse_adjustment
+from domain.member.rewards import redeem_reward
 from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.standing import follow
@@ -62,7 +77,7 @@ from domain.member.transfers import give_back_points, receive_points, send_point
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
 
-_FOR_ANYBODY = (Settle, AdjustPoints, PayReferral, ReverseReferral)
+_FOR_ANYBODY = (Settle, AdjustPoints, ApplyCorrection, PayReferral, ReverseReferral)
 """Commands that an erased member's stream takes as well."""
 
 
@@ -99,6 +114,14 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             evaluated = record_activity(draft, command)
         case RedeemPoints():
             redeem_points(draft, command)
+        case RedeemReward():
+            redeem_reward(draft, command)
+        case ConfirmRedemption():
+            confirm_redemption(draft, command)
+        case CancelRedemption():
+            cancel_redemption(draft, command)
+        case ReturnRedemption():
+            return_redemption(draft, command)
         case ReturnActivity():
             return_activity(draft, command)
         case AdjustPoints():
@@ -115,6 +138,12 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             absorb_member(draft, command)
         case PlaceInTier():
             place_in_tier(draft, command)
+        case ReverseAdjustment():
+            reverse_adjustment(draft, command)
+        case ActivatePending():
+            activate_pending(draft, command)
+        case CancelPending():
+            cancel_pending(draft, command)
         case PayPrize():
             pay_prize(draft, command)
         case IssueReferralCode():
@@ -129,6 +158,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             assign_offer(draft, command)
         case RedeemCode():
             redeem_code(draft, command)
+        case ApplyCorrection():
+            apply_correction(draft, command)
         case EnrolMember():
             evaluated = _enrol(draft, command)
         case ChangeMember():
@@ -143,6 +174,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
         case SetMemberStatus():
             if command.status != draft.member.status:
                 draft.record(MemberStatusChanged(status=command.status, reason=command.reason))
+        case SetTierFloor():
+            set_floor(draft, command)
         case EraseMember():
             draft.record(MemberErased(reason=command.reason))
         case Settle():
@@ -239,6 +272,7 @@ def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:
         data=command.data,
         time_zone=command.time_zone,
     )
-    if draft.circumstances.timeline.at(command.enrolled_at) is None:
+    told = draft.circumstances.told
+    if told.rulebook == 0 if told is not None else draft.circumstances.timeline.at(command.enrolled_at) is None:
         return None
     return record_activity(draft, activity)

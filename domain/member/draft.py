@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -10,18 +10,25 @@ from domain.calendar import Offsets
 from domain.member.commands import RecordActivity
 from domain.member.events import (
     BadgeGranted,
+    Draw,
     MemberEventUnion,
     OfferAssigned,
     OfferProgressed,
+    PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     ReferralConverted,
     ScoreCounted,
 )
-from domain.member.state import Member, Stamp, evolve
+from domain.member.outcomes import Story
+from domain.member.redemptions import Redemption
+from domain.member.state import Lot, Member, Stamp, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.timeline import Timeline
 from domain.takes import Take, Taken
+
+if TYPE_CHECKING:
+    from domain.member.activities import Evaluated
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -79,6 +86,70 @@ class Original(msgspec.Struct, frozen=True):
     assigned: tuple[OfferAssigned, ...] = ()
 
 
+class Told(msgspec.Struct, frozen=True):
+    """The decision is told again in its place: ruled by the version it pinned, learned of when it was recorded.
+
+    What was accepted is not refused again, and what time brought stays as it was.
+    """
+
+    rulebook: int
+    learned_at: datetime
+
+
+class Retold(msgspec.Struct, frozen=True):
+    """A stream in two stories: as it was recorded, and as it would have been with a late activity in its place.
+
+    `member` is the member of the second one, settled now; `after` the entries of the activities that come after
+    the late one, in order; `evaluated` and `events` are those of the late one; `takes` what the second story takes
+    of shared quantities beyond the first.
+    """
+
+    recorded: Story
+    told: Story
+    member: Member
+    after: tuple[int, ...]
+    evaluated: "Evaluated"
+    events: tuple[MemberEventUnion, ...]
+    takes: tuple[Take, ...]
+
+
+class Spend(msgspec.Struct, frozen=True):
+    """Points that were spent, or taken by hand: which lots paid, what was owed for it, and what came back since.
+
+    `share` is what it took of the money of an order that points may pay.
+    """
+
+    entry: int
+    id: str
+    currency: str
+    rulebook: int
+    draws: tuple[Draw, ...]
+    debt: int = 0
+    back: int = 0
+    share: Take | None = None
+
+    @property
+    def points(self) -> int:
+        return sum(draw.points for draw in self.draws) + self.debt
+
+
+class PastLot(msgspec.Struct, frozen=True):
+    """A lot that there ever was, with the end that it had last; `entry` is the last one that knew it open."""
+
+    lot: Lot
+    entry: int
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """An activity, as far as it keeps lots alive."""
+
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    rulebook: int
+    time_zone: str | None
+
+
 class HistoryNeeded(Exception):
     """A decision looks at an earlier entry of the stream: read it and decide again."""
 
@@ -95,6 +166,33 @@ class History(Protocol):
     def given(self, rule: str) -> Sequence[Given]:
         """What was ever granted under the name of a rule."""
 
+    def retold(self, late: RecordActivity, rulebook: int, circumstances: "Circumstances") -> Retold | None:
+        """The stream with a late activity in its place; None where nothing comes after it."""
+
+    def place_of(self, late: RecordActivity, rulebook: int, under: "Circumstances") -> tuple[Member, "Circumstances"]:
+        """The member just before a late activity, in its place, and the circumstances it is decided under there."""
+
+    def adjustment(self, version: int) -> PointsAdjusted:
+        """The adjustment of entry `version`."""
+
+    def undone(self, version: int) -> bool:
+        """Whether that adjustment was reversed, or cancelled while it was pending."""
+
+    def gone(self, lot: str) -> tuple[int, int]:
+        """How much of a lot expired, and how much of it repaid debt when it was activated."""
+
+    def payments(self, source: str, order: str) -> Sequence[Spend]:
+        """The redemptions that paid for an order."""
+
+    def lots(self) -> dict[str, PastLot]:
+        """Every lot that there ever was, by id."""
+
+    def seen(self, version: int) -> Sequence[Seen]:
+        """The activities of entry `version` and of those since."""
+
+    def redemption(self, version: int) -> Redemption:
+        """The redemption that entry `version` made, and what became of it. Raises LookupError."""
+
 
 class Circumstances(msgspec.Struct, frozen=True):
     """All that a decision may know besides the command and the member.
@@ -110,6 +208,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     offsets: Offsets
     history: History | None = None
     taken: Taken = msgspec.field(default_factory=Taken)
+    told: Told | None = None
 
 
 class Draft:
@@ -131,6 +230,12 @@ class Draft:
         """Whether what new versions of the rules say of what the member has stands in this draft already."""
         self._lots = 0
         self._slots = 0
+
+    @property
+    def learned_at(self) -> datetime:
+        """When the program learned of what is decided: now, unless it is told again."""
+        told = self.circumstances.told
+        return self.now if told is None else told.learned_at
 
     def new_lot(self) -> str:
         """An id that is unique in the stream and the same whenever the entry is decided again."""

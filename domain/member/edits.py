@@ -1,14 +1,15 @@
 """What a new version of the rules changes of what members have: only what it says it does, from when it is in force.
 
 Tier sets with `on_edit: now` put everybody where the new thresholds say; currencies with
-`expires_applies_to: existing` move the ends of open lots; rules on birthdays and anniversaries plan these. What was
-before stays as it was.
+`expires_applies_to: existing` move the ends of open lots; rules on birthdays and anniversaries plan these; a floor
+holds whom it may hold under the new levels. What was before stays as it was.
 """
 
 from datetime import datetime
 
 from domain.calendar import MICROSECOND
 from domain.member.draft import Draft
+from domain.member.floors import hold
 from domain.member.lives import reschedule
 from domain.member.occasions import plan
 from domain.member.standing import reassess
@@ -32,6 +33,9 @@ def edit(draft: Draft, number: int, at: datetime) -> None:
     zone = draft.zone(book)
     for name in _edited(book, before):
         reassess(draft, book, name, at, draft.local_day(book, zone, at - MICROSECOND), zone)
+    for name, standing in sorted(draft.member.tiers.items()):
+        if standing.floor is not None:
+            hold(draft, book, name, at)
 
 
 def _edited(book: CompiledRulebook, before: CompiledRulebook) -> list[str]:

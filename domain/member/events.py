@@ -13,6 +13,7 @@ import msgspec
 from domain.member.closing import Closing
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
+from domain.takes import Take
 
 
 class MemberEvent(
@@ -69,11 +70,58 @@ class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False
     rulebook: int
 
 
+class Restated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The fact is about the activity of an earlier entry, which happened at `at` and was ruled by `rulebook`.
+
+    What was learned since has that activity come out differently: it takes effect as if it had been so at once.
+    """
+
+    activity: int
+    at: datetime
+    rulebook: int
+
+
+class TierStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """From `at` on the member stood at `level`."""
+
+    at: datetime
+    level: str | None
+
+
+class OwnLevel(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """The level that a member's own counters hold, whatever a floor does; the fields are those of a standing."""
+
+    level: str | None = None
+    since: datetime | None = None
+    valid_until: datetime | None = None
+    grace: datetime | None = None
+
+
 class LineReturned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What has come back of one line of an order: units, and money in minor units."""
 
     quantity: int = 0
     amount_minor: int = 0
+
+
+class OpenLot(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A lot that points come back to: `points` is what comes, the rest is what the lot was and when it ends.
+
+    Where the lot is still open, only its points are added to. With `pending` it waits for `available_at`.
+    """
+
+    lot: str
+    points: int
+    granted: int
+    occurred_at: datetime
+    entry: int
+    rule: str
+    rulebook: int
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+    day: int = 0
+    pending: bool = False
+    idle: Idle | None = None
 
 
 class MemberEnrolled(MemberEvent, frozen=True, kw_only=True, tag="MemberEnrolled"):
@@ -142,7 +190,8 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
 
     `points` is what was granted of `wanted`; `repaid` of it went to debt and never was in the lot. The lot is
     spendable while available_at <= now < expires_at; `available_at` None waits for an action. With `idle` every
-    activity moves `expires_at`. With `occasion` time brought it, at an instant and under a rulebook of its own.
+    activity moves `expires_at`. With `occasion` time brought it, at an instant and under a rulebook of its own; with
+    `restated` it is what an earlier activity earns beyond what it was granted.
     """
 
     lot: str
@@ -158,6 +207,7 @@ class PointsEarned(MemberEvent, frozen=True, kw_only=True, tag="PointsEarned"):
     counts: dict[str, int] = {}
     idle: Idle | None = None
     occasion: Occasion | None = None
+    restated: Restated | None = None
 
 
 class OccasionPlanned(MemberEvent, frozen=True, kw_only=True, tag="OccasionPlanned"):
@@ -208,6 +258,7 @@ class OfferAssigned(MemberEvent, frozen=True, kw_only=True, tag="OfferAssigned")
     rule: str = ""
     counts: dict[str, int] = {}
     rulebook: int = 0
+    restated: Restated | None = None
 
 
 class OfferViewed(MemberEvent, frozen=True, kw_only=True, tag="OfferViewed"):
@@ -222,7 +273,7 @@ class OfferProgressed(MemberEvent, frozen=True, kw_only=True, tag="OfferProgress
     """An activity counted `step` for a slot, whose progress is now `progress`.
 
     Of a goal about periods, `period` is the first local day of the one that the step is about. With `activity`, the
-    entry of a returned one, the step is taken back.
+    entry of a returned one, the step is taken back. With `restated` it is what an earlier activity counts otherwise.
     """
 
     slot: str
@@ -231,6 +282,7 @@ class OfferProgressed(MemberEvent, frozen=True, kw_only=True, tag="OfferProgress
     progress: int
     period: int | None = None
     activity: int | None = None
+    restated: Restated | None = None
 
 
 class OfferCompleted(MemberEvent, frozen=True, kw_only=True, tag="OfferCompleted"):
@@ -239,14 +291,19 @@ class OfferCompleted(MemberEvent, frozen=True, kw_only=True, tag="OfferCompleted
     slot: str
     offer: str
     lot: str = ""
+    restated: Restated | None = None
 
 
 class OfferReopened(MemberEvent, frozen=True, kw_only=True, tag="OfferReopened"):
-    """The return of the activity of entry `activity` left a completed slot below its goal: it was not completed."""
+    """The return of the activity of entry `activity` left a completed slot below its goal: it was not completed.
+
+    With `restated` nothing was returned: that activity did not complete it after all.
+    """
 
     slot: str
     offer: str
     activity: int
+    restated: Restated | None = None
 
 
 class OfferWithdrawn(MemberEvent, frozen=True, kw_only=True, tag="OfferWithdrawn"):
@@ -288,6 +345,7 @@ class BadgeGranted(MemberEvent, frozen=True, kw_only=True, tag="BadgeGranted"):
     day: int
     at: datetime
     counts: dict[str, int] = {}
+    restated: Restated | None = None
 
 
 class BadgeRevoked(MemberEvent, frozen=True, kw_only=True, tag="BadgeRevoked"):
@@ -396,7 +454,8 @@ class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
 class LotsRescheduled(MemberEvent, frozen=True, kw_only=True, tag="LotsRescheduled"):
     """Open lots end at another instant from `at` on, and by `idle` from then on where it is given.
 
-    `reason` is `activity` (they end by inactivity), or `policy` (a `rulebook` that applies to existing lots).
+    `reason` is `activity` (they end by inactivity), `policy` (a `rulebook` that applies to existing lots), or
+    `activation` (their life begins, by `rulebook`).
     """
 
     currency: str
@@ -431,6 +490,109 @@ class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed
     draws: tuple[Draw, ...]
     value_minor: int | None = None
     debt: int = 0
+
+
+class PointsHeld(MemberEvent, frozen=True, kw_only=True, tag="PointsHeld"):
+    """Points were set aside for a redemption until `ends_at`, not included: `draws` names the lots that gave them.
+
+    `takes` is what the redemption took of shared quantities, which they get back when nothing comes of it.
+    """
+
+    redemption: str
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    ends_at: datetime
+    value_minor: int | None = None
+    takes: tuple[Take, ...] = ()
+
+
+class HoldConfirmed(MemberEvent, frozen=True, kw_only=True, tag="HoldConfirmed"):
+    """Points that the entry `original` had set aside were spent: `points`, from the lots of `draws`.
+
+    Of the rest, `released` is in its lots again, `repaid` went to debt, and `expired` had ended meanwhile.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    draws: tuple[Draw, ...]
+    value_minor: int | None = None
+    released: tuple[Draw, ...] = ()
+    repaid: tuple[Draw, ...] = ()
+    expired: tuple[Draw, ...] = ()
+
+
+class HoldReleased(MemberEvent, frozen=True, kw_only=True, tag="HoldReleased"):
+    """What the entry `original` had set aside was let go at `at`, because it was `cancelled` or had `expired`.
+
+    `released` is in its lots again, `repaid` went to debt, and `expired` had ended meanwhile.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    at: datetime
+    reason: str
+    released: tuple[Draw, ...] = ()
+    repaid: tuple[Draw, ...] = ()
+    expired: tuple[Draw, ...] = ()
+
+
+class RedemptionReturned(MemberEvent, frozen=True, kw_only=True, tag="RedemptionReturned"):
+    """(Part of) what was redeemed by the entry `original` came back: into `lots`, but for what was `repaid` to debt.
+
+    `draws` says which lots had paid it, `expired` which of that came back to lots that had ended, and is gone. `mode`
+    is `reverse` (to the lots that paid) or `reissue` (in a new one). `complete`: all of it has come back now.
+    """
+
+    redemption: str
+    original: int
+    currency: str
+    points: int
+    mode: str
+    draws: tuple[Draw, ...]
+    complete: bool = False
+    lots: tuple[OpenLot, ...] = ()
+    repaid: int = 0
+    expired: tuple[Draw, ...] = ()
+    value_minor: int | None = None
+
+
+class RewardReserved(MemberEvent, frozen=True, kw_only=True, tag="RewardReserved"):
+    """Units of a reward are held with the price. `counts` moves the member's counter on the local `day`."""
+
+    redemption: str
+    reward: str
+    quantity: int
+    day: int
+    counts: dict[str, int] = {}
+
+
+class RewardIssued(MemberEvent, frozen=True, kw_only=True, tag="RewardIssued"):
+    """Units of a reward are the member's, each with one of `codes` where it has them.
+
+    What was reserved before is counted already: then there are no `counts`.
+    """
+
+    redemption: str
+    reward: str
+    quantity: int
+    codes: tuple[str, ...] = ()
+    day: int = 0
+    counts: dict[str, int] = {}
+
+
+class RewardReleased(MemberEvent, frozen=True, kw_only=True, tag="RewardReleased"):
+    """Units of a reward are in stock again: the hold is over, or the redemption was returned. Their codes are void."""
+
+    redemption: str
+    reward: str
+    quantity: int
+    day: int
+    counts: dict[str, int] = {}
 
 
 class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted"):
@@ -481,6 +643,38 @@ class PointsReceived(MemberEvent, frozen=True, kw_only=True, tag="PointsReceived
     reversal: bool = False
 
 
+class AdjustmentReversed(MemberEvent, frozen=True, kw_only=True, tag="AdjustmentReversed"):
+    """The points that an adjustment gave were taken: from its own lot, then from others, then as debt.
+
+    `expired` of them were gone already.
+    """
+
+    adjustment: str
+    currency: str
+    lot: str
+    points: int
+    from_pending: tuple[Draw, ...] = ()
+    from_lots: tuple[Draw, ...] = ()
+    from_other: tuple[Draw, ...] = ()
+    expired: int = 0
+    debt: int = 0
+
+
+class PointsGivenBack(MemberEvent, frozen=True, kw_only=True, tag="PointsGivenBack"):
+    """Points came back that the entry `entry` had taken: `repaid` of them to debt, the rest into `lots`.
+
+    `expired` came back to lots that had ended, and went with them. `spend` is the id of the redemption or adjustment.
+    """
+
+    spend: str
+    entry: int
+    currency: str
+    points: int
+    lots: tuple[OpenLot, ...] = ()
+    expired: tuple[Draw, ...] = ()
+    repaid: int = 0
+
+
 class ActivityReversed(MemberEvent, frozen=True, kw_only=True, tag="ActivityReversed"):
     """(Part of) the activity of entry `activity` was returned.
 
@@ -504,7 +698,7 @@ class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawed
     """Points of one award were taken back: from its own pending or open lot, other lots, then debt.
 
     `expired` of them were gone already, `written_off` were forgiven. `counted` of them had counted for tiers: what
-    had not become available yet never did.
+    had not become available yet never did. With `restated` nothing was returned: the award itself is smaller.
     """
 
     activity: int
@@ -520,6 +714,20 @@ class PointsClawedBack(MemberEvent, frozen=True, kw_only=True, tag="PointsClawed
     counted: int = 0
     debt: int = 0
     written_off: int = 0
+    counts: dict[str, int] = {}
+    restated: Restated | None = None
+
+
+class ActivityRestated(MemberEvent, frozen=True, kw_only=True, tag="ActivityRestated"):
+    """The activity of entry `activity` comes out differently: what does follows in this entry.
+
+    `counts` moves counters on its local `day` that no other event of it does.
+    """
+
+    activity: int
+    at: datetime
+    rulebook: int
+    day: int
     counts: dict[str, int] = {}
 
 
@@ -568,6 +776,52 @@ class TierRenewed(MemberEvent, frozen=True, kw_only=True, tag="TierRenewed"):
     valid_until: datetime | None = None
 
 
+class TierRestated(MemberEvent, frozen=True, kw_only=True, tag="TierRestated"):
+    """Where the member stands in a set, and stood since `at`: `path` is every step from then on.
+
+    `grace` and `upgrade_at` are what a review did not keep, and when a level that was reached begins; `beneath` and
+    `own_since` what the member's own counters hold where a floor holds it above that, and since when otherwise.
+    """
+
+    set: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    at: datetime
+    rulebook: int
+    path: tuple[TierStep, ...] = ()
+    since: datetime | None = None
+    valid_until: datetime | None = None
+    grace: datetime | None = None
+    upgrade_at: datetime | None = None
+    beneath: OwnLevel | None = None
+    own_since: datetime | None = None
+
+
+class TierFloorSet(MemberEvent, frozen=True, kw_only=True, tag="TierFloorSet"):
+    """An operator set a level below which the member does not fall, before `until` or for good; None: lifted."""
+
+    set: str
+    level: str | None
+    reason: str
+    at: datetime
+    until: datetime | None = None
+
+
+class TierHeld(MemberEvent, frozen=True, kw_only=True, tag="TierHeld"):
+    """Where the member's own counters stand from `at` on, beside the `level` it is on while or after a floor holds it.
+
+    Where the two differ, the floor holds it, until `valid_until` or for good. `evidence` is the counter's value.
+    """
+
+    set: str
+    level: str | None
+    own: OwnLevel
+    evidence: int
+    at: datetime
+    rulebook: int
+    valid_until: datetime | None = None
+
+
 class SegmentChanged(MemberEvent, frozen=True, kw_only=True, tag="SegmentChanged"):
     """The member came to be in a segment at `at`, or to be out of it: judged then, under `rulebook` (0: none)."""
 
@@ -606,13 +860,26 @@ MemberEventUnion = (
     | PointsRedeemed
     | PointsSent
     | PointsReceived
+    | PointsHeld
+    | HoldConfirmed
+    | HoldReleased
+    | RedemptionReturned
+    | RewardReserved
+    | RewardIssued
+    | RewardReleased
     | PointsAdjusted
+    | AdjustmentReversed
+    | PointsGivenBack
     | ActivityReversed
     | PointsClawedBack
     | TierChanged
     | TierRenewed
     | TierGraceBegan
     | TierUpgradePlanned
+    | ActivityRestated
+    | TierRestated
+    | TierFloorSet
+    | TierHeld
     | OfferAssigned
     | OfferViewed
     | OfferProgressed

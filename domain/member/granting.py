@@ -36,7 +36,9 @@ def open_lots(
         # Most awards of an activity begin and end alike.
         lot = lives.get((id(begins), id(ends)))
         if lot is None:
-            lot = lives[id(begins), id(ends)] = life(draft, begins, ends, occurred_at, zone, recorded_at=known_at)
+            lot = lives[id(begins), id(ends)] = life(
+                draft, begins, ends, occurred_at, zone, recorded_at=occasion.at if occasion is not None else None
+            )
         before = totals.get(award.currency)
         total = award.granted + (before if before is not None else lifetime_total(draft, award.currency))
         if total > MAX_AMOUNT:

@@ -1,14 +1,14 @@
-"""What a tier set sees of a member: the counter over its window, or its expression."""
+"""What a tier set sees of a member: the counter over its window, or its expression; and until when a level holds."""
 
 from datetime import datetime
 
 from domain.member.counters import in_days
-from domain.member.draft import Circumstances, local_day
+from domain.member.draft import Circumstances, Draft, local_day
 from domain.member.reading import Reading
 from domain.member.state import Member
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.expression import EvaluationError
-from domain.rules.tiers import Tiers, window
+from domain.rules.tiers import Tiers, valid_until, window
 
 
 def evidence(
@@ -56,7 +56,21 @@ def anchor(member: Member, circumstances: Circumstances, book: CompiledRulebook,
     begins = member.enrolled_at
     if tiers.policy.window == "tier_anniversary":
         standing = member.tiers.get(tiers.name)
-        begins = standing.since if standing is not None and standing.since is not None else begins
+        since = standing.own.since if standing is not None else None
+        begins = since if since is not None else begins
     elif tiers.policy.window != "anniversary":
         return 0
     return local_day(book, zone, begins, circumstances.offsets) if begins is not None else 1
+
+
+def holds_until(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
+    """Until when a level holds that is got or renewed at `at`."""
+    begins = anchor(draft.member, draft.circumstances, book, tiers, zone)
+    return valid_until(tiers, at, zone, draft.circumstances.offsets, begins)
+
+
+def new_until(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
+    """Until when a level holds that is got at `at`: a year of its own begins with it, where years are the level's."""
+    if tiers.policy.window == "tier_anniversary":
+        return valid_until(tiers, at, zone, draft.circumstances.offsets, draft.local_day(book, zone, at))
+    return holds_until(draft, book, tiers, at, zone)

@@ -34,26 +34,59 @@ def life(
     *,
     recorded_at: datetime | None = None,
 ) -> Life:
-    """The life of a lot that is opened for what happened at `occurred_at` and is known since `recorded_at` (now).
+    """The life of a lot that is opened for what happened at `occurred_at` and is known since `recorded_at`.
 
-    `available` overrules `begins`.
+    `available` overrules `begins`. A lot that waits for an action begins to live with it: until then it has no end,
+    but for a fixed date.
     """
     offsets = draft.circumstances.offsets
     available = available or available_at(begins, occurred_at=occurred_at, zone=zone, offsets=offsets)
+    if available is None and not _dated(ends):
+        return Life(None, None)
     if isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
-        return Life(
-            available, _idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone), idle
-        )
+        return Life(available, kept_alive(draft, idle, occurred_at, zone), idle)
     expires = expires_at(
         ends,
         occurred_at=occurred_at,
-        recorded_at=recorded_at or draft.now,
+        recorded_at=recorded_at or draft.learned_at,
         available=available,
         zone=zone,
         offsets=offsets,
     )
     return Life(available, expires)
+
+
+def kept_alive(draft: Draft, idle: Idle, occurred_at: datetime, zone: str) -> datetime:
+    """The end of a lot that is earned at `occurred_at` and ends by inactivity, by all that is known of activities."""
+    return idle_until(draft, idle, max(occurred_at, _last(draft, idle) or occurred_at), zone)
+
+
+def begin(draft: Draft, lot: Lot) -> None:
+    """The life of a lot that has waited for an action begins now: when it ends, by the rules it was opened under.
+
+    Or by those in force, where these say that they are for existing lots.
+    """
+    book = draft.circumstances.timeline.version(lot.rulebook)
+    newest = draft.circumstances.timeline.at(draft.now)
+    if newest is not None and newest.document.currencies[lot.currency].expires_applies_to == "existing":
+        book = newest
+    rule = next((one for one in book.document.rules if one.id == lot.rule), None)
+    ends = rule.expires if rule is not None and rule.expires is not None else None
+    lasts = life(draft, "at_once", ends or book.document.currencies[lot.currency].expires, draft.now, draft.zone(book))
+    if lasts.expires is None:
+        return
+    draft.record(
+        LotsRescheduled(
+            currency=lot.currency,
+            lots=(lot.id,),
+            at=draft.now,
+            expires_at=lasts.expires,
+            idle=lasts.idle,
+            reason="activation",
+            rulebook=book.number,
+        )
+    )
 
 
 def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> None:
@@ -62,7 +95,7 @@ def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> Non
     for lot in draft.member.lots:
         if lot.idle is None or (lot.idle.activities and kind not in lot.idle.activities):
             continue
-        end = _idle_until(draft, lot.idle, occurred_at, zone)
+        end = idle_until(draft, lot.idle, occurred_at, zone)
         if lot.expires_at is not None and end > lot.expires_at:
             moved.setdefault((lot.currency, end), []).append(lot.id)
     for (currency, end), lots in moved.items():
@@ -95,12 +128,26 @@ def reschedule(draft: Draft, book: CompiledRulebook, at: datetime) -> None:
         )
 
 
+def still_ends(draft: Draft, lot: Lot, at: datetime) -> datetime | None:
+    """When a lot ends, as of `at`, that may have been out of the book: activities moved the end of an idle one."""
+    for one in draft.member.lots:
+        if one.id == lot.id:
+            return one.expires_at
+    last = _last(draft, lot.idle) if lot.idle is not None else None
+    book = draft.circumstances.timeline.at(at)
+    if lot.idle is None or last is None or book is None or lot.expires_at is None:
+        return lot.expires_at
+    return max(lot.expires_at, idle_until(draft, lot.idle, last, draft.zone(book)))
+
+
 def _end_under(
     draft: Draft, ends: str | Expiry, lot: Lot, at: datetime, zone: str
 ) -> tuple[datetime | None, Idle | None]:
-    if isinstance(ends, Expiry) and ends.inactive_for is not None:
+    if lot.available_at is not None and isinstance(ends, Expiry) and ends.inactive_for is not None:
         idle = _idle(ends, ends.inactive_for)
-        return _idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
+        return idle_until(draft, idle, max(at, _last(draft, idle) or at), zone), idle
+    if lot.available_at is None and not _dated(ends):
+        return None, None
     end = expires_at(
         ends,
         occurred_at=lot.occurred_at,
@@ -112,12 +159,18 @@ def _end_under(
     return (max(at, end) if end is not None else None), None
 
 
+def _dated(ends: str | Expiry) -> bool:
+    """Whether a policy names the date of the end, which waits for nobody."""
+    return isinstance(ends, Expiry) and ends.at is not None
+
+
 def _idle(ends: Expiry, inactive_for: str) -> Idle:
     # Defaults are left out of what is stored by identity: the same words have to be the same object.
     return Idle(for_=inactive_for, round_up=intern(ends.round_up), activities=tuple(ends.activities))
 
 
-def _idle_until(draft: Draft, idle: Idle, since: datetime, zone: str) -> datetime:
+def idle_until(draft: Draft, idle: Idle, since: datetime, zone: str) -> datetime:
+    """When a lot ends if nothing comes after an activity at `since`."""
     end = expires_at(
         Expiry(after=idle.for_, round_up=idle.round_up),
         occurred_at=since,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import asdict
 
-from domain.errors import AmountOutOfRange
+from domain.errors import AmountOutOfRange, NotEligible
 from domain.member.closing import (
     ClosedIdle,
     ClosedLot,
@@ -48,6 +48,8 @@ from domain.rules.tiers import rank
 def merge_member(draft: Draft, command: MergeMember) -> None:
     """Close a member, whether it is active or not. Whoever was erased is refused before this."""
     member = draft.member
+    if member.holds:
+        raise NotEligible("points are held for redemptions: confirm or cancel these first", reasons=["points-held"])
     lots = tuple(Gone(lot.id, lot.currency, lot.remaining, not lot.active) for lot in member.lots)
     draft.record(
         MemberMerged(

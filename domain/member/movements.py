@@ -20,16 +20,30 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from domain.correction.events import CorrectionApplied, CorrectionApproved, CorrectionProposed, CorrectionTried
 from domain.log import Entry
-from domain.member.commands import PayPrize, PayReferral, ReverseReferral
+from domain.member.commands import (
+    ActivatePending,
+    ApplyCorrection,
+    CancelPending,
+    PayPrize,
+    PayReferral,
+    ReverseAdjustment,
+    ReverseReferral,
+)
+from domain.member.correcting import correction_cause
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -53,30 +67,53 @@ from domain.member.events import (
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsReceived,
     PointsRedeemed,
     PointsSent,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    Restated,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
+from domain.reward.events import RewardChanged, RewardCreated
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage", "transfer"]
 Kind = Literal[
-    "award", "activation", "repayment", "expiry", "spend", "adjustment", "claw_back", "write_off", "transfer", "merge"
+    "award",
+    "activation",
+    "repayment",
+    "expiry",
+    "spend",
+    "hold",
+    "release",
+    "given_back",
+    "adjustment",
+    "claw_back",
+    "write_off",
+    "transfer",
+    "merge",
 ]
 
 OWN_SOURCE = "guerdon"
@@ -114,9 +151,16 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = prize_cause(entry.input)
     elif isinstance(entry.input, PayReferral | ReverseReferral):
         sheet.cause = referral_cause(entry.input)
+    elif isinstance(entry.input, ApplyCorrection):
+        sheet.cause = correction_cause(entry.input)
+    elif isinstance(entry.input, ActivatePending | CancelPending):
+        sheet.asked = pending_cause(entry.input)
+    elif isinstance(entry.input, ReverseAdjustment):
+        sheet.asked = entry.input.adjustment
     for number, event in enumerate(entry.events):
         if number == entry.settled:
             sheet.rulebook = entry.pins.rulebook or None
+            sheet.cause = sheet.asked or sheet.cause
         match event:
             case ActivityRecorded():
                 sheet.earned_at = event.occurred_at
@@ -124,6 +168,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case PointsEarned():
                 if event.points and event.occasion is not None:
                     sheet.celebrate(event, event.occasion)
+                elif event.points and event.restated is not None:
+                    sheet.restate(event, event.restated)
                 elif event.points:
                     sheet.grant("award", event, sheet.earned_at, event.points, event.rule)
             case LotActivated():
@@ -135,6 +181,22 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case PointsRedeemed():
                 sheet.cause = f"{event.source}/{event.redemption}" if event.source else event.redemption
                 sheet.pay("spend", event, entry.recorded_at)
+            case PointsHeld():
+                sheet.cause = event.redemption
+                for draw in event.draws:
+                    sheet.move(event.currency, "member", "reserve", draw.points, entry.recorded_at, "hold", draw.lot)
+            case HoldConfirmed():
+                sheet.cause = event.redemption
+                for draw in event.draws:
+                    sheet.move(event.currency, "reserve", "program", draw.points, entry.recorded_at, "spend", draw.lot)
+                sheet.let_go(event, entry.recorded_at)
+            case HoldReleased():
+                if event.reason == "cancelled":
+                    sheet.cause = event.redemption
+                sheet.let_go(event, event.at)
+            case RedemptionReturned():
+                sheet.cause = event.redemption
+                sheet.return_redemption(event, entry.recorded_at)
             case PointsAdjusted():
                 sheet.cause = event.adjustment
                 if event.points > 0:
@@ -153,6 +215,11 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case MemberAbsorbed():
                 sheet.cause = event.merge
                 sheet.take_over(event)
+            case AdjustmentReversed():
+                sheet.take(event, entry.recorded_at, "adjustment", None)
+                sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
+            case PointsGivenBack():
+                sheet.give_back(event)
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -183,7 +250,16 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | TierRenewed()
                 | TierGraceBegan()
                 | TierUpgradePlanned()
+                | ActivityRestated()
+                | TierRestated()
+                | TierFloorSet()
+                | TierHeld()
                 | LotsRescheduled()
+                | RewardReserved()
+                | RewardIssued()
+                | RewardReleased()
+                | RewardCreated()
+                | RewardChanged()
                 | OfferAssigned()
                 | OfferViewed()
                 | OfferProgressed()
@@ -195,6 +271,10 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | RulebookPublished()
                 | LeaderboardClosed()
                 | PrizesPaid()
+                | CorrectionProposed()
+                | CorrectionTried()
+                | CorrectionApproved()
+                | CorrectionApplied()
             ):
                 pass
             case _:
@@ -226,10 +306,16 @@ def occasion_cause(occasion: Occasion) -> str:
     return f"{OWN_SOURCE}/{occasion.kind}"
 
 
-class _Sheet:
-    """Lines so far, and what they have in common."""
+def pending_cause(command: ActivatePending | CancelPending) -> str:
+    """`shop/p1` where an activity was named, else what was done, which has no id of its own."""
+    done = "activate" if isinstance(command, ActivatePending) else "cancel"
+    return f"{command.activity_source}/{command.activity_id}" if command.activity_id else f"pending:{done}"
 
-    __slots__ = ("at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
+
+class _Sheet:
+    """Lines so far, and what they have in common. `asked` is the cause of what time did not do."""
+
+    __slots__ = ("asked", "at", "cause", "earned_at", "lines", "recorded_at", "rulebook")
 
     def __init__(self, entry: Entry) -> None:
         self.lines: list[Movement] = []
@@ -238,6 +324,7 @@ class _Sheet:
         self.recorded_at = entry.recorded_at
         self.rulebook: int | None = None
         self.cause: str | None = None
+        self.asked: str | None = None
 
     def grant(
         self,
@@ -271,6 +358,12 @@ class _Sheet:
         self.cause, self.rulebook = occasion_cause(occasion), occasion.rulebook
         self.grant("award", event, occasion.at, event.points, event.rule, occasion.at)
         self.cause, self.rulebook = cause, rulebook
+
+    def restate(self, event: PointsEarned, restated: Restated) -> None:
+        """Points that an earlier activity earns beyond its own: as of that one, because of this entry's."""
+        rulebook, self.rulebook = self.rulebook, restated.rulebook
+        self.grant("award", event, restated.at, event.points, event.rule)
+        self.rulebook = rulebook
 
     def pay(self, kind: Kind, event: PointsRedeemed | PointsAdjusted, at: datetime) -> None:
         """Points that went: from the lots that paid, and as debt what none could."""
@@ -307,18 +400,52 @@ class _Sheet:
         for currency, points in event.closing.debt.items():
             self.move(currency, "debt", "transfer", points, at, "merge")
 
+    def let_go(self, event: HoldConfirmed | HoldReleased, at: datetime) -> None:
+        """What was held and is free again; points whose lot has ended are not."""
+        for draw in event.released:
+            self.move(event.currency, "reserve", "member", draw.points, at, "release", draw.lot)
+        for draw in event.repaid:
+            self.move(event.currency, "reserve", "member", draw.points, at, "release", draw.lot)
+            self.move(event.currency, "member", "debt", draw.points, at, "repayment", draw.lot)
+        for draw in event.expired:
+            self.move(event.currency, "reserve", "breakage", draw.points, at, "expiry", draw.lot)
+
+    def return_redemption(self, event: RedemptionReturned, at: datetime) -> None:
+        """Points that were spent and come back; to lots that had ended, and no further."""
+        for lot in event.lots:
+            self.move(event.currency, "program", "member", lot.points, at, "given_back", lot.lot)
+        self.move(event.currency, "program", "member", event.repaid, at, "given_back")
+        self.move(event.currency, "member", "debt", event.repaid, at, "repayment")
+        for draw in event.expired:
+            self.move(event.currency, "program", "breakage", draw.points, at, "given_back", draw.lot)
+
     def claw_back(self, event: PointsClawedBack) -> None:
-        """Points taken back, effective when the return happened.
+        """Points taken back, effective when the return happened, or the activity that never earned them.
 
         What is forgiven arises as debt and is written off at once, so that it can be added up.
         """
-        currency, rule, at = event.currency, event.rule, self.at
-        self._draw(currency, "pending", event.from_pending, at, "claw_back", rule)
-        self._draw(currency, "member", event.from_lots, at, "claw_back", rule)
-        self._draw(currency, "member", event.from_other, at, "claw_back", rule)
+        currency, rule = event.currency, event.rule
+        at = event.restated.at if event.restated is not None else self.at
+        self.take(event, at, "claw_back", rule)
         owed = event.debt + event.written_off
         self.move(currency, "debt", "program", owed, at, "claw_back", event.lot, rule)
         self.move(currency, "program", "debt", event.written_off, at, "write_off", event.lot, rule)
+
+    def give_back(self, event: PointsGivenBack) -> None:
+        """Points that come back when what they paid for is undone; to lots that have ended, and on to what expired."""
+        currency, at = event.currency, self.at
+        self.move(currency, "program", "member", event.repaid, at, "given_back")
+        self.move(currency, "member", "debt", event.repaid, at, "repayment")
+        for lot in event.lots:
+            self.move(currency, "program", "member", lot.points, at, "given_back", lot.lot)
+        for draw in event.expired:
+            self.move(currency, "program", "breakage", draw.points, at, "given_back", draw.lot)
+
+    def take(self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None) -> None:
+        """Points taken from the lots that an event names."""
+        self._draw(event.currency, "pending", event.from_pending, at, kind, rule)
+        self._draw(event.currency, "member", event.from_lots, at, kind, rule)
+        self._draw(event.currency, "member", event.from_other, at, kind, rule)
 
     def _draw(
         self,

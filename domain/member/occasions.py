@@ -21,6 +21,8 @@ from domain.rules.occasions import ANNIVERSARY, BIRTHDAY, in_year, month_and_day
 
 def plan(draft: Draft, book: CompiledRulebook | None, after: datetime) -> None:
     """Note when the member's next occasions are, where that has changed."""
+    if draft.circumstances.told is not None:
+        return
     known = draft.member.occasions
     kinds = {BIRTHDAY, ANNIVERSARY} & book.occasions if book is not None and draft.member.status != "erased" else set()
     for kind in sorted(kinds | known.keys()):
@@ -53,7 +55,7 @@ def celebrate(
     draft: Draft, book: CompiledRulebook, kind: str, data: dict[str, object], *, at: datetime, day: int, zone: str
 ) -> None:
     """Run the rules on an occasion at its instant. Who is suspended is given nothing."""
-    if draft.member.status != "active":
+    if draft.member.status != "active" or draft.circumstances.told is not None:
         return
     program_zone = book.document.time_zone or draft.circumstances.zone
     reading = Reading(

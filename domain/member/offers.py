@@ -241,7 +241,7 @@ def take_back_progress(
     """
     reopened = []
     for counted in original.progressed:
-        slot = _known(draft.member, counted.slot)
+        slot = slot_named(draft.member, counted.slot)
         if slot is None:
             continue
         offer = offer_of(draft, slot)
@@ -277,7 +277,7 @@ def take_back_progress(
 def withdraw(draft: Draft, original: Original) -> None:
     """The activity is returned whole: slots it opened are gone, unless something has come of them."""
     for event in original.assigned:
-        slot = _known(draft.member, event.slot)
+        slot = slot_named(draft.member, event.slot)
         if slot is not None and not slot.completed and not slot.uses:
             back = {name: -step for name, step in event.counts.items()}
             if event.rule:
@@ -286,7 +286,7 @@ def withdraw(draft: Draft, original: Original) -> None:
             draft.record(OfferWithdrawn(slot=slot.id, offer=slot.offer, day=event.day, counts=back))
 
 
-def _known(member: Member, name: str) -> Slot | None:
+def slot_named(member: Member, name: str) -> Slot | None:
     """A slot by its id, open or closed; None when it was withdrawn. Raises ColdHistoryNeeded."""
     for slot in member.slots:
         if slot.id == name:

@@ -10,8 +10,8 @@ from domain.calendar import month_of
 from domain.errors import BadTime, InvalidPayload, NotEligible, ReturnExceedsActivity
 from domain.member.activities import evaluate
 from domain.member.badges import take_back_badges
-from domain.member.bonuses import granted, take_back
-from domain.member.clawback import claw_back
+from domain.member.bonuses import granted, is_bonus, take_back
+from domain.member.clawback import caps_back, claw_back, takes_back
 from domain.member.closing import moved_key
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
@@ -21,6 +21,7 @@ from domain.member.kept import LinesBack, kept_of, lines_back, order_lines
 from domain.member.lateness import not_ahead
 from domain.member.offers import rule_name, take_back_progress, withdraw
 from domain.member.referrals import take_back_referral
+from domain.member.restoring import give_back
 from domain.member.scores import take_back_scores
 from domain.member.standing import lower_tiers
 from domain.member.state import Reversed
@@ -29,10 +30,8 @@ from domain.numbers import share
 from domain.rules.boards import Scored
 from domain.rules.compiled import CompiledRule, CompiledRulebook
 from domain.rules.earning import selected
-from domain.rules.limits import takes_of
 from domain.rules.lines import OrderContext
 from domain.rules.rulebook import Returns
-from domain.takes import Take
 
 
 def return_activity(draft: Draft, command: ReturnActivity) -> None:
@@ -74,18 +73,27 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
             lines=back.so_far,
         )
     )
+    if command.gives_back:
+        _give_back(draft, command, returned, base, complete=complete)
     by_rules = {rule.rule.id for rule in book.rules(original.command.type)}
+    stays: dict[tuple[str, str], int] = {}
     for award in original.awards:
-        if award.rule not in by_rules:
+        known = award.rule in by_rules
+        if not known and (award.restated is None or is_bonus(award.rule)):
             continue  # a bonus goes with what it was for
         taken = so_far.taken.get(award.lot, 0)
-        target = award.points if complete else _target(book, original, award, returned, base, kept)
+        if known and not complete:
+            target = _target(book, original, award, returned, base, kept, stays)
+        else:
+            # A correction may have granted by a rule that the activity's own rulebook never had.
+            target = award.points if complete else share(award.points, returned, base or 1)
         if target > taken:
             points = target - taken
-            draft.takes += _taken_back(book, original, award, points, last=target >= award.points)
+            if known:
+                draft.takes += takes_back(book, award, original.day, points, last=target >= award.points)
             policy = book.document.currencies[award.currency]
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])
-            claw_back(draft, policy, given, points, _caps_back(award, taken, points))
+            claw_back(draft, policy, given, points, caps_back(award, taken, points))
     take_back_scores(draft, book, original, so_far, kept.scored if kept else None)
     take_back_streaks(draft, book, original, counts)
     take_back_badges(draft, book, original, complete=complete)
@@ -94,6 +102,17 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     day = _offers_back(draft, original, so_far, counts, complete=complete)
     zone = draft.zone(book, original.command.time_zone)
     lower_tiers(draft, book, command.occurred_at, day, zone, moved(draft))
+
+
+def _give_back(draft: Draft, command: ReturnActivity, returned: int, base: int | None, *, complete: bool) -> None:
+    """Give back the points that paid for the returned part, before any are taken: what they repay need not be owed."""
+    history, timeline = draft.circumstances.history, draft.circumstances.timeline
+    assert history is not None
+    for spend in history.payments(command.activity_source, command.activity_id):
+        target = spend.points if complete or not base else share(spend.points, returned, base)
+        if target > spend.back:
+            policy = timeline.version(spend.rulebook).document.currencies[spend.currency].returns
+            give_back(draft, spend, target - spend.back, policy.points_paid)
 
 
 def _offers_back(draft: Draft, original: Original, so_far: Reversed, counts: dict[str, int], *, complete: bool) -> int:
@@ -232,12 +251,19 @@ def _target(
     returned: int,
     base: int | None,
     kept: _Kept | None,
+    stays: dict[tuple[str, str], int],
 ) -> int:
-    """The points of one award that the money returned so far calls for."""
+    """The points of one award that the money returned so far calls for.
+
+    `stays` is what other awards of the same rule keep: a restatement gives a rule a second one.
+    """
     assert base is not None and kept is not None
     rule = _rule(book, original, award)
     if not _proportional(book, original, award):
-        return award.points - min(award.points, _remains(book, original, award, kept))
+        name = (award.rule, award.currency)
+        remains = min(award.points, max(0, _remains(book, original, award, kept) - stays.get(name, 0)))
+        stays[name] = stays.get(name, 0) + remains
+        return award.points - remains
     if rule.rule.lines is not None and kept.left:
         # What the rule is about: its own lines, as they were bought.
         lines = selected(rule, order_lines(original.command.data), kept.order)
@@ -287,24 +313,3 @@ def moved(draft: Draft) -> frozenset[str]:
         elif isinstance(event, PointsClawedBack):
             found |= {f"granted:{event.currency}", f"earned:{event.currency}"}
     return frozenset(found)
-
-
-def _taken_back(
-    book: CompiledRulebook, original: Original, award: PointsEarned, points: int, *, last: bool
-) -> tuple[Take, ...]:
-    """Budgets and shared caps get back what the award took of them; the use only when nothing is left of the award."""
-    rule = _rule(book, original, award).rule
-    if rule.budget is None and not rule.cap:
-        return ()
-    return takes_of(book.document, rule, award.currency, original.day, -points, uses=-1 if last else 0)
-
-
-def _caps_back(award: PointsEarned, taken: int, points: int) -> dict[str, int]:
-    """Caps get back what the award used, in its own period; `times` only when nothing is left of it."""
-    back = {}
-    for name, counted in award.counts.items():
-        if name.startswith("cap:"):
-            back[name] = -min(points, counted)
-        elif taken + points >= award.points:
-            back[name] = -counted
-    return back

@@ -2,12 +2,15 @@
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from domain.calendar import MICROSECOND
 from domain.member.draft import Draft, local_day
-from domain.member.events import TierChanged, TierGraceBegan, TierRenewed, TierUpgradePlanned
-from domain.member.levels import evidence
+from domain.member.events import OwnLevel, TierChanged, TierGraceBegan, TierUpgradePlanned
+from domain.member.floors import hold, place
+from domain.member.levels import evidence, holds_until, new_until
 from domain.member.occasions import celebrate
-from domain.member.standing import holds_until, new_until, stays
+from domain.member.standing import renew, stays
 from domain.member.state import TierStanding
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.occasions import RENEWED
@@ -15,43 +18,50 @@ from domain.rules.tiers import Tiers, after_review, end_after, rank, reached
 
 
 def review(draft: Draft, name: str, instant: datetime) -> None:
-    """Look at the counter as it stood when the level ended, under the rulebook then in force."""
+    """Look at the counter as it stood when the level ended, under the rulebook then in force.
+
+    What is reviewed is the member's own level, whether or not a floor holds the member above it.
+    """
     standing: TierStanding = draft.member.tiers[name]
+    own = standing.own
     book = draft.circumstances.timeline.at(instant)
     tiers = book.tiers.get(name) if book else None
     if book is None or tiers is None:
         # The set is no longer in the rules: its level ends as it was promised, and is not renewed.
-        _change(draft, name, None, "withdrawn", 0, instant, book.number if book else 0, None)
+        _withdraw(draft, name, instant, book.number if book else 0)
+        return
+    if own.valid_until is None or own.valid_until > instant:
+        # What is due is the end of the floor that holds the member.
+        hold(draft, book, name, instant)
         return
     zone, offsets = draft.zone(book), draft.circumstances.offsets
     just_before = instant - MICROSECOND
     day = local_day(book, zone, just_before, offsets)
     # In grace the window of the review that did not keep the level goes on.
-    since = local_day(book, zone, standing.grace - MICROSECOND, offsets) if standing.grace is not None else None
+    since = local_day(book, zone, own.grace - MICROSECOND, offsets) if own.grace is not None else None
     value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=just_before, since=since)
-    target = after_review(tiers, standing.level, value)
-    if rank(tiers, target) < rank(tiers, standing.level):
+    at_once = tiers.policy.demote == "at_once"
+    target = reached(tiers, value) if at_once else after_review(tiers, own.level, value)
+    if rank(tiers, target) < rank(tiers, own.level):
         until = stays(draft, tiers, instant, zone)
         if until is not None:
-            _renew(draft, tiers, standing, value, instant, book, until)
+            renew(draft, book, tiers, value, instant, until)
             return
-        if tiers.policy.grace is not None and standing.grace is None:
-            end = end_after(tiers.policy.grace, instant, zone, offsets)
-            draft.record(
-                TierGraceBegan(
-                    set=name, level=standing.level, evidence=value, at=instant, rulebook=book.number, until=end
-                )
+        if tiers.policy.grace is not None and own.grace is None and not at_once:
+            _let_stand(
+                draft, tiers, standing, value, instant, book, end_after(tiers.policy.grace, instant, zone, offsets)
             )
             return
-    if target != standing.level:
+    if target != own.level:
         begins = None if target is None else new_until(draft, book, tiers, instant, zone)
-        _change(draft, name, target, "review", value, instant, book.number, begins)
+        level = OwnLevel(target, instant, begins)
+        place(draft, book, name, level, value, at=instant, reason="review", now=instant)
         return
-    until = holds_until(draft, book, tiers, standing.grace or instant, zone) if target is not None else None
+    until = holds_until(draft, book, tiers, own.grace or instant, zone) if target is not None else None
     if until is not None and until <= instant:
         until = holds_until(draft, book, tiers, instant, zone)
     assert until is None or until > instant, "a review ends with a later one"
-    _renew(draft, tiers, standing, value, instant, book, until)
+    renew(draft, book, tiers, value, instant, until)
     if target is not None and RENEWED in book.occasions:
         renewal: dict[str, object] = {"set": name, "level": target}
         today = local_day(book, zone, instant, offsets)
@@ -68,48 +78,31 @@ def begin_period(draft: Draft, name: str, instant: datetime) -> None:
         day = local_day(book, zone, instant - MICROSECOND, draft.circumstances.offsets)
         value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=instant - MICROSECOND)
         target = reached(tiers, value)
-        if rank(tiers, target) > rank(tiers, standing.level):
-            until = new_until(draft, book, tiers, instant, zone)
-            _change(draft, name, target, "reached", value, instant, book.number, until)
+        if rank(tiers, target) > rank(tiers, standing.own.level):
+            level = OwnLevel(target, instant, new_until(draft, book, tiers, instant, zone))
+            place(draft, book, name, level, value, at=instant, reason="reached", now=instant)
             return
     draft.record(TierUpgradePlanned(set=name, at=None))
 
 
-def _renew(
+def _let_stand(
     draft: Draft,
     tiers: Tiers,
     standing: TierStanding,
     value: int,
     at: datetime,
     book: CompiledRulebook,
-    until: datetime | None,
+    until: datetime,
 ) -> None:
+    if standing.beneath is not None:
+        level = replace(standing.beneath, valid_until=until, grace=at)
+        place(draft, book, tiers.name, level, value, at=at, reason="floor_ended", now=at)
+        return
     draft.record(
-        TierRenewed(
-            set=tiers.name, level=standing.level, evidence=value, at=at, rulebook=book.number, valid_until=until
-        )
+        TierGraceBegan(set=tiers.name, level=standing.level, evidence=value, at=at, rulebook=book.number, until=until)
     )
 
 
-def _change(
-    draft: Draft,
-    name: str,
-    target: str | None,
-    reason: str,
-    value: int,
-    at: datetime,
-    rulebook: int,
-    until: datetime | None,
-) -> None:
-    draft.record(
-        TierChanged(
-            set=name,
-            from_=draft.member.tiers[name].level,
-            to=target,
-            reason=reason,
-            evidence=value,
-            at=at,
-            rulebook=rulebook,
-            valid_until=until,
-        )
-    )
+def _withdraw(draft: Draft, name: str, at: datetime, rulebook: int) -> None:
+    level = draft.member.tiers[name].level
+    draft.record(TierChanged(set=name, from_=level, to=None, reason="withdrawn", evidence=0, at=at, rulebook=rulebook))

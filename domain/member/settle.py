@@ -1,4 +1,4 @@
-"""What time alone makes true, in the order it fell due: activations, ends of offers, reviews, occasions, expiries.
+"""What time alone makes true, as it fell due: activations, ends of offers, reviews, occasions, expiries, ends of holds.
 
 One function serves the sweeper (which writes the events down), every decision (whose entry begins with
 them) and every read (which does not write): so a swept and an unswept member answer alike.
@@ -8,22 +8,25 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from domain.calendar import FOREVER, MICROSECOND
+from domain.member.activation import activate
 from domain.member.counters import require
 from domain.member.draft import Circumstances, Draft
 from domain.member.edits import edit
-from domain.member.events import LotActivated, LotExpired, MemberEventUnion, OfferClosed
+from domain.member.events import LotExpired, MemberEventUnion, OfferClosed
+from domain.member.holds import expire_hold
 from domain.member.occasions import reach
 from domain.member.reviews import begin_period, review
 from domain.member.segments import judge
 from domain.member.slots import Slot
-from domain.member.standing import follow, unlock_tiers
-from domain.member.state import Lot, Member
+from domain.member.standing import follow
+from domain.member.state import Hold, Lot, Member
 from domain.member.wallet import age
 from domain.rules.timeline import Published
 
 # At equal instants: activations, closings of offers, edits of the rules, then reviews and levels that begin with a
 # period, then occasions, which may reward the level that these left, then expiries (blueprint, law 5).
 _ACTIVATION, _CLOSING, _EDIT, _REVIEW, _PERIOD, _OCCASION, _EXPIRY = 1, 2, 3, 4, 5, 6, 7
+_HOLD = 8  # last: what comes back to a lot that ended at that instant is gone
 
 
 def settle(draft: Draft) -> None:
@@ -57,8 +60,11 @@ def _fall_due(draft: Draft) -> None:
         elif isinstance(subject, Slot):
             require(draft.member, subject.ends_at.toordinal())
             draft.record(OfferClosed(slot=subject.id, offer=subject.offer, at=instant))
+        elif isinstance(subject, Hold):
+            expire_hold(draft, subject)
+            _follow(draft, instant)
         elif kind == _ACTIVATION:
-            _activate(draft, subject, instant)
+            activate(draft, subject, instant)
             _follow(draft, instant)
         else:
             draft.record(
@@ -99,16 +105,22 @@ def next_due(member: Member) -> datetime | None:
             soonest = standing.valid_until
         if standing.upgrade_at is not None and standing.upgrade_at < soonest:
             soonest = standing.upgrade_at
+        beneath = standing.beneath
+        if beneath is not None and beneath.valid_until is not None and beneath.valid_until < soonest:
+            soonest = beneath.valid_until
     for planned in member.occasions.values():
         if planned.at is not None and planned.at < soonest:
             soonest = planned.at
     for slot in member.slots:
         if slot.ends_at < soonest:
             soonest = slot.ends_at + MICROSECOND
+    for hold in member.holds.values():
+        if hold.ends_at < soonest:
+            soonest = hold.ends_at
     return soonest if soonest < FOREVER else None
 
 
-_Due = tuple[datetime, int, Lot | Slot | str | Published]
+_Due = tuple[datetime, int, Lot | Slot | Hold | str | Published]
 
 
 def _edits(draft: Draft) -> list[_Due]:
@@ -126,7 +138,7 @@ def _edits(draft: Draft) -> list[_Due]:
         for version in timeline.published
         if version.effective_from <= draft.now
         and (version.number > member.timeline or version.effective_from > last)
-        and timeline.edits(version.number)
+        and (timeline.edits(version.number) or any(standing.floor is not None for standing in member.tiers.values()))
     ]
 
 
@@ -142,6 +154,8 @@ def _due(member: Member) -> Iterator[_Due]:
     for name, standing in member.tiers.items():
         if standing.valid_until is not None:
             yield standing.valid_until, _REVIEW, name
+        if standing.beneath is not None and standing.beneath.valid_until is not None:
+            yield standing.beneath.valid_until, _REVIEW, name
         if standing.upgrade_at is not None:
             yield standing.upgrade_at, _PERIOD, name
     for kind, planned in member.occasions.items():
@@ -150,6 +164,8 @@ def _due(member: Member) -> Iterator[_Due]:
     for slot in member.slots:
         # The last instant still counts: a slot is closed with the next one.
         yield slot.ends_at + MICROSECOND, _CLOSING, slot
+    for hold in member.holds.values():
+        yield hold.ends_at, _HOLD, hold
 
 
 def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
@@ -166,6 +182,8 @@ def _order(due: _Due) -> tuple[datetime, int, int, int, str]:
         case Slot():
             entry, _, number = subject.id.partition(".")
             return instant, kind, int(entry), int(number), ""
+        case Hold():
+            return instant, kind, subject.entry, 0, subject.id
         case Lot():
             return instant, kind, *age(subject), ""
 
@@ -175,15 +193,3 @@ def _follow(draft: Draft, instant: datetime) -> None:
     rules = draft.circumstances.timeline.look(instant)
     if rules is not None and rules.following:
         follow(draft, rules.following, instant)
-
-
-def _activate(draft: Draft, lot: Lot, instant: datetime) -> None:
-    """Pending points become spendable, repay debt, and count for tiers from now on (in the period they were earned)."""
-    if lot.day:
-        require(draft.member, lot.day)
-    repaid = min(draft.member.debt.get(lot.currency, 0), lot.remaining)
-    day = lot.day
-    draft.record(LotActivated(lot=lot.id, currency=lot.currency, points=lot.remaining, at=instant, repaid=repaid))
-    book = draft.circumstances.timeline.at(instant)
-    if day and book is not None:
-        unlock_tiers(draft, book, instant, day, draft.zone(book))

@@ -60,6 +60,8 @@ def changed(
                 # By the step: where a fold leaves out what came later, the progress of its time comes out.
                 return replace(slot, progress=slot.progress + event.step)
             return replace(slot, progress=event.progress, periods=with_step(slot.periods, event.period, event.step))
+        case OfferCompleted() if event.restated is not None:
+            return replace(slot, completed=event.restated.activity, completed_at=event.restated.at, lot=event.lot)
         case OfferCompleted():
             return replace(slot, completed=entry, completed_at=at, lot=event.lot)
         case OfferReopened():

@@ -1,5 +1,6 @@
 """Points that go: redemptions, spending reported by a feed, adjustments by hand."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from domain.errors import (
@@ -14,7 +15,7 @@ from domain.errors import (
 )
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints
 from domain.member.draft import Draft
-from domain.member.events import PointsAdjusted, PointsRedeemed
+from domain.member.events import Draw, PointsAdjusted, PointsHeld, PointsRedeemed
 from domain.member.lives import Life, life
 from domain.member.reading import Reading
 from domain.member.wallet import balance, draw, spendable
@@ -46,32 +47,66 @@ def redeem_points(draft: Draft, command: RedeemPoints) -> None:
     if points > available:
         raise NotEnoughPoints(asked=points, available=available)
     value = value_of(points, worth) if worth is not None else None
+    takes: tuple[Take, ...] = ()
     if worth is not None and worth.max_share is not None:
-        _share(draft, command, value or 0, exact(worth.max_share))
+        takes = (_share(draft, command, value or 0, exact(worth.max_share)),)
+    draft.takes += takes
     draws, _ = draw(spendable(draft.member, command.currency, draft.now), points, policy.spend_order)
+    if command.hold_seconds is None:
+        spend(draft, command.id, command.currency, points, draws, value)
+    else:
+        set_aside(draft, command.id, command.currency, points, draws, value, command.hold_seconds, takes)
+
+
+def spend(draft: Draft, name: str, currency: str, points: int, draws: tuple[Draw, ...], value: int | None) -> None:
+    draft.record(PointsRedeemed(redemption=name, currency=currency, points=points, value_minor=value, draws=draws))
+
+
+def set_aside(
+    draft: Draft,
+    name: str,
+    currency: str,
+    points: int,
+    draws: tuple[Draw, ...],
+    value: int | None,
+    seconds: int,
+    takes: tuple[Take, ...],
+) -> None:
     draft.record(
-        PointsRedeemed(
-            redemption=command.id,
-            currency=command.currency,
+        PointsHeld(
+            redemption=name,
+            currency=currency,
             points=points,
-            value_minor=value,
             draws=draws,
+            ends_at=draft.now + timedelta(seconds=seconds),
+            value_minor=value,
+            takes=takes,
         )
     )
 
 
-def _share(draft: Draft, command: RedeemPoints, value: int, share: Exact) -> None:
+def _share(draft: Draft, command: RedeemPoints, value: int, share: Exact) -> Take:
     """Points pay at most a share of an order, however many redemptions they come in."""
     if command.order_source is None or command.order_id is None or command.order_minor is None:
         raise NotEligible(
             "points pay a share of an order here: say of which, and how much it is", reasons=["order-needed"]
         )
-    order = f"{command.order_source}\x1f{command.order_id}"
+    take = share_take(command, value, share)
+    assert take is not None
+    paid = draft.circumstances.taken.of(SHARE, take.key)
+    if paid + value > take.ceiling:
+        raise LimitReached(
+            f"points pay at most {take.ceiling} of this order's {command.order_minor}, and {paid} are paid"
+        )
+    return take
+
+
+def share_take(command: RedeemPoints, value: int, share: Exact) -> Take | None:
+    """What money takes of the share of its order that points may pay; None where the request names no order."""
+    if command.order_source is None or command.order_id is None or command.order_minor is None:
+        return None
     most = Exact(command.order_minor).times(share).whole("down")
-    paid = draft.circumstances.taken.of(SHARE, order)
-    if paid + value > most:
-        raise LimitReached(f"points pay at most {most} of this order's {command.order_minor}, and {paid} are paid")
-    draft.takes.append(Take(SHARE, order, value, most))
+    return Take(SHARE, f"{command.order_source}\x1f{command.order_id}", value, most)
 
 
 def spend_elsewhere(
@@ -117,10 +152,12 @@ def adjust_points(draft: Draft, command: AdjustPoints) -> None:
     draft.rulebook = book.number
     zone = draft.zone(book)
     if command.points > 0:
+        begins = "on_action" if command.on_action else "at_once"
         if command.expires_at is not None:
-            lot = Life(command.available_at or draft.now, command.expires_at)
+            at_once = None if command.on_action else draft.now
+            lot = Life(command.available_at or at_once, command.expires_at)
         else:
-            lot = life(draft, "at_once", policy.expires, draft.now, zone, command.available_at)
+            lot = life(draft, begins, policy.expires, draft.now, zone, command.available_at)
         if lifetime_total(draft, command.currency) + command.points > MAX_AMOUNT:
             raise AmountOutOfRange("the balance would exceed 2^53 - 1")
         owed = draft.member.debt.get(command.currency, 0)

@@ -6,12 +6,15 @@ Reviews, which are due by time alone, are `reviews.py`'s.
 from collections.abc import Iterable
 from datetime import date, datetime, time
 
+from msgspec.structs import replace
+
 from domain.member.counters import days_of
 from domain.member.draft import Draft
-from domain.member.events import TierChanged, TierUpgradePlanned
-from domain.member.levels import anchor, evidence
+from domain.member.events import OwnLevel, TierRenewed, TierUpgradePlanned
+from domain.member.floors import own_of, place
+from domain.member.levels import anchor, evidence, new_until
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.tiers import Tiers, end_after, period_ends, rank, reached, valid_until
+from domain.rules.tiers import Tiers, end_after, period_ends, rank, reached
 
 Reached = tuple[str | None, int]
 """A level, and the value that reaches it."""
@@ -69,21 +72,47 @@ def follow(draft: Draft, following: Iterable[Tiers], at: datetime) -> None:
     zone = draft.zone(book)
     day = draft.local_day(book, zone, at)
     for tiers in following:
-        standing = draft.member.tiers.get(tiers.name)
         target, value = _reached(draft, book, tiers, day, zone, at)
-        now, then = rank(tiers, standing.level if standing else None), rank(tiers, target)
+        now, then = rank(tiers, own_of(draft, tiers).level), rank(tiers, target)
         if then > now and tiers.policy.count_current:
             _raise(draft, book, tiers, at, day, zone, "reached", at)
-        elif then < now and tiers.policy.demote == "at_once" and not stays(draft, tiers, at, zone):
-            _move(draft, book, tiers, target, value, at, zone, "fell")
+        elif then < now and tiers.policy.demote == "at_once":
+            until = stays(draft, tiers, at, zone)
+            if until is None:
+                _move(draft, book, tiers, target, value, at, zone, "fell", at)
+            else:
+                _promise(draft, book, tiers, value, at, until)
+
+
+def _promise(draft: Draft, book: CompiledRulebook, tiers: Tiers, value: int, at: datetime, until: datetime) -> None:
+    """A level that its minimum stay alone holds is reviewed when that ends, if not before."""
+    own = own_of(draft, tiers)
+    if own.valid_until is None or own.valid_until > until:
+        renew(draft, book, tiers, value, at, until)
+
+
+def renew(draft: Draft, book: CompiledRulebook, tiers: Tiers, value: int, at: datetime, until: datetime | None) -> None:
+    """The member's own level goes on until then."""
+    standing = draft.member.tiers[tiers.name]
+    if standing.beneath is not None:
+        level = replace(standing.beneath, valid_until=until, grace=None)
+        place(draft, book, tiers.name, level, value, at=at, reason="floor_ended", now=at)
+        return
+    draft.record(
+        TierRenewed(
+            set=tiers.name, level=standing.level, evidence=value, at=at, rulebook=book.number, valid_until=until
+        )
+    )
 
 
 def stays(draft: Draft, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
-    """Until when the member keeps its level whatever it has; None where that is over at `at`."""
-    standing = draft.member.tiers.get(tiers.name)
-    if tiers.policy.min_stay is None or standing is None or standing.since is None or standing.level is None:
+    """Until when the member keeps its own level whatever it has; None where that is over at `at`."""
+    if tiers.policy.min_stay is None:
         return None
-    until = end_after(tiers.policy.min_stay, standing.since, zone, draft.circumstances.offsets)
+    own = own_of(draft, tiers)
+    if own.since is None or own.level is None:
+        return None
+    until = end_after(tiers.policy.min_stay, own.since, zone, draft.circumstances.offsets)
     return until if until > at else None
 
 
@@ -95,30 +124,26 @@ def lower_tiers(draft: Draft, book: CompiledRulebook, at: datetime, day: int, zo
     """
     today = max(day, draft.local_day(book, zone, draft.now))
     for tiers in book.tiers.values():
-        standing = draft.member.tiers.get(tiers.name)
-        if standing is None or standing.since is None or tiers.counter not in moved:
+        if tiers.counter not in moved:
             continue
-        since = draft.local_day(book, zone, standing.since)
+        own = own_of(draft, tiers)
+        if own.since is None:
+            continue
+        since = draft.local_day(book, zone, own.since)
         if since < day:
             continue
         looks = [_reached(draft, book, tiers, look, zone, draft.now) for look in (since, day, today)]
         target, value = max(looks, key=lambda look: rank(tiers, look[0]))
-        if rank(tiers, target) < rank(tiers, standing.level):
-            _move(draft, book, tiers, target, value, at, zone, "returned")
+        if rank(tiers, target) < rank(tiers, own.level):
+            _move(draft, book, tiers, target, value, at, zone, "returned", draft.now)
 
 
 def reassess(draft: Draft, book: CompiledRulebook, name: str, at: datetime, day: int, zone: str) -> None:
     """Put the member where the thresholds say, up or down, as the counter stands on the local day `day`."""
-    tiers, standing = book.tiers[name], draft.member.tiers.get(name)
+    tiers = book.tiers[name]
     target, value = _reached(draft, book, tiers, day, zone, at)
-    if target != (standing.level if standing else None):
-        _move(draft, book, tiers, target, value, at, zone, "edited")
-
-
-def holds_until(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
-    """Until when a level holds that is got or renewed at `at`."""
-    begins = anchor(draft.member, draft.circumstances, book, tiers, zone)
-    return valid_until(tiers, at, zone, draft.circumstances.offsets, begins)
+    if target != own_of(draft, tiers).level:
+        _move(draft, book, tiers, target, value, at, zone, "edited", at)
 
 
 def _raise(
@@ -133,9 +158,9 @@ def _raise(
     reaches: Reached | None = None,
 ) -> None:
     """`at` None means the beginning of the local day, which is only worked out when it matters."""
-    standing = draft.member.tiers.get(tiers.name)
     target, value = reaches or _reached(draft, book, tiers, day, zone, now)
-    if rank(tiers, target) <= rank(tiers, standing.level if standing else None):
+    standing = draft.member.tiers.get(tiers.name)
+    if rank(tiers, target) <= rank(tiers, standing.own.level if standing else None):
         return
     instant = at or _midnight(draft, day, zone)
     if tiers.policy.upgrade == "next_period":
@@ -148,7 +173,7 @@ def _raise(
     until = new_until(draft, book, tiers, instant, zone)
     # A level that would have ended by now came too late to be had.
     if until is None or until > now:
-        _move(draft, book, tiers, target, value, instant, zone, reason)
+        place(draft, book, tiers.name, OwnLevel(target, instant, until), value, at=instant, reason=reason, now=now)
 
 
 def _midnight(draft: Draft, day: int, zone: str) -> datetime:
@@ -161,13 +186,6 @@ def _reached(draft: Draft, book: CompiledRulebook, tiers: Tiers, day: int, zone:
     return reached(tiers, value), value
 
 
-def new_until(draft: Draft, book: CompiledRulebook, tiers: Tiers, at: datetime, zone: str) -> datetime | None:
-    """Until when a level holds that is got at `at`: a year of its own begins with it, where years are the level's."""
-    if tiers.policy.window == "tier_anniversary":
-        return valid_until(tiers, at, zone, draft.circumstances.offsets, draft.local_day(book, zone, at))
-    return holds_until(draft, book, tiers, at, zone)
-
-
 def _move(
     draft: Draft,
     book: CompiledRulebook,
@@ -177,17 +195,7 @@ def _move(
     at: datetime,
     zone: str,
     reason: str,
+    now: datetime,
 ) -> None:
-    standing = draft.member.tiers.get(tiers.name)
-    draft.record(
-        TierChanged(
-            set=tiers.name,
-            from_=standing.level if standing else None,
-            to=target,
-            reason=reason,
-            evidence=value,
-            at=at,
-            rulebook=book.number,
-            valid_until=new_until(draft, book, tiers, at, zone) if target else None,
-        )
-    )
+    own = OwnLevel(target, at, new_until(draft, book, tiers, at, zone) if target else None)
+    place(draft, book, tiers.name, own, value, at=at, reason=reason, now=now)

@@ -14,12 +14,16 @@ from msgspec.structs import asdict, replace
 from domain.calendar import month_of
 from domain.member.events import (
     ActivityRecorded,
+    ActivityRestated,
     ActivityReversed,
+    AdjustmentReversed,
     BadgeGranted,
     BadgeRevoked,
     CodeRedeemed,
     Draw,
     ExperimentAssigned,
+    HoldConfirmed,
+    HoldReleased,
     Idle,
     LineReturned,
     LotActivated,
@@ -42,29 +46,41 @@ from domain.member.events import (
     OfferReopened,
     OfferViewed,
     OfferWithdrawn,
+    OpenLot,
+    OwnLevel,
     Part,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsReceived,
     PointsRedeemed,
     PointsSent,
+    RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
     ReferralReversed,
     ReferralRewarded,
     ReferralTakenBack,
+    RewardIssued,
+    RewardReleased,
+    RewardReserved,
     RuleFailed,
     ScoreCounted,
     SegmentChanged,
     StreakMoved,
     TierChanged,
+    TierFloorSet,
     TierGraceBegan,
+    TierHeld,
     TierRenewed,
+    TierRestated,
     TierUpgradePlanned,
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
 from domain.member.slots import Slot, changed, opened
+from domain.takes import Take
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
@@ -110,6 +126,24 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Points set aside for a redemption by an entry, until `ends_at`. `parts` are the lots, with what each gave."""
+
+    id: str
+    currency: str
+    points: int
+    parts: tuple[Lot, ...]
+    entry: int
+    ends_at: datetime
+    rulebook: int
+    value_minor: int | None = None
+    takes: tuple[Take, ...] = ()
+    reward: str = ""
+    quantity: int = 0
+    day: int = 0
+    counts: dict[str, int] = {}
+
+
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A counter over all time: its sum, and on how many local days it moved."""
 
@@ -149,10 +183,19 @@ class Shared(dict[int, Month]):
         self.own: set[int] = set()
 
 
+class Floor(msgspec.Struct, frozen=True, gc=False):
+    """A level below which an operator lets nobody fall while now < until, or for good."""
+
+    level: str
+    until: datetime | None = None
+
+
 class TierStanding(msgspec.Struct, frozen=True, gc=False):
     """Where the member stands in one tier set. `path` is every (instant, level) so far, oldest first.
 
-    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins.
+    `grace` is the review that did not keep the level, `upgrade_at` when a level that was reached begins. `beneath` is
+    what the member's own counters hold while a floor holds it above that; `own_since` is since when they hold the level
+    that it is on, where that is another instant than `since`.
     """
 
     level: str | None = None
@@ -161,6 +204,14 @@ class TierStanding(msgspec.Struct, frozen=True, gc=False):
     path: list[tuple[datetime, str | None]] = []
     grace: datetime | None = None
     upgrade_at: datetime | None = None
+    floor: Floor | None = None
+    beneath: OwnLevel | None = None
+    own_since: datetime | None = None
+
+    @property
+    def own(self) -> OwnLevel:
+        """What the member's own counters hold, whatever a floor does."""
+        return self.beneath or OwnLevel(self.level, self.own_since or self.since, self.valid_until, self.grace)
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -191,6 +242,8 @@ class Member(msgspec.Struct, gc=False):
     lots: list[Lot] = []
     debt: dict[str, int] = {}
     held: dict[str, int] = {}
+    holds: dict[str, Hold] = {}
+    """By redemption: what is set aside now. `held` has the sums."""
     totals: dict[str, Total] = {}
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
@@ -232,6 +285,7 @@ class Member(msgspec.Struct, gc=False):
             lots=self.lots.copy(),
             debt=self.debt.copy(),
             held=self.held.copy(),
+            holds=self.holds.copy() if self.holds else {},
             totals=self.totals.copy(),
             first=self.first.copy(),
             last=self.last.copy(),
@@ -284,6 +338,25 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsRedeemed():
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case PointsHeld():
+            _set_aside(member, event, stamp)
+        case HoldConfirmed() | HoldReleased():
+            _let_go(member, event)
+        case RewardReserved():
+            member.holds[event.redemption] = replace(
+                member.holds[event.redemption],
+                reward=event.reward,
+                quantity=event.quantity,
+                day=event.day,
+                counts=event.counts,
+            )
+            _count(member, event.counts, event.day)
+        case RewardIssued() | RewardReleased():
+            _count(member, event.counts, event.day)
+        case RedemptionReturned():
+            for back in event.lots:
+                _put_back(member, reopened(back, event.currency))
+            _owe(member, event.currency, -event.repaid)
         case PointsAdjusted():
             if event.points > 0:
                 _open(member, event, event.points, BY_HAND, stamp)
@@ -294,6 +367,14 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _owe(member, event.currency, event.debt)
         case PointsReceived():
             _receive(member, event, stamp)
+        case AdjustmentReversed():
+            for draws in (event.from_pending, event.from_lots, event.from_other):
+                _take(member, draws)
+            _owe(member, event.currency, event.debt)
+        case PointsGivenBack():
+            for one in event.lots:
+                _put_back(member, reopened(one, event.currency))
+            _owe(member, event.currency, -event.repaid)
         case ActivityReversed():
             _count(member, event.counts, event.day)
             note = _reversed(member, event.activity, event.day)
@@ -309,17 +390,20 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             name = event.currency
             _count(member, {f"granted:{name}": -event.points, f"earned:{name}": -event.counted}, event.day)
             _count(member, event.counts, event.day)
-            taken = _reversed(member, event.activity, event.day).taken
-            taken[event.lot] = taken.get(event.lot, 0) + event.points
+            if event.restated is None:
+                taken = _reversed(member, event.activity, event.day).taken
+                taken[event.lot] = taken.get(event.lot, 0) + event.points
+        case ActivityRestated():
+            _count(member, event.counts, event.day)
         case TierChanged():
             before = member.tiers.get(event.set, TierStanding())
-            planned_at = before.upgrade_at
             member.tiers[event.set] = TierStanding(
                 event.to,
                 event.at,
                 event.valid_until,
                 [*before.path, (event.at, event.to)],
-                upgrade_at=planned_at if planned_at is not None and planned_at > event.at else None,
+                upgrade_at=_still_planned(before, event.at),
+                floor=before.floor,
             )
         case TierRenewed():
             standing = member.tiers.get(event.set, TierStanding())
@@ -330,6 +414,39 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case TierUpgradePlanned():
             standing = member.tiers.get(event.set, TierStanding())
             member.tiers[event.set] = replace(standing, upgrade_at=event.at)
+        case TierRestated():
+            standing = member.tiers.get(event.set, TierStanding())
+            member.tiers[event.set] = replace(
+                standing,
+                level=event.to,
+                since=event.since,
+                valid_until=event.valid_until,
+                path=[
+                    *(step for step in standing.path if step[0] < event.at),
+                    *((one.at, one.level) for one in event.path),
+                ],
+                grace=event.grace,
+                upgrade_at=event.upgrade_at,
+                beneath=event.beneath,
+                own_since=event.own_since,
+            )
+        case TierFloorSet():
+            standing = member.tiers.get(event.set, TierStanding())
+            floor = Floor(event.level, event.until) if event.level is not None else None
+            member.tiers[event.set] = replace(standing, floor=floor)
+        case TierHeld():
+            standing = member.tiers.get(event.set, TierStanding())
+            own, held = event.own, event.level != event.own.level
+            member.tiers[event.set] = replace(
+                standing,
+                since=standing.since if held or own.since is not None else None,
+                valid_until=event.valid_until,
+                path=_before_floor(standing.path, event.at, own.level) if held else standing.path,
+                grace=None if held else own.grace,
+                upgrade_at=_still_planned(standing, event.at),
+                beneath=own if held else None,
+                own_since=None if held or own.since == standing.since else own.since,
+            )
         case MemberEnrolled():
             member.id = event.member
             member.status = "active"
@@ -366,7 +483,8 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 scores = _reversed(member, event.activity, event.day).scores
                 scores[event.leaderboard] = scores.get(event.leaderboard, 0) + event.score
         case OfferAssigned():
-            member.slots = (*member.slots, opened(event, stamp.rulebook))
+            ruled_by = event.restated.rulebook if event.restated is not None else stamp.rulebook
+            member.slots = (*member.slots, opened(event, ruled_by))
             _count(member, event.counts, event.day)
         case OfferViewed() | OfferProgressed() | OfferCompleted() | OfferReopened() | CodeRedeemed():
             _change_slot(member, event, stamp)
@@ -417,24 +535,39 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             assert_never(event)
 
 
+def _before_floor(
+    path: list[tuple[datetime, str | None]], at: datetime, level: str | None
+) -> list[tuple[datetime, str | None]]:
+    """The path with a level that a late activity reached before a floor put the member above it."""
+    if not path or at >= path[-1][0]:
+        return path
+    return [*path[:-1], (at, level), path[-1]]
+
+
+def _still_planned(standing: TierStanding, at: datetime) -> datetime | None:
+    """When a level begins that was reached before, if that is after `at`."""
+    return standing.upgrade_at if standing.upgrade_at is not None and standing.upgrade_at > at else None
+
+
 def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> None:
     assert event.lot is not None
     _owe(member, event.currency, -event.repaid)
     if points == event.repaid:
         return
-    occasion = event.occasion if isinstance(event, PointsEarned) else None
+    # When it was earned, and under which rules, where the entry does not say so.
+    own = (event.occasion or event.restated) if isinstance(event, PointsEarned) else None
     member.lots.append(
         Lot(
             id=event.lot,
             currency=event.currency,
             points=points,
             remaining=points - event.repaid,
-            occurred_at=occasion.at if occasion is not None else stamp.at,
+            occurred_at=own.at if own is not None else stamp.at,
             available_at=event.available_at,
             expires_at=event.expires_at,
             entry=stamp.version,
             rule=rule,
-            rulebook=occasion.rulebook if occasion is not None else stamp.rulebook,
+            rulebook=own.rulebook if own is not None else stamp.rulebook,
             active=event.available_at is not None and event.available_at <= _known(event, stamp),
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,
@@ -512,6 +645,70 @@ def _receive(member: Member, event: PointsReceived, stamp: Stamp) -> None:
                     idle=part.idle,
                 )
             )
+
+
+def reopened(opened: OpenLot, currency: str) -> Lot:
+    """The lot that an event opens with its past."""
+    return Lot(
+        id=opened.lot,
+        currency=currency,
+        points=opened.granted,
+        remaining=opened.points,
+        occurred_at=opened.occurred_at,
+        available_at=opened.available_at,
+        expires_at=opened.expires_at,
+        entry=opened.entry,
+        rule=opened.rule,
+        rulebook=opened.rulebook,
+        active=not opened.pending,
+        day=opened.day,
+        idle=opened.idle,
+    )
+
+
+def _put_back(member: Member, back: Lot) -> None:
+    """Points go into their lot where it is still open, else it is opened again."""
+    for place, lot in enumerate(member.lots):
+        if lot.id == back.id:
+            member.lots[place] = replace(lot, remaining=lot.remaining + back.remaining)
+            return
+    member.lots.append(back)
+
+
+def _set_aside(member: Member, event: PointsHeld, stamp: Stamp) -> None:
+    lots = {lot.id: lot for lot in member.lots}
+    parts = tuple(replace(lots[draw.lot], remaining=draw.points) for draw in event.draws)
+    _take(member, event.draws)
+    _hold(member, event.currency, event.points)
+    member.holds[event.redemption] = Hold(
+        event.redemption,
+        event.currency,
+        event.points,
+        parts,
+        stamp.version,
+        event.ends_at,
+        stamp.rulebook,
+        event.value_minor,
+        event.takes,
+    )
+
+
+def _let_go(member: Member, event: HoldConfirmed | HoldReleased) -> None:
+    hold = member.holds.pop(event.redemption)
+    parts = {part.id: part for part in hold.parts}
+    for draw in event.released:
+        _put_back(member, replace(parts[draw.lot], remaining=draw.points))
+    _owe(member, event.currency, -sum(draw.points for draw in event.repaid))
+    _hold(member, event.currency, -hold.points)
+
+
+def _hold(member: Member, currency: str, points: int) -> None:
+    held = member.held.get(currency, 0) + points
+    assert held >= 0, f"held in {currency} below zero"
+    if held:
+        member.held[currency] = held
+    else:
+        member.held.pop(currency, None)
 
 
 def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:

@@ -259,8 +259,6 @@ class _Checking:
         """Words of the vocabulary that this version does not run are refused: none is ever silently ignored."""
         if self.book.unknown_member == "hold":
             self._unsupported("/unknown_member")
-        if self.book.late.mode == "restate":
-            self._unsupported("/late/mode")
 
     def _unsupported(self, at: str, rule: str | None = None) -> None:
         self.error("not-supported-yet", at, "this version of Guerdon does not run this part of the vocabulary", rule)
@@ -287,8 +285,6 @@ class _Checking:
                 f"{at}/expires_applies_to",
                 "a lot does not know when it was recorded: count from occurred",
             )
-        if currency.returns.points_paid == "reissue":
-            self._unsupported(f"{at}/returns/points_paid")
         if currency.returns.absorb:
             self._unsupported(f"{at}/returns/absorb")
         worth = currency.value
@@ -469,8 +465,6 @@ class _Checking:
             self.error("unknown-measure", f"{at}/measure", f"{tiers.measure!r} is not a declared measure")
         if tiers.window != "lifetime" and tiers.window not in ANNIVERSARIES:
             self._window(f"{at}/window", tiers.window)
-        if not tiers.floor:
-            self._unsupported(f"{at}/floor")
         for name in ("grace", "min_stay"):
             if getattr(tiers, name) is not None:
                 self._period(f"{at}/{name}", getattr(tiers, name), least_days=True)
@@ -565,9 +559,7 @@ class _Checking:
 
     def _availability(self, at: str, policy: str | Availability) -> None:
         if isinstance(policy, str):
-            if policy == "on_action":
-                self._unsupported(at)
-            elif policy != "at_once":
+            if policy not in ("at_once", "on_action"):
                 self.error("bad-policy", at, 'at_once, on_action, {"after": ...} or {"at": ...}')
             return
         if (policy.after is None) == (policy.at is None):

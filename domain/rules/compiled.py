@@ -260,6 +260,11 @@ class CompiledRulebook:
         return existing or any(tiers.on_edit == "now" for tiers in self.document.tiers.values())
 
     @cached_property
+    def restates(self) -> bool:
+        """Whether what a late activity changes of later ones is compensated."""
+        return self.document.late.mode == "restate"
+
+    @cached_property
     def windows(self) -> frozenset[tuple[str, str, str]]:
         """Every (kind, name, window) that an expression reads; kind is `measure` or `type`."""
         found = set()

@@ -117,6 +117,17 @@ def ranked(ties: Ties, ordered: Iterable[Standing], first: int = 1, number: int 
         yield before
 
 
+BUCKET_BITS = 8
+DEPTHS = range(8)
+"""A score is counted once in a bucket of each depth: at depth 0 by itself, then in buckets 256 times as wide each."""
+
+
+def buckets(score: int) -> Iterator[tuple[int, int]]:
+    """(depth, bucket) that a score counts in. So the scores above one are in at most 255 buckets of each depth."""
+    for depth in DEPTHS:
+        yield depth, score >> BUCKET_BITS * depth
+
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -21,6 +21,7 @@ from infrastructure.settings import Settings, from_environment
 from tests.acceptance.journey import journeys
 from tests.acceptance.run import run
 from tests.acceptance.sets import DataSet, found_in
+from tests.acceptance.shuffled import shuffled
 
 EXACT, DIFFERENT, TOO_LITTLE = 0, 1, 2
 
@@ -29,6 +30,9 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__)
     arguments.add_argument("folder", type=Path, help="the data sets, one folder each, or one of them")
     arguments.add_argument("--database-url", help="a PostgreSQL server in which databases may be created")
+    arguments.add_argument(
+        "--shuffled", type=int, metavar="SEED", help="deliver feeds out of order, with repeats, under `late: restate`"
+    )
     arguments.add_argument("--journey", action="store_true", help="beside several sets also the demonstration's")
     given = arguments.parse_args()
     logging.configure("WARNING")
@@ -41,6 +45,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="guerdon-acceptance-") as directory:
         Path(directory).chmod(0o711)  # under root, PostgreSQL's own user has to get through
         with _server(Path(directory), given.database_url) as settings:
+            if given.shuffled is not None:
+                sets = [shuffled(each, given.shuffled, Path(directory)) for each in sets if each.load is None]
             return max([_one(settings, each) for each in sets])
 
 

@@ -38,15 +38,28 @@ SAMPLED = 500
 Json = dict[str, Any]
 
 
-class Answers(msgspec.Struct):
-    """What the server said: entries' events by activity, members as they read, boards as of an instant."""
+class Logged(msgspec.Struct, frozen=True):
+    """The entry of an activity: its stream, its version there, and its events."""
 
-    activities: dict[str, list[Json]]
+    stream: str
+    version: int
+    events: list[Json]
+
+
+class Answers(msgspec.Struct):
+    """What the server said: entries by activity, members as they read, boards as of an instant."""
+
+    entries: dict[str, Logged]
     members: dict[str, Json]
     refusals: list[Refusal]
     boards: dict[tuple[str, str | None], list[Json]] = {}
     codes: list[Json] = []
     """Codes of coupons that were used: whose, of which campaign, when."""
+
+    @property
+    def activities(self) -> dict[str, list[Json]]:
+        """The events of each activity's entry."""
+        return {name: entry.events for name, entry in self.entries.items()}
 
 
 def run(settings: Settings, data: DataSet) -> Answers:
@@ -71,8 +84,8 @@ def run(settings: Settings, data: DataSet) -> Answers:
         with _told(f"{data.name}: boards read back") as told:
             found = {(board, at): _board(client, board, at) for board, at in data.boards}
             told(len(found))
-    activities = {name: events for (_, name), events in logged.items()}
-    return Answers(activities, members, tally.refusals, found, list(_codes(entries)))
+    by_name = {name: entry for (_, name), entry in logged.items()}
+    return Answers(by_name, members, tally.refusals, found, list(_codes(entries)))
 
 
 async def _open(wired: Wired, data: DataSet) -> str:
@@ -131,16 +144,16 @@ def _log(client: _Client) -> Iterator[Json]:
         for entry in page["items"]:
             asked = entry.get("input") or {}
             kept = {name: asked.get(name) for name in ("command", "source", "id")}
-            yield {"stream": entry["stream"], "input": kept, "events": entry["events"]}
+            yield {name: entry[name] for name in ("stream", "version", "events")} | {"input": kept}
         cursor = page["next_cursor"]
 
 
-def _activities(entries: Iterable[Json]) -> Iterator[tuple[tuple[str, str], list[Json]]]:
-    """The events of every recorded activity by its source and id."""
+def _activities(entries: Iterable[Json]) -> Iterator[tuple[tuple[str, str], Logged]]:
+    """The entry of every recorded activity by its source and id."""
     for entry in entries:
         asked = entry["input"]
         if asked["command"] == "RecordActivity":
-            yield (asked["source"], asked["id"]), entry["events"]
+            yield (asked["source"], asked["id"]), Logged(entry["stream"], entry["version"], entry["events"])
 
 
 def _codes(entries: Iterable[Json]) -> Iterator[Json]:
@@ -154,12 +167,13 @@ def _codes(entries: Iterable[Json]) -> Iterator[Json]:
                 yield event | {"member": members[entry["stream"]]}
 
 
-def _check_some(client: _Client, activities: dict[tuple[str, str], list[Json]]) -> None:
+def _check_some(client: _Client, activities: dict[tuple[str, str], Logged]) -> None:
     """Some activities, asked for one by one, must have the awards that the log has."""
     for source, name in list(activities)[:: max(1, len(activities) // SAMPLED)]:
         answer = client.get("/v1/activities", source=source, id=name)
         granted = [award["granted"] for award in answer["awards"]]
-        logged = [event["points"] for event in activities[source, name] if event["event"] == "PointsEarned"]
+        own = (event for event in activities[source, name].events if event["event"] == "PointsEarned")
+        logged = [event["points"] for event in own if event.get("restated") is None]
         if granted != logged:
             raise RuntimeError(f"activity {name} reads {granted}, the log has {logged}")
 

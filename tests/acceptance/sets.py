@@ -49,12 +49,14 @@ class Compared(msgspec.Struct):
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     """A feed with its recorded outcomes. Nothing but `compare` opens the files of outcomes.
 
+    `ordered` is the feed in its own order, where `events` is that out of order.
     `load` takes it in where that is not the feed of `events` and `members`. `rulebook` is a file, or the document.
     """
 
     name: str
     folder: Path
     events: Path
+    ordered: Path | None = None
     members: Path | None
     fields: MemberFields = MemberFields()
     load: "Callable[[Wired, str], Awaitable[Tally]] | None" = None
@@ -293,19 +295,16 @@ def _offers(portfolio: list[Json]) -> Json:
 
 def _starbucks_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]:
     """Each completion by the assignment it is of: whose, of which offer, by which purchase, when, worth what."""
-    slots: dict[tuple[str, str], str] = {}
+    feed = list(lines(data.ordered or data.events))
+    happened = {line["id"]: (number, line["occurred_at"], line["member_id"]) for number, line in enumerate(feed)}
+    ended = _completions(answers)
+    # Completions are told in the order of what completed them, those of one purchase in the order of assignment.
+    in_order = sorted(ended, key=lambda one: (happened[ended[one][1]][0], happened[one][1], happened[one][0]))
     found: Json = {}
-    for line in lines(data.events):
-        whose, name = line["member_id"], line["id"]
-        events = answers.activities.get(name, [])
-        given = {event["lot"]: event["points"] for event in events if event["event"] == "PointsEarned"}
-        for event in events:
-            if event["event"] == "OfferAssigned":
-                slots[whose, event["slot"]] = name
-            elif event["event"] == "OfferCompleted":
-                found[slots[whose, event["slot"]]] = (
-                    whose, event["offer"], name, line["occurred_at"], given[event["lot"]]
-                )  # fmt: skip
+    for assigned in in_order:
+        offer, by, points = ended[assigned]
+        _, at, whose = happened[by]
+        found[assigned] = (whose, offer, by, at, points)
     expected = {
         row["assigned_event"]: (
             row["member_id"], row["offer_id"], row["completed_by"], row["occurred_at"], row["reward"]
@@ -329,6 +328,26 @@ def _starbucks_outcomes(data: DataSet, answers: "Answers") -> Iterator[Compared]
         for name, member in answers.members.items()
     }
     yield compared("starbucks members", totals, {name: counted[name] for name in totals if name in counted})
+
+
+def _completions(answers: "Answers") -> dict[str, tuple[str, str, int]]:
+    """By the activity that assigned it: the offer, what completed it in the end, and the reward."""
+    names = {(entry.stream, entry.version): name for name, entry in answers.entries.items()}
+    slots: dict[tuple[str, str], str] = {}
+    found: dict[str, tuple[str, str, int]] = {}
+    for name, entry in sorted(answers.entries.items(), key=lambda one: (one[1].stream, one[1].version)):
+        stream = entry.stream
+        given = {event["lot"]: event["points"] for event in entry.events if event["event"] == "PointsEarned"}
+        for event in entry.events:
+            about = event.get("restated")
+            by = name if about is None else names[stream, about["activity"]]
+            if event["event"] == "OfferAssigned":
+                slots[stream, event["slot"]] = by
+            elif event["event"] == "OfferCompleted":
+                found[slots[stream, event["slot"]]] = (event["offer"], by, given[event["lot"]])
+            elif event["event"] == "OfferReopened":
+                del found[slots[stream, event["slot"]]]
+    return found
 
 
 # --- small things --------------------------------------------------------------------------------

@@ -63,9 +63,9 @@ def _flights(folder: Path, **others: list[Json]) -> Path:
     return _write(folder, **(files | others))
 
 
-def _accepted(folder: Path, database_url: str) -> "subprocess.CompletedProcess[str]":
+def _accepted(folder: Path, database_url: str, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "tests.acceptance", str(folder), "--database-url", database_url],
+        [sys.executable, "-m", "tests.acceptance", str(folder), "--database-url", database_url, *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -163,6 +163,16 @@ def test_completions_are_compared_with_their_order(database_url: str, tmp_path: 
     assert done.returncode == 1
     done = _accepted(_offers(tmp_path / "fewer", both[0]), database_url)
     assert "starbucks: 1 of 1 completions, 1 extra, order lost\n" in done.stdout
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_a_shuffled_and_repeated_feed_ends_in_the_same_completions(
+    database_url: str, tmp_path: Path, seed: str
+) -> None:
+    both = [_completed("sum", "s1", 3), _completed("bogo", "s2", 10)]
+    done = _accepted(_offers(tmp_path, *both), database_url, "--shuffled", seed)
+    assert "starbucks: 2 of 2 completions, 0 extra, order kept\n" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not beside the repository")

@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import msgspec
 
-from application import activities, members, points, rulebooks, sweep
+from application import activities, floors, members, pending, points, rulebooks, sweep
 from application.answers import Answered
+from application.floors import FloorBody
 from application.handle import Handler
 from application.members import EnrolBody, StatusBody
 from application.payloads import ActivityBody
-from application.points import ActivityName, AdjustBody, RedeemBody, ReturnBody
+from application.pending import PendingBody
+from application.points import ActivityName, AdjustBody, Order, RedeemBody, ReturnBody
 from application.programs import Programs
 from application.recent import Recent
 from infrastructure.clock import utc_now
@@ -109,9 +111,16 @@ class Engine:
         return await points.return_activity(self.handler, PROGRAM, body, actor="test")
 
     async def redeem(
-        self, amount: int, *, member: str = "ann", name: str | None = None, key: str | None = None
+        self,
+        amount: int,
+        *,
+        member: str = "ann",
+        name: str | None = None,
+        key: str | None = None,
+        order: str | None = None,
     ) -> Answered:
-        body = RedeemBody(id=self._id(name), member=member, currency="points", points=amount)
+        paid = Order(source="shop", id=order) if order is not None else None
+        body = RedeemBody(id=self._id(name), member=member, currency="points", points=amount, order=paid)
         return await points.redeem(self.handler, PROGRAM, body, actor="test", key=key)
 
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:
@@ -121,6 +130,17 @@ class Engine:
     async def set_status(self, member: str, status: str) -> Answered:
         body = StatusBody(status=status, reason="a test")
         return await members.set_status(self.handler, PROGRAM, member, body, actor="test")
+
+    async def floor(self, level: str | None, *, member: str = "ann", until: datetime | None = None) -> Answered:
+        if level is None:
+            return await floors.lift_floor(self.handler, PROGRAM, member, "status", actor="test")
+        body = FloorBody(level=level, reason="status match", until=until)
+        return await floors.set_floor(self.handler, PROGRAM, member, "status", body, actor="test")
+
+    async def pending(self, verb: str, activity: str, member: str = "ann") -> Answered:
+        body = PendingBody(member=member, activity=ActivityName(source="shop", id=activity))
+        done = pending.activate if verb == "activate" else pending.cancel
+        return await done(self.handler, PROGRAM, body, actor="test")
 
     async def read(self, member: str = "ann", **when: datetime) -> Json:
         return await members.read(self.handler, PROGRAM, member, **when)

@@ -8,7 +8,8 @@ from typing import Any
 from application import activities, leaderboards
 from application.answers import Answered
 from application.follow import Projector, Runner
-from application.leaderboards import Asked, CloseBody
+from application.leaderboard_closing import CloseBody, close, close_due
+from application.leaderboards import Asked
 from application.payloads import ActivityBody
 from infrastructure.database import open_pool
 from infrastructure.leaderboards import PostgresScores
@@ -88,13 +89,13 @@ class League:
     ) -> Answered:
         await self.caught_up()
         body = CloseBody(period=period, by=by)
-        return await leaderboards.close(self.handler, self.scores, PROGRAM, board, body, actor="test", key=key)
+        return await close(self.handler, self.scores, PROGRAM, board, body, actor="test", key=key)
 
     async def sweep(self, *, follow: bool = True) -> int:
         if follow:
             await self.caught_up()
         now = await self.engine.clock.now(PROGRAM)
-        return await leaderboards.close_due(self.handler, self.scores, self.positions, ANALYTICS.name, PROGRAM, now)
+        return await close_due(self.handler, self.scores, self.positions, ANALYTICS.name, PROGRAM, now)
 
     async def available(self, *members: str) -> list[int]:
         return [await self.engine.available(member) for member in members]

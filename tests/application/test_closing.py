@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from application import audit, history, members
-from application.leaderboards import Place
+from application.leaderboard_places import Place
 from application.members import StatusBody
 from domain.errors import BadTime, InvalidPayload, KeyReused, UnknownLeaderboard
 from domain.log import decode
@@ -246,7 +246,7 @@ def test_a_season_closes_at_its_end_and_what_has_none_stays_open(database_url: s
 def test_nothing_closes_before_the_tables_have_all_that_came_in_time(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.leaderboards.PATIENCE", 0.05)
+    monkeypatch.setattr("application.leaderboard_closing.PATIENCE", 0.05)
 
     async def story() -> None:
         async with playing(database_url, league(period="month", prizes=PRIZES), "ann", "bob") as game:
@@ -361,10 +361,10 @@ def test_two_processes_that_close_at_once_make_one_close_and_pay_once(database_u
 
 _DIES = """
 import asyncio, os, signal, sys
-from application import leaderboards
+from application import leaderboard_prizes
 from tests.application.league import league, playing
 
-paid = leaderboards._pay
+paid = leaderboard_prizes._pay
 count = 0
 
 async def die(*args):
@@ -374,7 +374,7 @@ async def die(*args):
     count += 1
     return await paid(*args)
 
-leaderboards._pay = die
+leaderboard_prizes._pay = die
 
 async def story():
     async with playing(sys.argv[1], league(), again=True) as game:

@@ -126,12 +126,19 @@ def test_each_period_has_a_board_of_its_own_in_the_program_s_calendar(database_u
 
 
 @pytest.mark.parametrize("ties", ["competition", "dense", "ordinal", "count_back"])
-def test_pages_have_the_ranks_of_the_whole_board(database_url: str, ties: Ties) -> None:
+@pytest.mark.parametrize(
+    "scores",
+    [
+        (10, 8, 8, 8, 5, 5, 3, 3, 1),
+        (1 << 39, 65_536, 65_535, 256, 255, 255, 2, -1, -300),
+    ],
+)
+def test_pages_have_the_ranks_of_the_whole_board(database_url: str, scores: tuple[int, ...], ties: Ties) -> None:
     async def story() -> None:
         names = [f"m{number}" for number in range(9)]
         async with playing(database_url, league(ties=ties), *names) as game:
             for number, name in enumerate(names):
-                await game.post(name, (10, 8, 8, 8, 5, 5, 3, 3, 1)[number], finish=1 + number % 3)
+                await game.post(name, scores[number], finish=1 + number % 3)
             whole = (await game.read())["items"]
             for limit in range(1, 10):
                 found, passed = [], 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.errors import UnknownLot
 from domain.log import Entry, after, decode
 from domain.log import fold as fold_entry
 from domain.member.movements import movements
@@ -18,9 +20,19 @@ from tests.application.engine import SHOP, START, Engine, days, opened, run
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["buy", "late", "return", "redeem", "adjust", "sweep"]),
+        st.sampled_from(["buy", "late", "return", "redeem", "adjust", "activate", "cancel", "sweep"]),
         st.integers(1, 12_000),
         st.integers(0, 40),
+    ),
+    min_size=3,
+    max_size=12,
+)
+
+WITH_FLOORS = st.lists(
+    st.tuples(
+        st.sampled_from(["buy", "late", "return", "floor", "floor", "sweep"]),
+        st.integers(1, 30_000),
+        st.integers(0, 200),
     ),
     min_size=3,
     max_size=12,
@@ -40,10 +52,17 @@ async def lead_a_life(engine: Engine, steps: list[tuple[str, int, int]]) -> None
             orders.append(f"o{number}")
         elif what == "return" and orders:
             await engine.give_back(orders[amount % len(orders)])
+        elif what in ("activate", "cancel") and orders:
+            with suppress(UnknownLot):
+                await engine.pending(what, orders[amount % len(orders)])
         elif what == "redeem" and held:
-            await engine.redeem(1 + amount % held)
+            paid = orders[amount % len(orders)] if orders and amount % 3 else None
+            await engine.redeem(1 + amount % held, order=paid)
         elif what == "adjust":
             await engine.adjust(amount % 50 + 1 if amount % 2 else -(amount % 50) - 1, allow_negative=True)
+        elif what == "floor":
+            level = [None, "silver", "gold"][amount % 3]
+            await engine.floor(level, until=now + timedelta(days=amount % 90 + 1) if amount % 2 else None)
         elif what == "sweep":
             await engine.sweep()
     await engine.at(now + days(1))
@@ -118,6 +137,50 @@ def test_both_clocks_agree_with_the_log_cut_there(
 
     with fresh_database(database_server) as url:
         asyncio.run(story(url))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=WITH_FLOORS, moments=st.lists(st.integers(0, 500), min_size=3, max_size=5))
+def test_levels_and_floors_are_known_as_they_were_known_then(
+    database_server: str, steps: list[tuple[str, int, int]], moments: list[int]
+) -> None:
+    from tests.conftest import fresh_database
+
+    async def story(url: str) -> None:
+        async with opened(url) as engine:
+            await lead_a_life(engine, steps)
+            _, entries = await _stream(engine)
+            now = await engine.clock.now("main")
+            assert (await engine.read(known_at=now))["tiers"] == (await engine.read())["tiers"]
+            for moment in moments:
+                known_at = min(START + (now - START) * moment / 500, now)
+                if known_at < entries[0].recorded_at:
+                    continue
+                member, _ = await _settled_cut(engine, entries, known_at)
+                seen = await engine.read(known_at=known_at)
+                assert seen["tiers"]["status"]["level"] == after(member, known_at).tiers.get("status")
+                floor = member.tiers["status"].floor if "status" in member.tiers else None
+                if floor is not None and floor.until is not None and floor.until <= known_at:
+                    floor = None
+                shown = seen["tiers"]["status"]["floor"]
+                assert (shown and (shown["level"], shown["until"])) == (floor and (floor.level, floor.until))
+
+    with fresh_database(database_server) as url:
+        asyncio.run(story(url))
+
+
+def test_a_late_level_of_before_a_floor_shows_as_of_then(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await engine.enrol()
+            await engine.at(START + days(60))
+            await engine.floor("gold")
+            await engine.at(START + days(90))
+            await engine.buy(15_000, at=START + days(30))
+            for day, level in ((20, None), (40, "silver"), (70, "gold"), (90, "gold")):
+                assert (await engine.read(as_of=START + days(day)))["tiers"]["status"]["level"] == level
+
+    run(story)
 
 
 def test_m4_a_movement_effective_before_it_was_recorded_shows_on_one_clock_only(database_url: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.console.chromium import installed
@@ -66,6 +67,12 @@ def opened() -> Iterator[Chromium]:
             yield Chromium(browser)
         finally:
             browser.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps somebody out of the page, as axe-core finds it: the rule that is broken, and where."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {', '.join(str(node['target']) for node in one['nodes'])}" for one in found]
 
 
 def sign_in(page: Page, key: str, back: str = "/console") -> None:

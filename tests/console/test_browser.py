@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.browser import Chromium, Scheme, sign_in
+from tests.console.browser import Chromium, Scheme, barriers, sign_in
 from tests.console.conftest import Served
 
 pytestmark = pytest.mark.slow
@@ -23,6 +23,12 @@ PLACES = (
     "/console/members/ann",
     "/console/leaderboards",
     "/console/leaderboards/spenders?member=ann",
+    "/console/rulebooks",
+    "/console/rulebooks/1",
+    "/console/rulebooks/rb_1",
+    "/console/campaigns",
+    "/console/liability",
+    "/console/audit",
     "/console/system",
     "/console/system/doctor",
 )
@@ -50,6 +56,7 @@ def test_every_page_fits_is_named_and_labelled(year: Served, chromium: Chromium,
                 ".filter(e => !e.labels?.length && !e.ariaLabel && !e.textContent.trim()).map(e => e.outerHTML)"
             )
             assert unnamed == [], place
+            assert barriers(page) == [], place
             name = place.removeprefix("/console/").replace("/", "-").partition("?")[0]
             if width == 1280 and name in ("today", "members-ann"):
                 picture(page, f"{name}-{scheme}")

@@ -121,6 +121,10 @@ async def test_a_key_of_another_program_cannot_be_revoked_here(shop: Someone, st
         "system",
         "system/doctor",
         "leaderboards",
+        "campaigns",
+        "liability",
+        "rulebooks",
+        "audit",
         "members",
     ],
 )

@@ -23,6 +23,10 @@ WIDTH = 112
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _OPAQUE = {
+    # A log's name, its keys, and the root and the signature of a checkpoint.
+    "log": re.compile(r"guerdon-[0-9a-f]{8}(?=/)"),
+    "public key": re.compile(r"(?<=\+)[0-9a-f]{8}\+[A-Za-z0-9+/]{44}"),
+    "base64": re.compile(r"(?<![\w+/])(?:[A-Za-z0-9+/]{43}|[A-Za-z0-9+/]{91})=(?![\w+/])"),
     "ref": re.compile(r"act_[0-9a-f]{32}(?=_\d+)"),
     "uuid": re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "digest": re.compile(r"(?:sha256:)?[0-9a-f]{64}"),

@@ -10,7 +10,9 @@ import pytest
 from tests.docs.blocks import EXACT_TIMES, ROOT, blocks, differences, pretty
 from tests.docs.conftest import Page
 
-PAGES = sorted((*ROOT.glob("docs/tutorial/*.md"), *ROOT.glob("docs/how-to/*.md"), ROOT / "docs/rules.md"))
+PAGES = sorted(
+    (*ROOT.glob("docs/tutorial/*.md"), *ROOT.glob("docs/how-to/*.md"), ROOT / "docs/rules.md", ROOT / "docs/audit.md")
+)
 WRITE = "GUERDON_WRITE_DOCS"
 
 

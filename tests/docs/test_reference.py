@@ -50,11 +50,7 @@ def test_every_part_of_a_rulebook_is_described() -> None:
 _RULE = "/rules/1"
 _REFUSED: dict[str, tuple[str, Any]] = {
     "unknown_member: hold": ("/unknown_member", "hold"),
-    "late.mode: restate": ("/late", {"mode": "restate"}),
-    "available: on_action": ("/currencies/points/available", "on_action"),
-    "returns.points_paid: reissue": ("/currencies/points/returns", {"points_paid": "reissue"}),
     "returns.absorb": ("/currencies/points/returns", {"absorb": ["balance"]}),
-    "floor: false": ("/tiers/status/floor", False),
 }
 
 

@@ -181,6 +181,16 @@ def test_a_minimum_stay_puts_a_review_off() -> None:
     ).tier("silver", at="2028-06-15T23:59").tier(None, at="2028-06-16T00:00")
 
 
+@pytest.mark.parametrize(("more", "after"), [(None, None), (99, None), (100, "silver")])
+def test_a_level_that_its_minimum_stay_alone_holds_falls_when_that_ends(more: int | None, after: str | None) -> None:
+    book = tiers(measure=BALANCE, demote="at_once", min_stay="P3M")
+    start = given(book, enrolled(), bought(100, "a", "2026-01-02")).when(redeemed(100, "2026-01-03")).tier("silver")
+    if more is not None:
+        start = start.when(bought(more, "b", "2026-03-01"))
+    start.tier("silver", at="2026-04-02T23:59").tier(after, at="2026-04-03").tier(after, at="2030-01-01")
+    start.when(swept("2026-04-10")).tier(after)
+
+
 def test_a_minimum_stay_holds_against_demotion_at_once_not_against_a_return() -> None:
     book = tiers(measure=BALANCE, demote="at_once", min_stay="P3M")
     start = given(book, enrolled(), bought(100, "a", "2026-01-02")).when(redeemed(100, "2026-01-03")).tier("silver")

@@ -8,13 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from domain.correction import commands as correction_commands
+from domain.correction import events as correction_events
 from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
 from domain.member import closing, commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
+from domain.reward import commands as reward_commands
+from domain.reward import events as reward_events
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
+from domain.rules.rewards import RewardTerms
 from domain.takes import Take
 
 HERE = Path(__file__).parent
@@ -23,6 +28,18 @@ LATER = datetime(2026, 9, 1, tzinfo=UTC)
 DRAWS = (events.Draw("2.1", 30), events.Draw("7.2", 5))
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+RESTATED = events.Restated(activity=2, at=AT, rulebook=3)
+CORRECTED = commands.CorrectedActivity(
+    activity=2, at=AT, rulebook=3, day=739676,
+    awards=(
+        commands.CorrectedAward(
+            rule="base", currency="points", points=10, wanted=20, counts={"cap:base": 10}, available_at=AT,
+            expires_at=LATER, idle=events.Idle(for_="P6M"),
+        ),
+        commands.CorrectedAward(rule="promo", currency="points", points=-5),
+    ),
+    cascaded=True,
+)  # fmt: skip
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
 
 CLOSING = closing.Closing(
@@ -91,6 +108,20 @@ CLOSING = closing.Closing(
     absorbed=("0f8fad5bd9cb469fa16570867728950e",),
 )
 
+MUG = RewardTerms(
+    id="mug",
+    kind="product",
+    currency="points",
+    points=100,
+    name="A mug",
+    stock=500,
+    per_member=1,
+    starts=AT,
+    ends=LATER,
+    generates_codes=True,
+    withdrawn=True,
+)
+
 EVENTS: list[Any] = [
     events.MemberEnrolled(
         member="ann", enrolled_at=AT, attributes={"city": "Köln"}, time_zone="Europe/Berlin",
@@ -142,6 +173,22 @@ EVENTS: list[Any] = [
         adjustment="a1", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, repaid=5, draws=DRAWS, debt=1,
     ),
+    events.AdjustmentReversed(
+        adjustment="a1", currency="points", lot="9.1", points=50, from_pending=(events.Draw("9.1", 10),),
+        from_lots=(events.Draw("9.1", 5),), from_other=DRAWS, expired=2, debt=3,
+    ),
+    events.PointsGivenBack(
+        spend="s1", entry=4, currency="points", points=60, repaid=10, expired=(events.Draw("2.1", 15),),
+        lots=(
+            events.OpenLot(
+                lot="3.1", points=30, granted=100, occurred_at=AT, available_at=AT, entry=3, rule="base", rulebook=1,
+                expires_at=LATER, idle=events.Idle(for_="P12M"),
+            ),
+            events.OpenLot(
+                lot="9.1", points=5, granted=5, occurred_at=AT, available_at=AT, entry=9, rule="given_back", rulebook=3
+            ),
+        ),
+    ),
     events.ActivityReversed(
         return_id="r1", source="shop", activity=2, amount_minor=5000, returned_minor=10000, day=739676,
         excess_minor=500, counts={"measure:spend": -5000}, complete=True,
@@ -181,6 +228,17 @@ EVENTS: list[Any] = [
         ),
     ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    correction_events.CorrectionProposed(
+        begins=AT, ends=LATER, document={"currencies": {"points": {}}}, trees={"/rules/0/when": ["const", 1, 1, True]},
+        cascade="to_now", rules=("base",), members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), reason="the wrong step",
+        reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+    ),
+    correction_events.CorrectionTried(
+        part=1, of=2,
+        members=(correction_events.MemberToCorrect("6e1f2a087d4b4c7e9c530d8f3b1f2a10", 9, (CORRECTED,)),),
+    ),
+    correction_events.CorrectionApproved(members=3),
+    correction_events.CorrectionApplied(applied=2, moved=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",)),
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
     events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
     events.TierUpgradePlanned(set="status", at=LATER),
@@ -202,7 +260,49 @@ EVENTS: list[Any] = [
         merge="m1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, closing=CLOSING
     ),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
+    events.ActivityRestated(activity=2, at=AT, rulebook=3, day=739676, counts={"times:first": -1}),
+    events.TierRestated(
+        set="status", from_="gold", to=None, at=AT, rulebook=3,
+        path=(events.TierStep(AT, "silver"), events.TierStep(LATER, None)), since=LATER, valid_until=LATER,
+        grace=AT, upgrade_at=LATER,
+    ),
     events.OccasionReached(occasion="member.anniversary", at=AT, rulebook=3, year=2026, next_at=LATER),
+    events.TierFloorSet(set="status", level="gold", reason="status match", at=AT, until=LATER),
+    events.TierHeld(
+        set="status", level="gold", own=events.OwnLevel("silver", AT, LATER, AT), evidence=150, at=AT, rulebook=3,
+        valid_until=LATER,
+    ),
+    events.PointsHeld(
+        redemption="h1", currency="points", points=40, draws=(events.Draw("2.1", 40),), ends_at=LATER, value_minor=320,
+        takes=(Take("share", "shop\x1fp1", 320, 5250),),
+    ),
+    events.HoldConfirmed(
+        redemption="h1", original=5, currency="points", points=25, draws=(events.Draw("2.1", 25),), value_minor=200,
+        released=(events.Draw("2.1", 10),), repaid=(events.Draw("2.1", 3),), expired=(events.Draw("2.2", 2),),
+    ),
+    events.HoldReleased(
+        redemption="h1", original=5, currency="points", points=40, at=LATER, reason="expired",
+        released=(events.Draw("2.1", 30),), repaid=(events.Draw("2.1", 5),), expired=(events.Draw("2.2", 5),),
+    ),
+    events.RedemptionReturned(
+        redemption="h1", original=5, currency="points", points=25, mode="reverse",
+        draws=(events.Draw("2.1", 23), events.Draw("2.2", 2)), complete=True,
+        lots=(
+            events.OpenLot(
+                lot="2.1", points=20, granted=60, occurred_at=AT, entry=2, rule="base", rulebook=1, available_at=AT,
+                expires_at=LATER, day=739676, pending=True, idle=events.Idle(for_="P12M"),
+            ),
+        ),
+        repaid=3, expired=(events.Draw("2.2", 2),), value_minor=200,
+    ),
+    events.RewardReserved(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": 2}),
+    events.RewardIssued(
+        redemption="h1", reward="mug", quantity=2, codes=("7KQ2M9XTB4HZ0", "8KQ2M9XTB4HZ1"), day=739676,
+        counts={"reward:mug": 2},
+    ),
+    events.RewardReleased(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": -2}),
+    reward_events.RewardCreated(terms=MUG),
+    reward_events.RewardChanged(terms=MUG),
 ]  # fmt: skip
 
 INPUTS: list[Any] = [
@@ -229,6 +329,9 @@ INPUTS: list[Any] = [
         id="a1", currency="points", points=-50, reason="mistake", allow_negative=True, expires_at=LATER,
         available_at=AT,
     ),
+    commands.ReverseAdjustment(adjustment="a1", original=9, force=True),
+    commands.ActivatePending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
+    commands.CancelPending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.PayPrize(
         leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
         points=500,
@@ -266,11 +369,33 @@ INPUTS: list[Any] = [
     ),
     commands.AssignOffer(offer="bogo", at=AT),
     commands.RedeemCode(code="SPRING", campaign="spring", at=AT),
+    commands.ApplyCorrection(
+        correction="cor_6e1f2a087d4b4c7e9c530d8f3b1f2a10", seen=9, rows=(CORRECTED,),
+        reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+    ),
+    commands.SetTierFloor(set="status", level="gold", reason="status match", until=LATER),
     commands.Settle(),
     program_commands.CreateProgram(program="main", sandbox=True, money="EUR", time_zone="Europe/Berlin"),
     program_commands.PublishRulebook(digest=DIGEST, effective_from=AT, expects=0, note="the first"),
     program_commands.CloseLeaderboard(leaderboard="season", board="north", period="2026-03"),
+    correction_commands.ProposeCorrection(
+        digest=DIGEST, begins=AT, ends=LATER, cascade="to_now", rules=("base",),
+        members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), reverses="cor_0f8fad5bd9cb469fa16570867728950e",
+        reason="the wrong step",
+    ),
+    correction_commands.NoteDryRun(part=1, of=2),
+    correction_commands.ApproveCorrection(),
+    correction_commands.NoteCorrected(),
     program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
+    commands.ConfirmRedemption(redemption="h1", original=5, points=25),
+    commands.CancelRedemption(redemption="h1", original=5),
+    commands.ReturnRedemption(redemption="h1", original=5, points=25, mode="reissue"),
+    commands.RedeemReward(
+        id="h1", terms=MUG, version=3, quantity=2, codes=("7KQ2M9XTB4HZ0",), order_source="shop", order_id="p1",
+        hold_seconds=900,
+    ),
+    reward_commands.CreateReward(terms=MUG),
+    reward_commands.ChangeReward(terms=MUG),
 ]  # fmt: skip
 
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
@@ -291,6 +416,12 @@ GAINED: dict[str, Any] = {
     "order": commands.RedeemPoints(
         id="s2", currency="points", points=40, order_source="shop", order_id="p1", order_minor=10500
     ),
+    "on-action": commands.AdjustPoints(id="a3", currency="points", points=50, reason="goodwill", on_action=True),
+    "gives-back": commands.ReturnActivity(
+        source="shop", id="r3", activity_source="shop", activity_id="p1", original=2, occurred_at=AT, gives_back=True
+    ),
+    "codes": commands.ConfirmRedemption(redemption="h1", original=5, codes=("7KQ2M9XTB4HZ0",)),
+    "held": commands.RedeemPoints(id="h1", currency="points", points=40, hold_seconds=900),
     "by-hand-idle": events.PointsAdjusted(
         adjustment="a2", currency="points", points=50, reason="goodwill", lot="9.1", available_at=AT,
         expires_at=LATER, idle=events.Idle(for_="P6M"),
@@ -299,6 +430,21 @@ GAINED: dict[str, Any] = {
         lot="3.1", currency="points", rule="cake", wanted=50, points=50, available_at=AT, day=739676,
         occasion=events.Occasion(kind="member.birthday", at=AT, rulebook=3),
     ),
+    "restated": events.PointsEarned(
+        lot="7.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
+        restated=RESTATED,
+    ),
+    "restated-claw-back": events.PointsClawedBack(
+        activity=2, lot="2.1", rule="base", currency="points", points=50, day=739676,
+        from_lots=(events.Draw("2.1", 50),), restated=RESTATED,
+    ),
+    "restated-slot": events.OfferAssigned(
+        slot="7.1", offer="bogo", assigned_at=AT, ends_at=LATER, day=739676, restated=RESTATED
+    ),
+    "restated-step": events.OfferProgressed(slot="2.1", offer="bogo", step=1, progress=2, restated=RESTATED),
+    "restated-completion": events.OfferCompleted(slot="2.1", offer="bogo", lot="7.1", restated=RESTATED),
+    "restated-reopening": events.OfferReopened(slot="2.1", offer="bogo", activity=2, restated=RESTATED),
+    "restated-badge": events.BadgeGranted(badge="regular", period="2026-03", day=739676, at=AT, restated=RESTATED),
     "idle": events.PointsEarned(
         lot="2.1", currency="points", rule="base", wanted=60, points=60, available_at=AT, day=739676,
         expires_at=LATER, idle=events.Idle(for_="P12M"),

@@ -17,9 +17,11 @@ from domain.rules.compiled import CompiledRulebook
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published, Timeline
 from tests.golden.make_games import GAMES
+from tests.golden.make_late import LATE
 from tests.golden.make_log import LOG
 from tests.golden.make_market import MARKET
 from tests.golden.make_offers import OFFERS
+from tests.golden.make_redemptions import REDEMPTIONS
 from tests.golden.make_segments import SEGMENTS
 from tests.golden.make_shapes import HERE, shapes_in, tags
 
@@ -29,9 +31,13 @@ LOGS = {
     GAMES: (800, 797, 2),
     OFFERS: (1_200, 1_197, 2),
     SEGMENTS: (500, 497, 2),
+    LATE: (800, 797, 2),
+    REDEMPTIONS: (800, 797, 2),
 }
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {
+    "AdjustmentReversed",
+    "PointsGivenBack",
     "MemberErased",
     "LeaderboardClosed",
     "PrizesPaid",
@@ -44,6 +50,17 @@ ELSEWHERE = {
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
+    "CorrectionProposed",
+    "CorrectionTried",
+    "CorrectionApproved",
+    "CorrectionApplied",
+    "TierFloorSet",
+    "TierHeld",
+    "RewardCreated",
+    "RewardChanged",
+    "RewardReserved",
+    "RewardIssued",
+    "RewardReleased",
 }
 """Events that only their own files of shapes have: an erasure ends a key, closes and transfers are of many streams."""
 

@@ -203,7 +203,7 @@ async def test_a_close_that_makes_no_sense_is_refused_by_its_name(
 async def test_a_close_waits_for_tables_that_are_behind_and_then_says_so(
     app: Litestar, admin: Someone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.leaderboards.PATIENCE", 0.05)
+    monkeypatch.setattr("application.leaderboard_closing.PATIENCE", 0.05)
     await app.state.wired.tables.ensure()
     draft = (await admin.post("/v1/rulebooks", {"document": RULES})).json()
     await admin.post(f"/v1/rulebooks/{draft['draft']}/publish", {})

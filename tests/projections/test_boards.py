@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from application.follow import Projection, Tally
 from domain.member.commands import RedeemPoints
 from domain.member.settle import settled
 from domain.member.state import Member
@@ -248,6 +249,22 @@ def test_boards_have_standings_results_and_totals(database_url: str) -> None:
     assert total == (sum(row[5] for row in entries), sum(row[3] for row in entries))
 
 
+def test_counts_are_of_the_scores_that_stand_and_a_score_that_nobody_has_any_more_has_no_row(database_url: str) -> None:
+    counts = _ask(
+        database_url,
+        lives(3),
+        "SELECT depth, bucket, members FROM analytics.leaderboard_counts ORDER BY 1, 2",
+    )
+    with connect(database_url) as connection:
+        expected = connection.execute(
+            "SELECT depth, score >> (8 * depth), count(*)"
+            " FROM analytics.leaderboard_entries, generate_series(0, 7) depth"
+            " GROUP BY 1, 2 ORDER BY 1, 2"
+        ).fetchall()
+    assert counts == expected
+    assert sum(members for depth, _, members in counts if depth == 0) == 3
+
+
 _PLACE = (
     "FROM analytics.leaderboard_entries WHERE program = 'main' AND leaderboard = 'l' AND board = '' AND period = 'ever'"
 )
@@ -365,18 +382,18 @@ def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
 _VERSIONS = """
 members 1: program stream member status enrolled_at erased_at time_zone version position recorded_at
 balances 1: program stream currency available pending held debt lifetime version position recorded_at
-lots 2: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
+lots 3: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
     rulebook version position recorded_at
 movements 1: program stream version line currency account points effective_at recorded_at kind cause lot rule
     rulebook position
 activities 1: program stream version source id type occurred_at recorded_at day rulebook position
-awards 1: program stream version number rule rulebook currency wanted granted repaid limited_by lot type
+awards 2: program stream version number rule rulebook currency wanted granted repaid restates limited_by lot type
     occurred_at recorded_at day position
 tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
     rulebook recorded_at position
 segments 1: program segment stream entered_at left_at rulebook recorded_at position
-redemptions 1: program stream version redemption source order_source order_id currency points debt value_minor
-    state redeemed_at recorded_at rulebook position
+redemptions 3: program stream version redemption source order_source order_id currency points debt value_minor
+    reward quantity returned state redeemed_at held_until recorded_at rulebook position
 offer_progress 1: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions
     currency points uses rule rulebook version position recorded_at
 rule_performance_daily 1: program day rule rulebook currency awards limited wanted granted clawed_back failures
@@ -394,14 +411,14 @@ referrals 1: program stream owner code referrals referred_at conversions reversa
     recorded_at
 referral_rewards 1: program stream friend conversion referrals state effective_at taken_back_at rulebook version
     position recorded_at
+leaderboard_counts 1: program leaderboard board period depth bucket members
 """
 
 
 def test_a_table_that_changes_raises_its_version() -> None:
     """Rows of another shape are made again only if the version says so: change both here."""
+    every: list[Projection | Tally] = [*ANALYTICS.projections, *ANALYTICS.tallies]
     declared = [
-        f"{projection.table.name} {projection.version}: "
-        + " ".join(column.name for column in columns(projection.table))
-        for projection in ANALYTICS.projections
+        f"{one.table.name} {one.version}: " + " ".join(column.name for column in columns(one.table)) for one in every
     ]
     assert declared == _VERSIONS.replace("\n    ", " ").strip().splitlines()

@@ -13,13 +13,32 @@ from hypothesis import strategies as st
 from application.follow import Key, Rows, placed
 from domain.errors import Refused
 from domain.log import Entry, encode, encoded, fold
-from domain.member.commands import ChangeMember, MemberCommand, RecordActivity
+from domain.member.commands import (
+    ActivatePending,
+    AdjustPoints,
+    CancelPending,
+    CancelRedemption,
+    ChangeMember,
+    ConfirmRedemption,
+    MemberCommand,
+    RecordActivity,
+    RedeemPoints,
+    ReturnRedemption,
+    ReverseAdjustment,
+    SetTierFloor,
+)
 from domain.member.events import (
+    AdjustmentReversed,
+    HoldConfirmed,
+    HoldReleased,
     LotExpired,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
+    PointsGivenBack,
+    PointsHeld,
     PointsRedeemed,
+    RedemptionReturned,
     ScoreCounted,
 )
 from domain.member.settle import next_due, settled
@@ -72,7 +91,13 @@ EXPIRIES: list[Any] = [
     {"inactive_for": "P30D"},
     {"inactive_for": "P1M", "activities": ["purchase"], "round_up": "month"},
 ]
-AVAILABILITIES: list[Any] = ["at_once", {"after": "P7D"}, {"after": "P45D"}, {"at": "2026-03-01T00:00:00Z"}]
+AVAILABILITIES: list[Any] = [
+    "at_once",
+    {"after": "P7D"},
+    {"after": "P45D"},
+    {"at": "2026-03-01T00:00:00Z"},
+    "on_action",
+]
 AWARDS = [
     per(1000, 10),
     rate("0.07", round="half_up"),
@@ -118,6 +143,7 @@ def rulebooks(draw: st.DrawFn) -> Json:
         "spend_order": draw(st.sampled_from(["expiry_first", "fifo", "lifo", "proportional"])),
         "returns": {
             "recompute": draw(st.sampled_from(["auto", "proportional", "re_evaluate"])),
+            "points_paid": draw(st.sampled_from(["reverse", "reissue"])),
             "recovery": draw(st.sampled_from(["unlimited", "within_balance", "only_pending"])),
         },
     }
@@ -170,7 +196,15 @@ DEEDS = st.lists(
                 "give",
                 "return",
                 "line",
+                "activate",
+                "cancel",
+                "reverse",
                 "move",
+                "floor",
+                "hold",
+                "confirm",
+                "unhold",
+                "undo",
                 "nothing",
             ]
         ),
@@ -190,6 +224,7 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
         for entry in stream.entries
         if isinstance(entry.input, RecordActivity) and entry.input.type == "purchase"
     ]
+    redeemed = [(one.input.id, one.version) for one in stream.entries if isinstance(one.input, RedeemPoints)]
     match what:
         case "buy":
             return purchase(amount, f"p{number}", now, **lines_of(amount, extra))
@@ -200,18 +235,48 @@ def command_of(stream: Stream, number: int, deed: Deed, now: datetime) -> Member
             return RecordActivity(source="feed", id=f"f{number}", type="miles.spent", occurred_at=now, data=data)
         case "move":
             return ChangeMember(time_zone=["Asia/Tokyo", "America/New_York", "UTC"][extra % 3])
+        case "floor":
+            until = now + timedelta(hours=extra) if extra % 3 else None
+            level = [None, "silver", "gold"][amount % 3]
+            return SetTierFloor(set="status", level=level, reason="match", until=until if level else None)
         case "spend":
-            return redeem(1 + amount % 60, f"s{number}")
+            paid = bought[extra % len(bought)] if bought and extra % 3 else f"p{number + 1}" if extra % 2 else None
+            return redeem(1 + amount % 60, f"s{number}", order=paid)
         case "take":
             return adjust(-(1 + amount % 80), f"t{number}", allow_negative=extra % 2 == 0)
         case "give":
-            return adjust(1 + amount % 40, f"g{number}")
+            return adjust(1 + amount % 40, f"g{number}", on_action=extra % 3 == 0)
+        case "hold":
+            asked = redeem(1 + amount % 60, f"h{number}")
+            return msgspec.structs.replace(asked, hold_seconds=3600 * (1 + extra % 1500))
+        case "confirm" if redeemed:
+            name, version = redeemed[extra % len(redeemed)]
+            some = None if amount % 3 else 1 + amount % 40
+            return ConfirmRedemption(redemption=name, original=version, points=some)
+        case "unhold" if redeemed:
+            name, version = redeemed[-1]
+            return CancelRedemption(redemption=name, original=version)
+        case "undo" if redeemed:
+            name, version = redeemed[extra % len(redeemed)]
+            some, mode = None if amount % 3 else 1 + amount % 40, [None, "reissue"][amount % 2]
+            return ReturnRedemption(redemption=name, original=version, points=some, mode=mode)
         case "return" if bought:
             return refund(stream, bought[extra % len(bought)], None if amount % 3 else amount, now, f"r{number}")
+        case "activate" | "cancel" if bought:
+            name = bought[extra % len(bought)]
+            kind = ActivatePending if what == "activate" else CancelPending
+            return kind(activity_source="shop", activity_id=name, original=stream.version_of(name))
+        case "reverse":
+            by_hand = [entry for entry in stream.entries if isinstance(entry.input, AdjustPoints)]
+            if not by_hand:
+                return None
+            made = by_hand[extra % len(by_hand)]
+            assert isinstance(made.input, AdjustPoints)
+            return ReverseAdjustment(adjustment=made.input.id, original=made.version, force=amount % 2 == 0)
         case "line" if bought:
-            asked = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
+            named = refund(stream, bought[extra % len(bought)], amount, now, f"l{number}")
             back = {"line": str(1 + extra % 4), "quantity": 1, "amount_minor": amount}
-            return msgspec.structs.replace(asked, lines=[back])
+            return msgspec.structs.replace(named, lines=[back])
         case _:
             return None
 
@@ -267,6 +332,10 @@ def essence(member: Member) -> Json:
         del whole[gone]
     for lot in whole["lots"]:
         del lot["id"], lot["entry"]
+    for hold in whole["holds"].values():
+        del hold["entry"]
+        for part in hold["parts"]:
+            del part["id"], part["entry"]
     for month in whole["months"].values():
         month["reversed"] = sorted(
             (
@@ -401,6 +470,14 @@ def moved(event: object) -> int:
             return -event.points
         case PointsClawedBack():
             return event.written_off + event.expired - event.points
+        case AdjustmentReversed():
+            return event.expired - event.points
+        case PointsHeld():
+            return -event.points
+        case HoldConfirmed() | HoldReleased():
+            return sum(draw.points for draw in (*event.released, *event.repaid))
+        case PointsGivenBack() | RedemptionReturned():
+            return event.points - sum(draw.points for draw in event.expired)
         case _:
             return 0
 

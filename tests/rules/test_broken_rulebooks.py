@@ -59,7 +59,7 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
     ("/time_zone", "Mars/Olympus", [("unknown-zone", "/time_zone", None, None)]),
     ("/day_starts", "25:00", [("bad-time", "/day_starts", None, None)]),
     ("/late/max_age", "30 days", [("bad-period", "/late/max_age", None, None)]),
-    ("/late/mode", "restate", [("not-supported-yet", "/late/mode", None, None)]),
+    ("/late/mode", "rewrite", [("shape", "/late/mode", None, None)]),
     ("/currencies/points/scale", 12, [("out-of-range", "/currencies/points/scale", None, None)]),
     ("/currencies/points/expires", "P12M", [("bad-policy", "/currencies/points/expires", None, None)]),
     (
@@ -78,7 +78,7 @@ BROKEN: list[tuple[str, Json, list[Place]]] = [
         {"per_point": "0"},
         [("out-of-range", "/currencies/points/value/per_point", None, None)],
     ),
-    ("/currencies/points/available", "on_action", [("not-supported-yet", "/currencies/points/available", None, None)]),
+    ("/currencies/points/available", "someday", [("bad-policy", "/currencies/points/available", None, None)]),
     (
         "/currencies/po ints",
         {},

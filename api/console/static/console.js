@@ -19,6 +19,6 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  const sure = event.target.dataset.sure;
+  const sure = event.submitter?.dataset.sure ?? event.target.dataset.sure;
   if (sure && !window.confirm(sure)) event.preventDefault();
 });

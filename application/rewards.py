@@ -1,0 +1,373 @@
+"""The catalogue: put a reward in, change it, read it, and redeem points for it.
+
+A reward is a stream of its own, which holds its terms. A redemption takes these along in its command, with the number
+of the entry that they come from; stock is checked in the transaction that writes the redemption.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+
+from application import answers
+from application.answers import Answered, answered
+from application.handle import Handler
+from application.payloads import sane_text, sane_time
+from application.points import Hold, RedeemBody, hold_seconds, sane_name
+from application.ports import ClaimTaken, HeadMoved, NewRow, NewState, Save
+from application.programs import KnownProgram
+from application.referrals import new_code
+from application.repeats import Ask, carry_out
+from application.rows import Wish
+from application.rulebooks import PreconditionFailed, PreconditionRequired
+from domain.calendar import MICROSECOND
+from domain.errors import (
+    AmountOutOfRange,
+    BadId,
+    InvalidPayload,
+    KeyReused,
+    RewardExists,
+    UnknownCurrency,
+    UnknownReward,
+)
+from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, decode, encode, row_digest, stream_name
+from domain.member.commands import RedeemReward
+from domain.member.rewards import STOCK
+from domain.numbers import MAX_AMOUNT
+from domain.reward.commands import ChangeReward, CreateReward, RewardCommand
+from domain.reward.events import RewardChanged, RewardCreated
+from domain.rules.rewards import RewardKind, RewardTerms
+
+Json = dict[str, Any]
+
+REWARD_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+CODE = "issued-code"
+"""Kind of claims: codes of issued units."""
+MOST_UNITS = 100
+"""Units of one redemption."""
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    currency: str
+    points: int
+
+
+class RewardBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A reward: what a unit costs, how many there are (null: no limit), how many a member may have, and when.
+
+    `codes`: `generate` gives each unit a code that cannot be guessed.
+    """
+
+    id: str
+    kind: RewardKind
+    price: Price
+    name: str = ""
+    stock: int | None = None
+    per_member: int | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
+    codes: Literal["generate"] | None = None
+
+
+class RewardChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is given replaces what was; null takes a limit away. `withdrawn`: it is not offered any more."""
+
+    price: Price | msgspec.UnsetType = msgspec.UNSET
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    stock: int | msgspec.UnsetType | None = msgspec.UNSET
+    per_member: int | msgspec.UnsetType | None = msgspec.UNSET
+    starts: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    ends: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    withdrawn: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class Reward(msgspec.Struct, frozen=True):
+    """A reward folded from its stream."""
+
+    terms: RewardTerms
+    version: int
+    digest: bytes
+    recorded_at: datetime
+    position: int
+
+
+def reward_stream(program: str, reward: str) -> UUID:
+    """The stream of a reward follows from its id, which is never used twice."""
+    return uuid5(NAMESPACE_URL, f"guerdon:reward:{program}:{reward}")
+
+
+async def find(handler: Handler, program: str, reward: str) -> Reward:
+    """Raises UnknownReward."""
+    found = await _fold(handler, reward_stream(program, reward))
+    if found is None:
+        raise UnknownReward(f"there is no reward {reward!r} in this program")
+    return found
+
+
+async def _fold(handler: Handler, stream: UUID) -> Reward | None:
+    rows = await handler.store.rows(stream)
+    terms = None
+    for row in rows:
+        for event in decode(row.state).events:
+            if isinstance(event, RewardCreated | RewardChanged):
+                terms = event.terms
+    last = rows[-1] if rows else None
+    return Reward(terms, last.version, last.digest, last.recorded_at, last.position) if terms and last else None
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+async def create(
+    handler: Handler, program: str, body: RewardBody, *, actor: str, key: str | None = None,
+    correlation: str | None = None,
+) -> Answered:  # fmt: skip
+    """Put a reward into the catalogue. Raises RewardExists, UnknownCurrency."""
+    if not REWARD_ID.fullmatch(body.id):
+        raise BadId("a reward's id is 1 to 128 of A-Z a-z 0-9 . _ ~ -", errors=[("/id", "not such an id")])
+    terms = RewardTerms(
+        id=body.id,
+        kind=body.kind,
+        currency=body.price.currency,
+        points=body.price.points,
+        name=body.name,
+        stock=body.stock,
+        per_member=body.per_member,
+        starts=_utc(body.starts),
+        ends=_utc(body.ends),
+        generates_codes=body.codes == "generate",
+    )
+    known = await _known(handler, program)
+    _sane(known, terms)
+    stream = reward_stream(program, body.id)
+    request = handler.crypto.fingerprint(known.key, "rewards", msgspec.json.encode(body))
+    made = await handler.store.rows(stream, upto=1)
+    if made:
+        before = await handler.store.claim(program, "key", key) if key is not None else None
+        if before is not None and (before.stream, before.hash) == (stream, request):
+            return await _told(
+                handler, program, Reward(terms, 1, made[0].digest, made[0].recorded_at, made[0].position), 200
+            )
+        raise RewardExists(f"the reward {body.id!r} exists")
+    command, event = CreateReward(terms=terms), RewardCreated(terms=terms)
+    saved = await _append(handler, known, program, None, command, event, actor, key, request, correlation)
+    return await _told(handler, program, saved, 201)
+
+
+async def change(
+    handler: Handler,
+    program: str,
+    reward: str,
+    body: RewardChange,
+    *,
+    etag: str | None,
+    actor: str,
+    correlation: str | None = None,
+) -> Answered:
+    """Offer a reward on other terms from now on. Raises UnknownReward, PreconditionRequired, PreconditionFailed."""
+    found = await find(handler, program, reward)
+    if etag is None:
+        raise PreconditionRequired("send the reward's ETag as If-Match, so that nobody's edit is lost")
+    if etag not in ("*", str(found.version)):
+        raise PreconditionFailed(f"{reward} was edited meanwhile: read it again")
+    given = {
+        name: value for name in RewardChange.__struct_fields__ if (value := getattr(body, name)) is not msgspec.UNSET
+    }
+    price = given.pop("price", None)
+    if price is not None:
+        given |= {"currency": price.currency, "points": price.points}
+    for name in ("starts", "ends"):
+        if name in given:
+            given[name] = _utc(given[name])
+    terms = msgspec.structs.replace(found.terms, **given)
+    known = await _known(handler, program)
+    _sane(known, terms)
+    command, event = ChangeReward(terms=terms), RewardChanged(terms=terms)
+    saved = await _append(handler, known, program, found, command, event, actor, None, "", correlation)
+    return await _told(handler, program, saved, 200)
+
+
+async def read(handler: Handler, program: str, reward: str) -> tuple[Json, str]:
+    """A reward as it is offered now, and its etag."""
+    found = await find(handler, program, reward)
+    return await _shape(handler, program, found), str(found.version)
+
+
+async def listing(handler: Handler, program: str, *, limit: int = 100, cursor: int = 0) -> Json:
+    """The catalogue, by id."""
+    await _known(handler, program)
+    folded = [await _fold(handler, stream) for stream in await handler.store.rewards(program)]
+    rewards = sorted((one for one in folded if one is not None), key=lambda one: one.terms.id)
+    page = rewards[cursor : cursor + limit]
+    return {
+        "items": [await _shape(handler, program, one) for one in page],
+        "next_cursor": str(cursor + limit) if len(rewards) > cursor + limit else None,
+    }
+
+
+async def _append(
+    handler: Handler,
+    known: KnownProgram,
+    program: str,
+    before: Reward | None,
+    command: RewardCommand,
+    event: RewardCreated | RewardChanged,
+    actor: str,
+    key: str | None,
+    request: str,
+    correlation: str | None,
+) -> Reward:
+    terms, stream = event.terms, reward_stream(program, event.terms.id)
+    clock = await handler.clock.now(program)
+    now = clock if before is None else max(clock, before.recorded_at + MICROSECOND)
+    entry = Entry(
+        stream=stream_name(program, "reward", stream),
+        version=before.version + 1 if before else 1,
+        save=handler.new_id().hex,
+        recorded_at=now,
+        at=now,
+        actor=actor,
+        correlation=correlation,
+        input=command,
+        pins=Pins(engine=ENGINE, timeline=len(known.program.published)),
+        events=(event,),
+        claims=(Claim("key", key, request),) if key is not None else (),
+    )
+    state = encode(entry)
+    digest = row_digest(
+        before.digest if before else NO_DIGEST, program=program, kind="reward", stream=stream, version=entry.version,
+        recorded_at=now, topic=TOPIC, state=state,
+    )  # fmt: skip
+    row = NewRow(entry, stream, program, "reward", TOPIC, state, digest, NewState(0, None, b""))
+    try:
+        (position,) = await handler.store.append(Save(program=program, rows=(row,)))
+    except HeadMoved:
+        if before is None:
+            raise RewardExists(f"the reward {terms.id!r} exists") from None
+        raise PreconditionFailed(f"{terms.id} was edited meanwhile: read it again") from None
+    except ClaimTaken:
+        raise KeyReused(f"the key {key!r} was used for another request") from None
+    return Reward(terms, entry.version, digest, now, position)
+
+
+async def _told(handler: Handler, program: str, reward: Reward, status: int) -> Answered:
+    body = await _shape(handler, program, reward) | {"position": reward.position}
+    return Answered(status, body, reward.position, replayed=False)
+
+
+async def _shape(handler: Handler, program: str, reward: Reward) -> Json:
+    terms, left = reward.terms, None
+    if terms.stock is not None:
+        taken = await handler.store.taken(program, [(STOCK, terms.id)])
+        left = max(0, terms.stock - taken[STOCK, terms.id])
+    return {
+        "id": terms.id,
+        "kind": terms.kind,
+        "name": terms.name,
+        "price": {"currency": terms.currency, "points": terms.points},
+        "stock": terms.stock,
+        "left": left,
+        "per_member": terms.per_member,
+        "starts": terms.starts,
+        "ends": terms.ends,
+        "codes": "generate" if terms.generates_codes else None,
+        "withdrawn": terms.withdrawn,
+        "version": reward.version,
+    }
+
+
+async def _known(handler: Handler, program: str) -> KnownProgram:
+    return await handler.programs.get(program, await handler.store.timeline(program))
+
+
+def _sane(known: KnownProgram, terms: RewardTerms) -> None:
+    """Terms that can be kept. Raises AmountOutOfRange, BadTime, InvalidPayload, UnknownCurrency."""
+    newest = known.newest
+    if newest is None or terms.currency not in newest.document.currencies:
+        raise UnknownCurrency(
+            f"{terms.currency!r} is not a currency of this program", errors=[("/price/currency", "unknown")]
+        )
+    sane_text("/name", terms.name)
+    for at, amount in (("/price/points", terms.points), ("/stock", terms.stock), ("/per_member", terms.per_member)):
+        if amount is not None and not 0 <= amount <= MAX_AMOUNT:
+            raise AmountOutOfRange("an amount is 0 to 2^53 - 1", errors=[(at, "0 to 2^53 - 1")])
+    for at, instant in (("/starts", terms.starts), ("/ends", terms.ends)):
+        if instant is not None:
+            sane_time(at, instant)
+    if terms.starts is not None and terms.ends is not None and terms.ends <= terms.starts:
+        raise InvalidPayload("a reward ends after it starts", errors=[("/ends", "not after starts")])
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    if instant is None:
+        return None
+    sane_time("/starts", instant)
+    return instant.astimezone(UTC)
+
+
+# --- redeeming -----------------------------------------------------------------------------------
+
+
+async def redeem(
+    handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None,
+    correlation: str | None = None,
+) -> Answered:  # fmt: skip
+    """Redeem points for units of a reward, or hold both. Raises UnknownReward, SoldOut, LimitReached, NotEligible."""
+    assert body.reward is not None
+    if body.currency is not None or body.points is not None or body.value_minor is not None:
+        raise InvalidPayload(
+            "a reward has its own price", errors=[("/reward", "without currency, points, value_minor")]
+        )
+    quantity = 1 if body.quantity is None else body.quantity
+    if not 0 < quantity <= MOST_UNITS:
+        raise AmountOutOfRange("a quantity is 1 to 100", errors=[("/quantity", f"1 to {MOST_UNITS}")])
+    for at, name in (("/id", body.id), ("/reward", body.reward)):
+        if not REWARD_ID.fullmatch(name):
+            raise BadId("an id is 1 to 128 of A-Z a-z 0-9 . _ ~ -", errors=[(at, "not such an id")])
+    if body.order is not None:
+        sane_name("/order/source", body.order.source)
+        sane_name("/order/id", body.order.id)
+    loaded, known = await handler.find(program, body.member)
+    found = await find(handler, program, body.reward)
+    codes = new_codes(handler, quantity) if found.terms.generates_codes and body.hold is None else ()
+    command = RedeemReward(
+        id=body.id,
+        terms=found.terms,
+        version=found.version,
+        quantity=quantity,
+        codes=codes,
+        order_source=body.order.source if body.order else None,
+        order_id=body.order.id if body.order else None,
+        hold_seconds=_seconds(body.hold),
+    )
+    ask = Ask(
+        program=program, route="redemptions", body=msgspec.to_builtins(body), actor=actor, key=key,
+        business=(("redemption", body.id),), correlation=correlation,
+    )  # fmt: skip
+    wish = Wish(program=program, command=command, actor=actor, claims=code_claims(codes))
+    done = await carry_out(handler, ask, wish, loaded, known)
+    book = await handler.programs.newest_at(program, done.entry.pins.timeline)
+    return answered(done, answers.redemption(done, body.member, book))
+
+
+def _seconds(hold: Hold | None) -> int | None:
+    return hold_seconds(hold) if hold is not None else None
+
+
+def new_codes(handler: Handler, quantity: int) -> tuple[str, ...]:
+    return tuple(new_code(handler.new_id()) for _ in range(quantity))
+
+
+def code_claims(codes: tuple[str, ...]) -> tuple[Claim, ...]:
+    return tuple(Claim(CODE, code) for code in codes)
+
+
+async def codes_for(handler: Handler, stream: UUID, version: int) -> tuple[str, ...]:
+    """Fresh codes for the units that an entry holds, if they have any."""
+    rows = await handler.store.rows(stream, after=version - 1, upto=version)
+    asked = decode(rows[0].state).input if rows else None
+    if isinstance(asked, RedeemReward) and asked.terms.generates_codes:
+        return new_codes(handler, asked.quantity)
+    return ()

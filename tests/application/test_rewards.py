@@ -1,0 +1,145 @@
+"""Worked case F4 and its neighbours over the real store: stock is never passed, and comes back."""
+
+import asyncio
+
+import pytest
+
+from application import points, redemptions, rewards
+from application.audit import verify
+from application.points import Hold, RedeemBody
+from application.redemptions import ConfirmBody, ReturnRedemptionBody
+from application.rewards import Price, RewardBody
+from domain.errors import LimitReached, SoldOut
+from infrastructure.database import connect
+from infrastructure.row_reader import readers
+from tests.application.engine import PROGRAM, START, Engine, days, opened, process, run
+
+MUG = RewardBody(id="mug", kind="product", price=Price(currency="points", points=10), stock=500)
+
+
+async def put(engine: Engine, body: RewardBody) -> None:
+    await rewards.create(engine.handler, PROGRAM, body, actor="test")
+
+
+async def redeem(engine: Engine, member: str, name: str, reward: str = "mug", ttl: str | None = None) -> list[str]:
+    hold = Hold(ttl=ttl) if ttl is not None else None
+    body = RedeemBody(id=name, member=member, reward=reward, hold=hold)
+    done = await rewards.redeem(engine.handler, PROGRAM, body, actor="test")
+    codes: list[str] = done.body["redemption"]["codes"]
+    return codes
+
+
+async def left(engine: Engine) -> int | None:
+    shown, _ = await rewards.read(engine.handler, PROGRAM, "mug")
+    found: int | None = shown["left"]
+    return found
+
+
+def sound(url: str) -> None:
+    found = verify(readers(url))
+    assert (found["different"], found["not_redecidable"], found["findings"]) == (0, 0, [])
+
+
+@pytest.mark.parametrize(("processes", "held"), [(1, False), (2, False), (2, True)])
+def test_f4_of_a_thousand_at_once_five_hundred_have_one_of_five_hundred(
+    database_url: str, processes: int, held: bool
+) -> None:
+    async def story() -> None:
+        async with opened(database_url) as one, process(database_url) as other:
+            engines = [one, other][:processes]
+            await put(one, MUG)
+            names = [f"m{number}" for number in range(1_000)]
+            await asyncio.gather(*(one.enrol(name) for name in names))
+            await asyncio.gather(*(one.adjust(10, member=name) for name in names))
+
+            async def tries(number: int) -> bool:
+                try:
+                    engine = engines[number % processes]
+                    await redeem(engine, names[number], f"r{number}", ttl="PT15M" if held else None)
+                except SoldOut:
+                    return False
+                return True
+
+            had = await asyncio.gather(*(tries(number) for number in range(1_000)))
+            assert (had.count(True), had.count(False)) == (500, 500)
+            assert await left(one) == 0
+            with connect(database_url) as connection:
+                assert connection.execute("SELECT kind, key, used FROM takes").fetchall() == [("stock", "mug", 500)]
+
+    run(story)
+    sound(database_url)
+
+
+def test_each_unit_has_a_code_of_its_own_that_cannot_be_guessed(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await put(
+                engine, RewardBody(id="mug", kind="code", price=Price(currency="points", points=1), codes="generate")
+            )
+            await engine.enrol()
+            await engine.adjust(100)
+            body = RedeemBody(id="r1", member="ann", reward="mug", quantity=20)
+            first = await rewards.redeem(engine.handler, PROGRAM, body, actor="test")
+            codes = first.body["redemption"]["codes"]
+            assert len(set(codes)) == 20
+            assert {len(code) for code in codes} == {13}
+            again = await rewards.redeem(engine.handler, PROGRAM, body, actor="test")
+            assert (again.replayed, again.body) == (True, first.body)
+            assert await redeem(engine, "ann", "r2", ttl="PT1H") == []
+            done = await redemptions.confirm(engine.handler, PROGRAM, "r2", ConfirmBody(), actor="test")
+            assert len(done.body["redemption"]["codes"]) == 1
+            now = await redemptions.read(engine.handler, PROGRAM, "r2")
+            assert now["codes"] == done.body["redemption"]["codes"]
+            assert await engine.available() == 79
+
+    run(story)
+    sound(database_url)
+
+
+def test_units_come_back_when_a_hold_runs_out_and_when_they_are_returned(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await put(
+                engine,
+                RewardBody(id="mug", kind="product", price=Price(currency="points", points=10), stock=1, per_member=1),
+            )
+            for name in ("ann", "bob"):
+                await engine.enrol(name)
+                await engine.adjust(10, member=name)
+            await redeem(engine, "ann", "h1", ttl="PT15M")
+            with pytest.raises(SoldOut):
+                await redeem(engine, "bob", "r1")
+            await engine.at(START + days(1))
+            assert await engine.sweep() == 1
+            assert await left(engine) == 1
+            await redeem(engine, "bob", "r1")
+            await redemptions.give_back(engine.handler, PROGRAM, "r1", ReturnRedemptionBody(), actor="test")
+            assert (await left(engine), await engine.available("bob")) == (1, 10)
+            await redeem(engine, "bob", "r2")
+            await engine.adjust(10, member="bob")
+            with pytest.raises(SoldOut):
+                await redeem(engine, "ann", "r4")
+            change = rewards.RewardChange(stock=5)
+            await rewards.change(engine.handler, PROGRAM, "mug", change, etag="1", actor="test")
+            with pytest.raises(LimitReached):
+                await redeem(engine, "bob", "r3")
+            await redeem(engine, "ann", "r4")
+            assert await left(engine) == 3
+            # What comes back of the smaller stock leaves the larger one.
+            await redemptions.give_back(engine.handler, PROGRAM, "r2", ReturnRedemptionBody(), actor="test")
+            assert await left(engine) == 4
+
+    run(story)
+    sound(database_url)
+
+
+def test_points_alone_are_redeemed_as_before(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await engine.enrol()
+            await engine.adjust(10)
+            body = RedeemBody(id="r1", member="ann", currency="points", points=10)
+            done = await points.redeem(engine.handler, PROGRAM, body, actor="test")
+            assert done.body["redemption"]["codes"] == []
+
+    run(story)
