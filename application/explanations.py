@@ -15,6 +15,7 @@ from domain.calendar import recorded_offsets
 from domain.errors import UnknownActivity
 from domain.log import Entry, fold
 from domain.member.activities import Evaluated, evaluate, rulebook_for
+from domain.member.closing import moved_id
 from domain.member.commands import ApplyCorrection, RecordActivity, ReturnActivity
 from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances, Draft
@@ -45,7 +46,7 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
     entries, later = await _told(handler, program, ref)
     entry = entries[-1]
     if isinstance(entry.input, ReturnActivity):
-        return _explained_return(ref, entry, entries)
+        return _explained_return(ref, entry, entries, *await _returned(handler, entry.input, entries))
     if not isinstance(entry.input, RecordActivity):
         raise UnknownActivity("that entry is not an activity")
     known = await handler.programs.get(program, entry.pins.timeline)
@@ -72,6 +73,23 @@ async def explain(handler: Handler, program: str, ref: str) -> Json:
         **explanation(evaluated, entry, before),
         **({"restated": restated} if restated else {}),
     }
+
+
+async def _returned(handler: Handler, asked: ReturnActivity, entries: list[Entry]) -> tuple[Entry, list[PointsEarned]]:
+    """The entry of the activity that came back, and its awards by the lots they have in this stream."""
+    if not asked.origin:
+        original = next(one for one in entries if one.version == asked.original)
+        return original, _awards(original)
+    member = Member()
+    for entry in entries[:-1]:
+        fold(member, entry)
+    (original,) = (await handler.entries(UUID(asked.origin), asked.original))[-1:]
+    before = member.absorbed.index(asked.origin)
+    return original, [msgspec.structs.replace(award, lot=moved_id(award.lot, before)) for award in _awards(original)]
+
+
+def _awards(entry: Entry) -> list[PointsEarned]:
+    return [event for event in entry.events if isinstance(event, PointsEarned) and event.points]
 
 
 async def entries_until(handler: Handler, program: str, ref: str) -> list[Entry]:
@@ -109,11 +127,12 @@ def _restated(version: int, later: Iterable[Entry]) -> Iterator[Json]:
                 }
 
 
-def _explained_return(ref: str, entry: Entry, entries: list[Entry]) -> Json:
+def _explained_return(
+    ref: str, entry: Entry, entries: list[Entry], original: Entry, awards: list[PointsEarned]
+) -> Json:
     """Why a return took what it took: what each rule had granted, what was taken before, and where it came from now."""
     asked = entry.input
     assert isinstance(asked, ReturnActivity)
-    original = next(one for one in entries if one.version == asked.original)
     before = Counter[str]()
     for one in entries[:-1]:
         before.update({event.lot: event.points for event in one.events if isinstance(event, PointsClawedBack)})
@@ -131,11 +150,7 @@ def _explained_return(ref: str, entry: Entry, entries: list[Entry]) -> Json:
             "returned_minor": noted.returned_minor,
             "complete": noted.complete,
         },
-        "rules": [
-            _taken(award, before[award.lot], taken.get(award.lot))
-            for award in original.events
-            if isinstance(award, PointsEarned) and award.points
-        ],
+        "rules": [_taken(award, before[award.lot], taken.get(award.lot)) for award in awards],
         "given_back": answers.given_back(entry),
         "read": {},
         "effects": answers.effects(entry),

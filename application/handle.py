@@ -7,7 +7,9 @@ It knows nothing of HTTP. What a request looked like before it became a wish is 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -191,31 +193,51 @@ class Handler:
         self._turns = Turns()
         self._waiting: dict[UUID, list[_Asked]] = {}
         """By member that is being saved: who wants something of it meanwhile."""
+        self._next: dict[UUID, deque[asyncio.Future[None]]] = {}
+        """By member that is being saved: who waits to have it to itself."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- loading -------------------------------------------------------------------------------
 
     async def find(self, program: str, member: str) -> tuple[Loaded, KnownProgram]:
-        """The member a client's id points to. Raises UnknownMember, UnknownProgram."""
+        """The member a client's id points to, or the one it was merged into. Raises UnknownMember, UnknownProgram."""
         found = await self.store.member(program, member)
         if found is None:
             raise await self.unknown(program, member)
-        return await self._loaded(found), await self.programs.get(program, found.timeline)
+        return await self._survivor(program, await self._loaded(found), found)
 
     async def to_change(self, program: str, member: str) -> tuple[Loaded, KnownProgram]:
         """The same for a decision, perhaps from memory: `handle` confirms what comes of it. Never show it."""
         loaded = self._recent.get(program, member)
         self._watch.looked_up("member", hit=loaded is not None)
-        if loaded is not None:
+        if loaded is not None and not loaded.member.into:
             return loaded, await self.programs.get(program, 0)
         return await self.find(program, member)
 
     async def load(self, program: str, stream: UUID) -> tuple[Loaded, KnownProgram]:
-        """The member of a stream of this program. Raises UnknownMember."""
+        """The member of a stream of this program, or the one it was merged into. Raises UnknownMember."""
+        found = await self._stream(program, stream)
+        return await self._survivor(program, await self._loaded(found), found)
+
+    async def load_itself(self, program: str, stream: UUID) -> tuple[Loaded, KnownProgram]:
+        """The member of a stream, merged or not. Raises UnknownMember."""
+        found = await self._stream(program, stream)
+        return await self._loaded(found), await self.programs.get(program, found.timeline)
+
+    async def _stream(self, program: str, stream: UUID) -> Found:
         found = await self.store.stream(program, stream)
         if found is None:
             raise UnknownMember("no such member")
-        return await self._loaded(found), await self.programs.get(program, found.timeline)
+        return found
+
+    async def _survivor(self, program: str, loaded: Loaded, found: Found) -> tuple[Loaded, KnownProgram]:
+        if loaded.member.into:
+            return await self.load(program, UUID(loaded.member.into))
+        return loaded, await self.programs.get(program, found.timeline)
+
+    def forget(self, program: str, member: str) -> None:
+        """Somebody else has saved this member: what this process remembers of it is old."""
+        self._recent.drop(program, member)
 
     def now(self, loaded: Loaded) -> datetime:
         """The program's clock as this member sees it: never before its last entry."""
@@ -317,11 +339,58 @@ class Handler:
         try:
             after, _ = await self._run([asked], loaded, known)
         finally:
-            if waiting:
-                self._hand_on(known.program.id, stream, waiting, after)
-            else:
-                del self._waiting[stream]
+            self._leave(known.program.id, stream, after)
         return asked.answer.result()
+
+    @asynccontextmanager
+    async def alone(self, program: str, *streams: UUID) -> AsyncIterator[None]:
+        """Several members to oneself, in this process: whoever wishes something of them meanwhile comes after.
+
+        They are taken in one order, so that nobody waits for somebody who waits. Other processes are met at the store.
+        """
+        mine: list[UUID] = []
+        try:
+            for stream in sorted(set(streams)):
+                await self._enter(program, stream)
+                mine.append(stream)
+            yield
+        finally:
+            for stream in mine:
+                self._leave(program, stream)
+
+    async def _enter(self, program: str, stream: UUID) -> None:
+        if stream not in self._waiting:
+            self._waiting[stream] = []
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._next.setdefault(stream, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave(program, stream)
+            raise
+
+    def _leave(self, program: str, stream: UUID, loaded: Loaded | None = None) -> None:
+        """Whoever had this member is done: it goes to who wants it alone, then to the wishes that came meanwhile."""
+        if self._passed_on(stream):
+            return
+        waiting = self._waiting[stream]
+        if waiting:
+            self._hand_on(program, stream, waiting, loaded)
+        else:
+            del self._waiting[stream]
+
+    def _passed_on(self, stream: UUID) -> bool:
+        queue = self._next.get(stream)
+        while queue:
+            turn = queue.popleft()
+            if not queue:
+                del self._next[stream]
+            if not turn.done():
+                turn.set_result(None)
+                return True
+        return False
 
     def _hand_on(self, program: str, stream: UUID, waiting: list[_Asked], loaded: Loaded | None) -> None:
         """Whoever came first has its answer: those who came meanwhile are served beside it."""
@@ -337,13 +406,15 @@ class Handler:
                 known = await self.programs.get(program, 0)
                 # A sandbox's clock may have been set meanwhile.
                 if loaded is None or known.program.sandbox:
-                    loaded, known = await self.load(program, stream)
+                    loaded, known = await self.load_itself(program, stream)
                 loaded, later = await self._run(asked, loaded, known)
                 waiting[:0] = later
             except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer
                 loaded = None
                 for one in asked:
                     one.fail(error)
+            if self._passed_on(stream):
+                return
         del self._waiting[stream]
 
     async def _run(
@@ -368,7 +439,7 @@ class Handler:
             self._recent.drop(program, loaded.member.id)
             if not asked:
                 return None, []
-            loaded, known = await self.load(program, loaded.stream)
+            loaded, known = await self.load_itself(program, loaded.stream)
         for one in asked:
             one.fail(Unavailable("too many others change this member at once"))
         return None, []
@@ -415,17 +486,17 @@ class Handler:
             asked.give(Stored(row.entry, position, decision=decision))
         for asked, wish, error in chain.refused:
             # What the head confirms to be refused may still be a repeat of what was accepted.
-            taken = await self._taken_claim(wish) if wish is not None and isinstance(error, Refused) else None
+            taken = await self.taken_claim(wish) if wish is not None and isinstance(error, Refused) else None
             asked.fail(AlreadyThere(taken) if taken is not None else error)
 
-    async def _taken_claim(self, wish: Wish) -> ClaimTaken | None:
+    async def taken_claim(self, wish: Wish) -> ClaimTaken | None:
         for claim in wish.claims:
             if await self.store.claim(wish.program, claim.kind, claim.key) is not None:
                 return ClaimTaken(claim.kind, claim.key)
         return None
 
     async def _moved(self, program: str, loaded: Loaded) -> bool:
-        newest, _ = await self.load(program, loaded.stream)
+        newest, _ = await self.load_itself(program, loaded.stream)
         return newest.member.version != loaded.member.version
 
     async def create(self, wish: Wish, wrapped_key: bytes, stream: UUID) -> Stored:

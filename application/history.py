@@ -25,6 +25,7 @@ from domain.member.commands import (
     CancelPending,
     PayPrize,
     PayReferral,
+    ReturnActivity,
     ReverseAdjustment,
     ReverseReferral,
 )
@@ -44,10 +45,12 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
     MemberEventUnion,
+    MemberMerged,
     MemberReferred,
     MemberStatusChanged,
     OccasionPlanned,
@@ -65,7 +68,9 @@ from domain.member.events import (
     PointsEarned,
     PointsGivenBack,
     PointsHeld,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
@@ -86,11 +91,12 @@ from domain.member.events import (
     TierRestated,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, movements, pending_cause, slot_cause
+from domain.member.movements import OWN_SOURCE, Movement, merged_points, movements, pending_cause, slot_cause
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
-from domain.member.state import Member, TierStanding, evolve
+from domain.member.slots import Slot
+from domain.member.state import TRANSFERRED, Member, TierStanding, evolve
 from domain.member.streaks import standing_of
 from domain.member.wallet import Balance
 
@@ -240,7 +246,7 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
             return event.occasion.at <= as_of
         case PointsEarned() | PointsClawedBack() | ActivityReversed() | BadgeRevoked():
             return entry.at <= as_of
-        case ReferralRewarded() | ReferralTakenBack():
+        case ReferralRewarded() | ReferralTakenBack() | MemberAbsorbed():
             return entry.at <= as_of
         case OfferProgressed() | OfferCompleted() | OfferReopened() | OfferWithdrawn():
             return entry.at <= as_of
@@ -251,14 +257,25 @@ def _counts(event: object, entry: Entry, as_of: datetime) -> TypeGuard[MemberEve
 def _count_only(partial: Member, event: MemberEventUnion, entry: Entry, as_of: datetime) -> None:
     if isinstance(event, PointsEarned | LotActivated):
         event = msgspec.structs.replace(event, repaid=0)
+    elif isinstance(event, MemberAbsorbed):
+        event = msgspec.structs.replace(event, closing=msgspec.structs.replace(event.closing, lots=(), debt={}))
     elif isinstance(event, PointsClawedBack):
         event = msgspec.structs.replace(event, from_pending=(), from_lots=(), from_other=(), debt=0)
     elif isinstance(event, TierRestated):
         event = _by_then(event, as_of)
     elif isinstance(event, TierHeld):
         event = _before_floor(partial, event)
+    slot = getattr(event, "slot", "")
+    if slot.startswith("-") and all(one.id != slot for one in _slots(partial)):
+        return  # that of another member, which this one had not absorbed by then
     # Points of a late activity may have been available when it was recorded, and not yet at `as_of`.
     evolve(partial, event, msgspec.structs.replace(entry.stamp, recorded_at=min(entry.recorded_at, as_of)))
+
+
+def _slots(member: Member) -> Iterator[Slot]:
+    yield from member.slots
+    for rows in member.months.values():
+        yield from rows.slots.values()
 
 
 def _by_then(event: TierRestated, as_of: datetime) -> TierRestated:
@@ -335,25 +352,22 @@ def sentences(
         cause = _cause(entry)
         lines = movements(entry)
         for number, event in enumerate(entry.events):
-            fact = _told(event, entry, say)
-            if fact is None:
-                continue
-            kind, at, currency, points, rule, text = fact
-            if currency is not None and points:
-                running[currency] = running.get(currency, 0) + points
-            yield {
-                "at": at,
-                "recorded_at": entry.recorded_at,
-                "position": positions.get(entry.version),
-                "kind": kind,
-                "currency": currency,
-                "points": points,
-                "balance_after": running.get(currency, 0) if currency is not None else None,
-                "cause": cause if number >= entry.settled and not isinstance(event, _BY_ITSELF) else None,
-                "rule": rule,
-                "rulebook": _ruled_by(event, entry),
-                "text": text,
-            }
+            for kind, at, currency, points, rule, text in _all_told(event, entry, say):
+                if currency is not None and points:
+                    running[currency] = running.get(currency, 0) + points
+                yield {
+                    "at": at,
+                    "recorded_at": entry.recorded_at,
+                    "position": positions.get(entry.version),
+                    "kind": kind,
+                    "currency": currency,
+                    "points": points,
+                    "balance_after": running.get(currency, 0) if currency is not None else None,
+                    "cause": cause if number >= entry.settled and not isinstance(event, _BY_ITSELF) else None,
+                    "rule": rule,
+                    "rulebook": _ruled_by(event, entry),
+                    "text": text,
+                }
         assert sum(line.points for line in lines) == 0, "movements of an entry sum to zero"
 
 
@@ -377,9 +391,16 @@ def _cause(entry: Entry) -> str | None:
         return pending_cause(entry.input)
     for event in entry.events:
         if isinstance(event, ActivityReversed):
+            asked = entry.input
+            if isinstance(asked, ReturnActivity) and asked.origin:
+                return activity_ref(UUID(asked.origin), asked.original)
             return activity_ref(entry.stream_id, event.activity)
         if isinstance(event, CodeRedeemed):
             return slot_cause(event)
+        if isinstance(event, PointsSent | PointsReceived):
+            return event.transfer
+        if isinstance(event, MemberMerged | MemberAbsorbed):
+            return event.merge
     return None
 
 
@@ -418,6 +439,22 @@ def say_in(circumstances: Circumstances) -> Say:
         return ("-" if points < 0 else "") + (f"{whole}.{rest:0{scale}}" if scale else str(whole))
 
     return say
+
+
+def _all_told(event: Any, entry: Entry, say: "Say") -> Iterator[_Told]:
+    """What is told of an event: a merge is told once for each currency."""
+    if not isinstance(event, MemberMerged | MemberAbsorbed):
+        told = _told(event, entry, say)
+        if told is not None:
+            yield told
+        return
+    kind, who = ("absorbed", "Another member came in") if isinstance(event, MemberAbsorbed) else ("merged", "Merged")
+    sums = merged_points(event)
+    if not sums:
+        yield kind, entry.recorded_at, None, None, None, f"{who} by the merge {event.merge}"
+    for currency, points in sums.items():
+        text = f"{who} by the merge {event.merge}: {say(currency, points)} {currency}"
+        yield kind, entry.recorded_at, currency, points, None, text
 
 
 _WHY_RESCHEDULED = {"activity": "after an activity", "activation": "now that their life begins"}
@@ -492,6 +529,16 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
                 points, text = 0, f"{text}, pending"
             return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case PointsSent():
+            owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
+            what = "given back for the transfer" if event.back else "sent to another member by the transfer"
+            text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}{owed}"
+            return "sent", entry.recorded_at, event.currency, event.debt - event.points, None, text
+        case PointsReceived():
+            points = event.points - sum(part.repaid for part in event.parts)
+            what = "come back from the transfer" if event.reversal else "received from another member by the transfer"
+            text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}"
+            return "received", entry.recorded_at, event.currency, points, None, text
         case AdjustmentReversed():
             spent = sum(draw.points for draw in (*event.from_lots, *event.from_other))
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
@@ -673,6 +720,40 @@ def lots_of(found: Past) -> dict[str, Json]:
                 case PointsRedeemed() | PointsAdjusted():
                     for draw in event.draws:
                         leaves(draw.lot, draw.points, "spent")
+                case PointsSent():
+                    for part in event.parts:
+                        leaves(part.lot, part.points, "spent")
+                case PointsReceived():
+                    for part in event.parts:
+                        lots[part.lot] = {
+                            "id": part.lot,
+                            "currency": event.currency,
+                            "points": part.points,
+                            "remaining": part.points - part.repaid,
+                            "state": "spent" if part.points == part.repaid else "open",
+                            "available_at": entry.recorded_at,
+                            "expires_at": part.expires_at,
+                            "activity": None,
+                            "rule": TRANSFERRED,
+                            "rulebook": entry.pins.rulebook or None,
+                        }
+                case MemberMerged():
+                    for gone in event.lots:
+                        leaves(gone.lot, gone.points, "spent")
+                case MemberAbsorbed():
+                    for closed in event.closing.lots:
+                        lots[closed.id] = {
+                            "id": closed.id,
+                            "currency": closed.currency,
+                            "points": closed.points,
+                            "remaining": closed.remaining,
+                            "state": "open" if closed.active else "pending",
+                            "available_at": closed.available_at,
+                            "expires_at": closed.expires_at,
+                            "activity": None,
+                            "rule": closed.rule,
+                            "rulebook": closed.rulebook or None,
+                        }
                 case PointsGivenBack():
                     for one in event.lots:
                         _reopen(lots, event, one)

@@ -237,6 +237,25 @@ async def erase(
     """Destroy the member's key and free its identities. What was earned stays counted."""
     sane_text("/reason", reason)
     loaded, known = await handler.find(program, member)
+    # Who was merged into the member is the same person, under keys and ids of its own.
+    for stream in loaded.member.absorbed:
+        other, _ = await handler.load_itself(program, UUID(hex=stream))
+        if other.key is not None:
+            await _erase(handler, program, other, known, actor, reason, None, correlation)
+    return await _erase(handler, program, loaded, known, actor, reason, key, correlation)
+
+
+async def _erase(
+    handler: Handler,
+    program: str,
+    loaded: Loaded,
+    known: KnownProgram,
+    actor: str,
+    reason: str,
+    key: str | None,
+    correlation: str | None,
+) -> Answered:
+    member = loaded.member.id
     gone = handler.erased_claim(known, member)
     again = await handler.store.claim(program, gone.kind, gone.key) is not None
 

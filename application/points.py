@@ -304,7 +304,8 @@ async def _return(handler: Handler, ask: Ask, command: ReturnActivity, reversing
     if not rows or not isinstance(decode(rows[0].state).input, RecordActivity):
         raise UnknownActivity("a return cannot be returned", errors=[("/activity", "not an activity that earns")])
     loaded, known = await handler.load(ask.program, held.stream)
-    command = msgspec.structs.replace(command, original=held.version)
+    origin = held.stream.hex if held.stream != loaded.stream else ""
+    command = msgspec.structs.replace(command, original=held.version, origin=origin)
     if reversing is not None:
         if reversing.member not in (None, loaded.member.id):
             raise UnknownActivity(

@@ -95,7 +95,7 @@ async def introduction(handler: Handler, program: str, code: str) -> Introductio
     if owner.member.status != "active":
         raise NotEligible("the owner of the code has left", reasons=["owner-left"])
     assert owner.member.code_at is not None
-    return Introduction(owner=held.stream.hex, code=written, issued_at=owner.member.code_at)
+    return Introduction(owner=owner.stream.hex, code=written, issued_at=owner.member.code_at)
 
 
 async def use(

@@ -22,6 +22,7 @@ from domain.errors import (
     KeyReused,
     MemberErasedAlready,
     MemberExists,
+    MergedAway,
     Refused,
     UnknownMember,
 )
@@ -76,6 +77,12 @@ async def carry_out(handler: Handler, ask: Ask, wanted: Wanted, loaded: Loaded, 
         return await handler.handle(lambda member, rules: claiming(wanted(member, rules)), loaded, known)
     except AlreadyThere as there:
         return await repeat(handler, ask, there)
+    except MergedAway:
+        # A moment ago, by somebody else: the survivor has it all.
+        survivor, known = await handler.load(ask.program, loaded.stream)
+        if survivor.stream == loaded.stream:
+            raise
+        return await carry_out(handler, ask, wanted, survivor, known)
 
 
 async def repeat(handler: Handler, ask: Ask, there: AlreadyThere) -> Stored:

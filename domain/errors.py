@@ -87,6 +87,10 @@ class MemberErasedAlready(Refused):
     code = "member-erased"
 
 
+class MergedAway(Refused):
+    code = "member-merged"
+
+
 class ActivityDiffers(Refused):
     code = "activity-differs"
 
@@ -190,6 +194,14 @@ class ClockBackwards(Refused):
     code = "clock-backwards"
 
 
+class UnknownTransfer(Refused):
+    code = "unknown-transfer"
+
+
+class AlreadyReversed(Refused):
+    code = "already-reversed"
+
+
 class UnknownCode(Refused):
     code = "unknown-code"
 
@@ -238,7 +250,3 @@ class HoldExpired(Refused):
 
 class AlreadyConfirmed(Refused):
     code = "already-confirmed"
-
-
-class AlreadyReversed(Refused):
-    code = "already-reversed"

@@ -15,7 +15,7 @@ import msgspec
 from domain.calendar import EPOCH, MICROSECOND
 from domain.correction.commands import CorrectionCommand
 from domain.correction.events import CorrectionEventUnion
-from domain.member.commands import MemberCommand
+from domain.member.commands import MemberCommand, Past
 from domain.member.events import MemberEventUnion
 from domain.member.state import Member, Stamp
 from domain.member.state import evolve as evolve_member
@@ -249,7 +249,7 @@ def after(member: Member, now: datetime) -> After:
     )
 
 
-def fold(member: Member, entry: Entry | Folded) -> None:
+def fold(member: Member, entry: Entry | Folded | Past) -> None:
     """Write an entry of the member's stream into the member's book."""
     stamp = entry.stamp
     for event in entry.events:

@@ -6,18 +6,31 @@ by any number of processes.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from domain.absorbed import (
+    absorbed,
+    entry_of,
+    how_many,
+    moved_adjustment,
+    moved_given,
+    moved_lot,
+    moved_original,
+    moved_redemption,
+    moved_spend,
+    whose,
+)
 from domain.calendar import NotPinned, recorded_offsets
 from domain.errors import Refused
 from domain.log import ENGINE, Entry, NotInStream, after, encoded, fold
 from domain.member import lookback
 from domain.member.clawback import after_event
-from domain.member.commands import RecordActivity, Settle
+from domain.member.closing import moved_key
+from domain.member.commands import AbsorbMember, Past, RecordActivity, Settle
 from domain.member.decide import decide
 from domain.member.draft import Circumstances, Fate, Given, Original, PastLot, Retold, Seen, Spend
 from domain.member.events import (
@@ -40,7 +53,7 @@ from domain.member.events import (
     ReferralConverted,
     ScoreCounted,
 )
-from domain.member.redemptions import Redemption, redemption_of
+from domain.member.redemptions import Redemption, redemption_of, redemption_since
 from domain.member.state import Member, evolve
 from domain.retelling import Retelling
 from domain.rules.compiled import NoSuchCurrency
@@ -59,16 +72,20 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class StreamHistory:
-    """The entries of one member's stream, for decisions that look back at one of them. The list may grow meanwhile."""
+    """The entries of one member's stream, for decisions that look back at one of them. The list may grow meanwhile.
 
-    def __init__(self, entries: list[Entry]) -> None:
+    Entries of members that this one has absorbed are looked at by the numbers that they have here.
+    """
+
+    def __init__(self, entries: Sequence[Entry | Past]) -> None:
         self._entries = entries
         self._marks = [Member()]
         """The member before every `_MARK`th entry, as far as anybody looked: many returns fold a stream once."""
 
     @property
     def entries(self) -> list[Entry]:
-        return self._entries
+        """Those of the stream itself, which is no absorbed one."""
+        return [entry for entry in self._entries if isinstance(entry, Entry)]
 
     def of(self, entries: list[Entry]) -> "StreamHistory":
         """The history of the same stream with other entries, which may stand in another order."""
@@ -86,34 +103,70 @@ class StreamHistory:
         return Retelling(self, late, rulebook, under).until_late()
 
     def original(self, version: int) -> Original:
+        if version < 0:
+            number, history, theirs, before = self._theirs(version)
+            found = moved_original(history.original(theirs), before)
+            return msgspec.structs.replace(found, fates=_later(found.fates, self._entries[number:]))
         number = self._number(version)
         return _original(self._entries[number], self._before(number), self._entries[number:])
 
     def redemption(self, version: int) -> Redemption:
+        if version < 0:
+            number, history, theirs, before = self._theirs(version)
+            return redemption_since(moved_redemption(history.redemption(theirs), before), self._entries[number:])
         number = self._number(version)
         return redemption_of(self._entries[number], self._before(number), self._entries[number + 1 :])
 
     def adjustment(self, version: int) -> PointsAdjusted:
+        if version < 0:
+            _, history, theirs, before = self._theirs(version)
+            return moved_adjustment(history.adjustment(theirs), before)
         return lookback.adjustment(self._entries[self._number(version)])
 
     def undone(self, version: int) -> bool:
+        if version < 0:
+            _, history, theirs, _ = self._theirs(version)
+            if history.undone(theirs):
+                return True
         return lookback.undone(self._entries, self.adjustment(version).adjustment, version)
 
     def gone(self, lot: str) -> tuple[int, int]:
-        return lookback.gone(self._entries, lot)
+        expired, repaid = lookback.gone(self._entries, lot)
+        if entry_of(lot) < 0:
+            _, history, theirs, _ = self._theirs(entry_of(lot))
+            earlier = history.gone(f"{theirs}.{lot.partition('.')[2]}")
+            return expired + earlier[0], repaid + earlier[1]
+        return expired, repaid
 
     def payments(self, source: str, order: str) -> list[Spend]:
-        return lookback.payments(self._entries, source, order)
+        theirs = [
+            moved_spend(spend, before)
+            for _, command, before in absorbed(self._entries)
+            for spend in StreamHistory(command.past).payments(source, order)
+        ]
+        return lookback.payments(self._entries, source, order, theirs)
 
     def lots(self) -> dict[str, PastLot]:
-        return lookback.lots_ever(self._entries)
+        found: dict[str, PastLot] = {}
+        for _, command, before in absorbed(self._entries):
+            theirs = (moved_lot(past, before) for past in StreamHistory(command.past).lots().values())
+            found |= {past.lot.id: past for past in theirs}
+        return found | lookback.lots_ever(self._entries)
 
     def seen(self, version: int) -> list[Seen]:
+        if version < 0:
+            number, history, theirs, _ = self._theirs(version)
+            return [*history.seen(theirs), *lookback.seen(self._entries[number:])]
         return lookback.seen(self._entries[self._number(version) :])
 
     def given(self, rule: str) -> list[Given]:
         found: dict[str, Given] = {}
+        before = 0
         for entry in self._entries:
+            if isinstance(entry.input, AbsorbMember):
+                theirs = (moved_given(one, before) for one in StreamHistory(entry.input.past).given(rule))
+                found |= {one.award.lot: one for one in theirs}
+                before += how_many(entry.input)
             for event in entry.events:
                 match event:
                     case PointsEarned() if event.rule == rule and event.points:
@@ -136,7 +189,14 @@ class StreamHistory:
 
     def badges(self, badge: str) -> list[tuple[int, BadgeGranted]]:
         found: dict[str, tuple[int, BadgeGranted]] = {}
+        before = 0
         for entry in self._entries:
+            if isinstance(entry.input, AbsorbMember):
+                # What the entry itself says was granted, it had from there.
+                for version, theirs in StreamHistory(entry.input.past).badges(badge):
+                    found.setdefault(theirs.period, (moved_key(version, before), theirs))
+                before += how_many(entry.input)
+                continue
             for event in entry.events:
                 if isinstance(event, BadgeGranted) and event.badge == badge:
                     by = event.restated
@@ -144,6 +204,11 @@ class StreamHistory:
                 elif isinstance(event, BadgeRevoked) and event.badge == badge:
                     found.pop(event.period, None)
         return list(found.values())
+
+    def _theirs(self, version: int) -> tuple[int, "StreamHistory", int, int]:
+        """Where an absorbed member came in, its history, the number that it had there, how many came in before it."""
+        (number, command, before), theirs = whose(self._entries, version)
+        return number, StreamHistory(command.past), theirs, before
 
     def _number(self, version: int) -> int:
         number = bisect_left(self._entries, version, key=lambda entry: entry.version)
@@ -175,7 +240,7 @@ class _Unordered(StreamHistory):
         raise NotInStream(f"entry {version} is not in this stream")
 
 
-def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
+def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]) -> Original:
     assert isinstance(entry.input, RecordActivity)
     # What time had made true by then comes first in the entry, and the decision saw it.
     for event in entry.events[: entry.settled]:
@@ -208,7 +273,7 @@ def _original(entry: Entry, before: Member, since: list[Entry]) -> Original:
     )
 
 
-def _with_restated(entry: Entry, since: list[Entry]) -> list[object]:
+def _with_restated(entry: Entry | Past, since: Sequence[Entry | Past]) -> list[object]:
     """What an activity's own entry says about it, and what later ones do."""
     own: list[object] = [
         event
@@ -242,9 +307,13 @@ def _progressed(own: Iterable[object]) -> tuple[OfferProgressed, ...]:
     return tuple(event for event in found.values() if event.step)
 
 
-def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: list[Entry]) -> dict[str, Fate]:
+def _fates(awards: Iterable[PointsEarned], recorded_at: datetime, since: Sequence[Entry | Past]) -> dict[str, Fate]:
     """By lot: what has become of the awards in the entries since."""
-    found = {award.lot: _at_first(award, recorded_at) for award in awards}
+    return _later({award.lot: _at_first(award, recorded_at) for award in awards}, since)
+
+
+def _later(fates: dict[str, Fate], since: Sequence[Entry | Past]) -> dict[str, Fate]:
+    found = dict(fates)
     for entry in since:
         for event in entry.events:
             if isinstance(event, LotExpired | LotActivated | PointsClawedBack) and event.lot in found:
@@ -275,7 +344,7 @@ def circumstances_of(entry: Entry, timeline: Timeline, history: StreamHistory | 
     )
 
 
-def taken_of(entry: Entry) -> Taken:
+def taken_of(entry: Entry | Past) -> Taken:
     """What the decision knew of quantities that all members share."""
     return recorded_taken(entry.facts.get("taken", {}))
 

@@ -14,7 +14,7 @@ import msgspec
 
 from domain.calendar import BEGINNING, MICROSECOND
 from domain.errors import Refused
-from domain.log import Entry
+from domain.log import Entry, NotInStream
 from domain.member.commands import (
     AssignOffer,
     EnrolMember,
@@ -68,7 +68,7 @@ def _place(entry: Entry, places: dict[int, Place]) -> Place:
             return command.occurred_at, 1, command.source, command.id, version
         case AssignOffer():
             return entry.at, 0, "", "", version
-        case ReturnActivity():
+        case ReturnActivity() if not command.origin and command.original in places:
             return max(entry.at, places[command.original][0]), 2, "", "", version
         case _:
             return entry.at, 2, "", "", version
@@ -224,7 +224,7 @@ class Retelling:
         assert entry.input is not None
         try:
             decision = decide(entry.input, self.member, under)  # type: ignore[arg-type]
-        except (Refused, LookupError):
+        except (Refused, NotInStream, NoSuchCurrency):
             if entry is self.entry:
                 raise
             # It could not be so in this story: it stays as it was, and what it took stays taken.

@@ -234,7 +234,7 @@ class Retold:
             self.result.older_engine += 1
             return None
         command = entry.input if entry.input is not None else Settle()
-        if isinstance(command, ReturnActivity) and self._was_refused(command.original):
+        if isinstance(command, ReturnActivity) and not command.origin and self._was_refused(command.original):
             self.result.refused["unknown-activity"] += 1
             return None
         if isinstance(command, ApplyCorrection):

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
+from domain.member.closing import ClosedLot
 from domain.member.commands import ApplyCorrection, PayPrize
 from domain.member.correcting import correction_cause
 from domain.member.events import (
@@ -18,17 +19,23 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
+    MemberMerged,
     OpenLot,
+    Part,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
     PointsHeld,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     RedemptionReturned,
 )
 from domain.member.movements import cause_of, occasion_cause
 from domain.member.prizes import prize_cause
+from domain.member.state import BY_HAND, TRANSFERRED
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
 State = Literal["pending", "open", "held", "spent", "expired", "returned"]
@@ -44,8 +51,8 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "pending or open while points remain; else what took the last of them: spent (a redemption, an adjustment, "
-        "a debt), expired, returned (a claw-back, a cancellation), or held (set aside for a redemption that is not "
-        "confirmed yet). An open lot whose expires_at has passed waits to be swept.",
+        "a transfer, a merge, a debt), expired, returned (a claw-back, a cancellation), or held (set aside for a "
+        "redemption that is not confirmed yet). An open lot whose expires_at has passed waits to be swept.",
     ]
     occurred_at: Annotated[datetime, "When the points were earned, in the world."]
     available_at: Annotated[datetime | None, "From when on they can be spent. Null: waits for an action."]
@@ -54,10 +61,12 @@ class Lot(msgspec.Struct, frozen=True, gc=False):
     ]
     cause: Annotated[
         str,
-        "What opened it: source/id of the activity, or the id of the adjustment or of the redemption it came back of.",
+        "What opened it: source/id of the activity, or the id of the adjustment, transfer or merge, or of the "
+        "redemption it came back of.",
     ]
     rule: Annotated[
-        str | None, "The rule that granted the points. Null: an adjustment by hand, or a redemption that was returned."
+        str | None,
+        "The rule that granted the points. Null: an adjustment by hand, a transfer, or a redemption that was returned.",
     ]
     rulebook: Rulebook
     version: Version
@@ -75,6 +84,10 @@ def reads(at: Placed) -> list[Key]:
                 keys += [(at.stream, lot) for lot in event.lots]
             case PointsRedeemed() | PointsAdjusted() | PointsHeld():
                 keys += [(at.stream, draw.lot) for draw in event.draws]
+            case MemberMerged():
+                keys += [(at.stream, gone.lot) for gone in event.lots]
+            case PointsSent():
+                keys += [(at.stream, part.lot) for part in event.parts]
             case PointsGivenBack():
                 keys += [(at.stream, one.lot) for one in event.lots]
                 keys += [(at.stream, draw.lot) for draw in event.expired]
@@ -138,6 +151,16 @@ def apply(rows: Rows, at: Placed) -> None:
                         at, event, event.lot, entry.recorded_at, event.adjustment, None
                     )
                 _draw(rows, at, event.draws, "spent")
+            case MemberMerged():
+                _draw(rows, at, tuple(Draw(gone.lot, gone.points) for gone in event.lots), "spent")
+            case MemberAbsorbed():
+                for closed in event.closing.lots:
+                    rows[(at.stream, closed.id)] = _taken_over(at, event, closed)
+            case PointsSent():
+                _draw(rows, at, event.parts, "spent")
+            case PointsReceived():
+                for part in event.parts:
+                    rows[(at.stream, part.lot)] = _received(at, event, part)
             case PointsGivenBack():
                 for one in event.lots:
                     _reopen(rows, at, event, one)
@@ -179,6 +202,49 @@ def _opened(
     )
 
 
+def _received(at: Placed, event: PointsReceived, part: Part) -> Lot:
+    remaining = part.points - part.repaid
+    return Lot(
+        at.program,
+        at.stream,
+        part.lot,
+        event.currency,
+        part.points,
+        remaining,
+        "open" if remaining else "spent",
+        at.entry.at,
+        at.entry.at,
+        part.expires_at,
+        event.transfer,
+        None,
+        at.entry.pins.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
+
+
+def _taken_over(at: Placed, event: MemberAbsorbed, lot: ClosedLot) -> Lot:
+    return Lot(
+        at.program,
+        at.stream,
+        lot.id,
+        lot.currency,
+        lot.points,
+        lot.remaining,
+        "open" if lot.active else "pending",
+        lot.occurred_at,
+        lot.available_at,
+        lot.expires_at,
+        event.merge,
+        None if lot.rule in (BY_HAND, TRANSFERRED) else lot.rule,
+        lot.rulebook,
+        at.entry.version,
+        at.position,
+        at.entry.recorded_at,
+    )
+
+
 def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> None:
     """Points come back into a lot, or into a new one."""
     row: Lot | None = rows.get((at.stream, opened.lot))
@@ -205,7 +271,7 @@ def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> 
     rows[(at.stream, opened.lot)] = replace(row, remaining=remaining, state="open", expires_at=opened.expires_at)
 
 
-def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...], ends_as: State) -> None:
+def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...] | tuple[Part, ...], ends_as: State) -> None:
     for draw in draws:
         row: Lot = rows[(at.stream, draw.lot)]
         remaining = row.remaining - draw.points

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
-from domain.member.events import MemberChanged, MemberEnrolled, MemberErased, MemberStatusChanged
+from domain.member.events import MemberChanged, MemberEnrolled, MemberErased, MemberMerged, MemberStatusChanged
 from projections.columns import Position, Program, RecordedAt, Stream
 
 
@@ -15,18 +16,19 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     program: Program
     stream: Stream
     member: Annotated[str | None, "The client's id of the member. Null once the member was erased."]
-    status: Annotated[str, "active, suspended, closed or erased, as the last status change says."]
+    status: Annotated[str, "active, suspended, closed, merged or erased, as the last status change says."]
     enrolled_at: Annotated[datetime, "When the member enrolled, in the world."]
     erased_at: Annotated[datetime | None, "When the member was erased, by the program's clock."]
     time_zone: Annotated[str | None, "The member's own time zone, if any."]
     version: Annotated[int, "Number of the entry that last changed this row."]
     position: Position
     recorded_at: RecordedAt
+    merged_into: Annotated[UUID | None, "The stream of the member that this one was merged into."] = None
 
 
 def reads(at: Placed) -> list[Key]:
     """The row, where the entry changes an existing member. Points move without changing this table."""
-    changes = (MemberChanged, MemberStatusChanged, MemberErased)
+    changes = (MemberChanged, MemberStatusChanged, MemberErased, MemberMerged)
     return [(at.stream,)] if any(isinstance(event, changes) for event in at.entry.events) else []
 
 
@@ -52,6 +54,9 @@ def apply(rows: Rows, at: Placed) -> None:
                     rows[key] = _stamped(replace(rows[key], time_zone=event.time_zone), at)
             case MemberStatusChanged():
                 rows[key] = _stamped(replace(rows[key], status=event.status), at)
+            case MemberMerged():
+                merged = replace(rows[key], status="merged", merged_into=UUID(event.into))
+                rows[key] = _stamped(merged, at)
             case MemberErased():
                 erased = replace(rows[key], member=None, status="erased", erased_at=at.recorded_at, time_zone=None)
                 rows[key] = _stamped(erased, at)
@@ -71,7 +76,7 @@ MEMBERS = Projection(
         key=("stream",),
         indexes=("(program, member)", "(program, enrolled_at)"),
     ),
-    version=1,
+    version=2,
     reads=reads,
     apply=apply,
 )

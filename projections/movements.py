@@ -16,14 +16,19 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     version: Version
     line: Annotated[int, "Number of the line in its entry, from 1. Lines 1 and 2 are a pair, 3 and 4, and so on."]
     currency: Currency
-    account: Annotated[str, "member, pending, reserve, debt, program or breakage."]
+    account: Annotated[str, "member, pending, reserve, debt, program, breakage or transfer."]
     points: Annotated[int, "What the account gained; negative: lost. Every pair of lines sums to zero."]
     effective_at: Annotated[datetime, "When it took effect in the world."]
     recorded_at: RecordedAt
-    kind: Annotated[str, "award, activation, repayment, expiry, spend, given_back, adjustment, claw_back or write_off."]
+    kind: Annotated[
+        str,
+        "award, activation, repayment, expiry, spend, given_back, adjustment, claw_back, write_off, transfer or merge.",
+    ]
     cause: Annotated[
         str | None,
-        "What was asked: source/id of an activity or return, the id of a redemption or adjustment. Null: time.",
+        "What was asked: source/id of an activity or return, the id of a redemption, adjustment, transfer or "
+        "merge. "
+        "Null: time.",
     ]
     lot: Annotated[str | None, "The lot whose points moved, or whose award was taken back. Null: debt of a spend."]
     rule: Annotated[str | None, "The rule that granted the points, or whose grant was taken back."]

@@ -7,8 +7,11 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
+from domain.member.closing import ClosedSlot
 from domain.member.events import (
     CodeRedeemed,
+    MemberAbsorbed,
+    MemberMerged,
     OfferAssigned,
     OfferClosed,
     OfferCompleted,
@@ -20,7 +23,7 @@ from domain.member.events import (
 )
 from projections.columns import Position, Program, RecordedAt, Rulebook, Stream, Version
 
-State = Literal["open", "completed", "closed", "withdrawn"]
+State = Literal["open", "completed", "closed", "withdrawn", "merged"]
 
 
 class OfferSlot(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +34,8 @@ class OfferSlot(msgspec.Struct, frozen=True, gc=False):
     state: Annotated[
         State,
         "open; completed (also when its window is over); closed, when its window is over and it was not; withdrawn "
-        "with the activity that it was assigned by. An open slot whose ends_at has passed waits to be swept.",
+        "with the activity that it was assigned by; merged, when it went on at "
+        "another member's. An open slot whose ends_at has passed waits to be swept.",
     ]
     assigned_at: Annotated[datetime, "From when on what happens counts for it."]
     ends_at: Annotated[datetime, "The last instant that counts for it, included."]
@@ -50,7 +54,10 @@ class OfferSlot(msgspec.Struct, frozen=True, gc=False):
 
 
 def reads(at: Placed) -> list[Key]:
-    return [
+    keys: list[Key] = [
+        (at.stream, slot) for event in at.entry.events if isinstance(event, MemberMerged) for slot in event.slots
+    ]
+    return keys + [
         (at.stream, event.slot)
         for event in at.entry.events
         if isinstance(
@@ -73,6 +80,16 @@ def apply(rows: Rows, at: Placed) -> None:
     for event in entry.events:
         if isinstance(event, OfferAssigned):
             rows[(at.stream, event.slot)] = _opened(at, event)
+            continue
+        if isinstance(event, MemberMerged):
+            for name in event.slots:
+                rows[(at.stream, name)] = replace(rows[(at.stream, name)], state="merged")
+            continue
+        if isinstance(event, MemberAbsorbed):
+            for slot in event.closing.slots:
+                rows[(at.stream, slot.id)] = _taken_over(at, slot, "open")
+            for slot in event.closing.ended:
+                rows[(at.stream, slot.id)] = _taken_over(at, slot, "closed")
             continue
         if not isinstance(
             event,
@@ -132,6 +149,31 @@ def _opened(at: Placed, event: OfferAssigned) -> OfferSlot:
     )
 
 
+def _taken_over(at: Placed, slot: ClosedSlot, state: State) -> OfferSlot:
+    """A slot of a member that was merged into this one. What it gave stands in the row of that member."""
+    return OfferSlot(
+        program=at.program,
+        stream=at.stream,
+        slot=slot.id,
+        offer=slot.offer,
+        state="completed" if slot.completed else state,
+        assigned_at=slot.assigned_at,
+        ends_at=slot.ends_at,
+        viewed_at=slot.viewed_at,
+        progress=slot.progress,
+        completed_at=slot.completed_at,
+        completions=1 if slot.completed else 0,
+        currency=None,
+        points=0,
+        uses=sum(slot.uses.values()),
+        rule=None,
+        rulebook=slot.rulebook,
+        version=at.version,
+        position=at.position,
+        recorded_at=at.recorded_at,
+    )
+
+
 def _given(row: OfferSlot, award: PointsEarned | None) -> OfferSlot:
     return row if award is None else replace(row, currency=award.currency, points=row.points + award.points)
 
@@ -144,7 +186,7 @@ OFFER_PROGRESS = Projection(
         key=("stream", "slot"),
         indexes=("(program, offer, assigned_at)",),
     ),
-    version=1,
+    version=2,
     reads=reads,
     apply=apply,
 )

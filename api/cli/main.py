@@ -11,6 +11,7 @@ from api.cli.audit import audit, replay
 from api.cli.correct import correct
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.imports import imports
 from api.cli.ingest import ingest
 from api.cli.rules import rules
 from api.cli.serve import follow, run, serve
@@ -29,7 +30,11 @@ def guerdon() -> None:
     """
 
 
-for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, correct, replay, audit, doctor):
+COMMANDS = (
+    run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, correct, replay, audit, doctor,
+)  # fmt: skip
+
+for command in COMMANDS:
     guerdon.add_command(command)
 
 

@@ -319,6 +319,24 @@ class Adjusted(msgspec.Struct, kw_only=True):
     position: int
 
 
+class Transferred(msgspec.Struct, kw_only=True):
+    """`transfer.lots` are those that opened at the receiver's; `from` and `to` are the members after it."""
+
+    transfer: Json
+    from_: MemberAfter = msgspec.field(name="from")
+    to: MemberAfter
+    position: int
+
+
+class Merged(msgspec.Struct, kw_only=True):
+    """`merge` has the points and the debt by currency that came over; `member` is the survivor after it."""
+
+    merge: Json
+    effects: list[Json]
+    member: MemberAfter
+    position: int
+
+
 class AdjustmentReversed(msgspec.Struct, kw_only=True):
     """`taken` of an adjustment that gave, `given_back` of one that took."""
 

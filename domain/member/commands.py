@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
-from domain.member.events import Idle
+from domain.member.events import Idle, MemberEventUnion, Part
+from domain.member.state import Stamp
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
 from domain.rules.rewards import RewardTerms
+from domain.takes import Take
 
 
 class Command(
@@ -85,6 +87,7 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     """Take back (part of) an activity. `original` is the version of its entry in this stream.
 
     `amount_minor` None returns all that is left. `type`, `data` and `sealed` are those of a reversing activity.
+    `origin` is the stream of the entry where that is of a member which this one has absorbed.
     """
 
     source: str
@@ -98,6 +101,7 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     type: str | None = None
     data: dict[str, Any] = {}
     sealed: bytes = b""
+    origin: str = ""
     gives_back: bool = False
     """Whether points that paid for the order come back: entries of before that was offered say nothing."""
 
@@ -201,6 +205,97 @@ class AdjustPoints(Command, frozen=True, kw_only=True, tag="AdjustPoints"):
     def __post_init__(self) -> None:
         if self.points == 0 or abs(self.points) > MAX_AMOUNT:
             raise ValueError("points is a whole number from 1 to 2^53 - 1, or its negative")
+
+
+class SendPoints(Command, frozen=True, kw_only=True, tag="SendPoints"):
+    """Give points to the member of the stream `to`, whose entry `entry` is to receive them."""
+
+    id: str
+    to: str
+    entry: int
+    currency: str
+    points: int
+
+    def __post_init__(self) -> None:
+        _positive(self.points)
+
+
+class ReceivePoints(Command, frozen=True, kw_only=True, tag="ReceivePoints"):
+    """Take what the entry `entry` of the stream `sender` sends: a lot for each part, which ends when the part does."""
+
+    id: str
+    sender: str
+    entry: int
+    currency: str
+    parts: tuple[Part, ...]
+    reversal: bool = False
+
+
+class GiveBackPoints(Command, frozen=True, kw_only=True, tag="GiveBackPoints"):
+    """Send `parts`, the lots that a transfer opened here, back to the stream `to`, whose entry `entry` takes them.
+
+    Without `force` only while nothing of them is spent.
+    """
+
+    id: str
+    to: str
+    entry: int
+    currency: str
+    parts: tuple[Part, ...]
+    force: bool = False
+
+
+class MergeMember(Command, frozen=True, kw_only=True, tag="MergeMember"):
+    """Close the member for good: its entry `entry` of the stream `into` has all that it had."""
+
+    id: str
+    into: str
+    entry: int
+
+
+class PastPins(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Of an entry's pins what later decisions look at."""
+
+    timeline: int = 0
+    rulebook: int = 0
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An entry of a member that was merged, as far as later decisions look at it: without its personal fields."""
+
+    version: int
+    recorded_at: datetime
+    at: datetime
+    pins: PastPins = PastPins()
+    input: "RecordActivity | RedeemPoints | RedeemReward | AbsorbMember | None" = None
+    facts: dict[str, Any] = {}
+    events: tuple[MemberEventUnion, ...] = ()
+    settled: int = 0
+    takes: tuple[Take, ...] = ()
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.version, self.at, self.recorded_at, self.pins.rulebook)
+
+
+class AbsorbMember(Command, frozen=True, kw_only=True, tag="AbsorbMember"):
+    """Take over the member of the stream `member`, closed with its entry `entry`, whose entries were `past`.
+
+    So the survivor's stream has by itself all that the return of an old order looks at.
+    """
+
+    id: str
+    member: str
+    entry: int
+    past: tuple[Past, ...]
+
+
+class PlaceInTier(Command, frozen=True, kw_only=True, tag="PlaceInTier"):
+    """Put the member on a level that it has brought from elsewhere; reviewed at `valid_until`, or never."""
+
+    set: str
+    level: str
+    valid_until: datetime | None = None
 
 
 class ReverseAdjustment(Command, frozen=True, kw_only=True, tag="ReverseAdjustment"):
@@ -365,6 +460,12 @@ MemberCommand = (
     | CancelRedemption
     | ReturnRedemption
     | AdjustPoints
+    | SendPoints
+    | ReceivePoints
+    | GiveBackPoints
+    | MergeMember
+    | AbsorbMember
+    | PlaceInTier
     | ReverseAdjustment
     | ActivatePending
     | CancelPending

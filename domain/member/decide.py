@@ -10,9 +10,10 @@ from typing import assert_never
 import msgspec
 
 from domain.calendar import MICROSECOND
-from domain.errors import MemberErasedAlready, MemberExists, UnknownMember
+from domain.errors import MemberErasedAlready, MemberExists, MergedAway, UnknownMember
 from domain.member.activities import Evaluated, record_activity
 from domain.member.commands import (
+    AbsorbMember,
     ActivatePending,
     AdjustPoints,
     ApplyCorrection,
@@ -23,10 +24,14 @@ from domain.member.commands import (
     ConfirmRedemption,
     EnrolMember,
     EraseMember,
+    GiveBackPoints,
     IssueReferralCode,
     MemberCommand,
+    MergeMember,
     PayPrize,
     PayReferral,
+    PlaceInTier,
+    ReceivePoints,
     RecordActivity,
     RedeemCode,
     RedeemPoints,
@@ -36,6 +41,7 @@ from domain.member.commands import (
     ReturnRedemption,
     ReverseAdjustment,
     ReverseReferral,
+    SendPoints,
     SetMemberStatus,
     SetTierFloor,
     Settle,
@@ -52,9 +58,11 @@ from domain.member.events import (
 )
 from domain.member.floors import set_floor
 from domain.member.holds import cancel_redemption, confirm_redemption, return_redemption
+from domain.member.merging import absorb_member, merge_member
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
 from domain.member.pending import activate_pending, cancel_pending
+from domain.member.placing import place_in_tier
 from domain.member.prizes import pay_prize
 from domain.member.referral_payments import pay_referral, reverse_referral
 from domain.member.referrals import introduce, issue_code
@@ -65,6 +73,7 @@ from domain.member.settle import settle
 from domain.member.spending import adjust_points, redeem_points
 from domain.member.standing import follow
 from domain.member.state import Member
+from domain.member.transfers import give_back_points, receive_points, send_points
 from domain.rules.compiled import ENROLLED
 from domain.takes import Take, together
 
@@ -117,6 +126,18 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             return_activity(draft, command)
         case AdjustPoints():
             adjust_points(draft, command)
+        case SendPoints():
+            send_points(draft, command)
+        case ReceivePoints():
+            receive_points(draft, command)
+        case GiveBackPoints():
+            give_back_points(draft, command)
+        case MergeMember():
+            merge_member(draft, command)
+        case AbsorbMember():
+            absorb_member(draft, command)
+        case PlaceInTier():
+            place_in_tier(draft, command)
         case ReverseAdjustment():
             reverse_adjustment(draft, command)
         case ActivatePending():
@@ -225,6 +246,8 @@ def _known(command: MemberCommand, member: Member) -> None:
         raise UnknownMember("no such member")
     elif member.status == "erased" and not isinstance(command, _FOR_ANYBODY):
         raise MemberErasedAlready("the member was erased")
+    elif member.status == "merged" and not isinstance(command, Settle | EraseMember):
+        raise MergedAway("the member was merged into another")
 
 
 def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:

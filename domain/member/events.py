@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from domain.member.closing import Closing
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
 from domain.takes import Take
@@ -40,6 +41,25 @@ class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     for_: str
     round_up: str = "day"
     activities: tuple[str, ...] = ()
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Points that came out of a lot, or became one, on their way between members. `repaid` of them went to debt."""
+
+    lot: str
+    points: int
+    expires_at: datetime | None = None
+    idle: Idle | None = None
+    repaid: int = 0
+
+
+class Gone(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """What was left in a lot of a member that was merged into another; `pending` points could not be spent yet."""
+
+    lot: str
+    currency: str
+    points: int
+    pending: bool = False
 
 
 class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -129,6 +149,29 @@ class MemberErased(MemberEvent, frozen=True, kw_only=True, tag="MemberErased"):
     """The person is forgotten; points, tiers and totals stay where they are."""
 
     reason: str = ""
+
+
+class MemberMerged(MemberEvent, frozen=True, kw_only=True, tag="MemberMerged"):
+    """The member is one with that of the stream `into`, whose entry `entry` has all that this one had.
+
+    `lots`, `debt` and `slots`, the open ones, are what went there.
+    """
+
+    merge: str
+    into: str
+    entry: int
+    lots: tuple[Gone, ...] = ()
+    slots: tuple[str, ...] = ()
+    debt: dict[str, int] = {}
+
+
+class MemberAbsorbed(MemberEvent, frozen=True, kw_only=True, tag="MemberAbsorbed"):
+    """The member of the stream `member`, closed with its entry `entry`, is one with this one from now on."""
+
+    merge: str
+    member: str
+    entry: int
+    closing: Closing
 
 
 class ActivityRecorded(MemberEvent, frozen=True, kw_only=True, tag="ActivityRecorded"):
@@ -568,6 +611,38 @@ class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted
     idle: Idle | None = None
 
 
+class PointsSent(MemberEvent, frozen=True, kw_only=True, tag="PointsSent"):
+    """Points went to the stream `to`, whose entry `entry` receives them: `parts` names the lots that gave.
+
+    With `back` they go back to where they came from, as these parts; `debt` is what no lot could give back.
+    """
+
+    transfer: str
+    to: str
+    entry: int
+    currency: str
+    points: int
+    parts: tuple[Part, ...]
+    debt: int = 0
+    back: tuple[Part, ...] = ()
+
+    @property
+    def arrives(self) -> tuple[Part, ...]:
+        return self.back or self.parts
+
+
+class PointsReceived(MemberEvent, frozen=True, kw_only=True, tag="PointsReceived"):
+    """Points came from the stream `sender`, whose entry `entry` sent them. Each part opened a lot."""
+
+    transfer: str
+    sender: str
+    entry: int
+    currency: str
+    points: int
+    parts: tuple[Part, ...]
+    reversal: bool = False
+
+
 class AdjustmentReversed(MemberEvent, frozen=True, kw_only=True, tag="AdjustmentReversed"):
     """The points that an adjustment gave were taken: from its own lot, then from others, then as debt.
 
@@ -761,6 +836,8 @@ MemberEventUnion = (
     | MemberChanged
     | MemberStatusChanged
     | MemberErased
+    | MemberMerged
+    | MemberAbsorbed
     | ActivityRecorded
     | PointsEarned
     | ScoreCounted
@@ -781,6 +858,8 @@ MemberEventUnion = (
     | LotExpired
     | LotsRescheduled
     | PointsRedeemed
+    | PointsSent
+    | PointsReceived
     | PointsHeld
     | HoldConfirmed
     | HoldReleased

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from domain.log import Entry, NotInStream
-from domain.member.commands import RedeemPoints
+from domain.member.commands import Past, RedeemPoints
 from domain.member.draft import PastLot, Seen, Spend
 from domain.member.events import (
     ActivityRecorded,
@@ -24,7 +24,7 @@ from domain.member.spending import SHARE
 from domain.member.state import Member, evolve
 
 
-def adjustment(entry: Entry) -> PointsAdjusted:
+def adjustment(entry: Entry | Past) -> PointsAdjusted:
     """Raises NotInStream where the entry is none."""
     found = next((event for event in entry.events if isinstance(event, PointsAdjusted)), None)
     if found is None:
@@ -32,7 +32,7 @@ def adjustment(entry: Entry) -> PointsAdjusted:
     return found
 
 
-def undone(entries: Iterable[Entry], name: str, version: int) -> bool:
+def undone(entries: Iterable[Entry | Past], name: str, version: int) -> bool:
     """Whether the adjustment of an entry was reversed: one that gave by its name, one that took by its entry."""
     return any(
         (isinstance(event, AdjustmentReversed) and event.adjustment == name)
@@ -42,7 +42,7 @@ def undone(entries: Iterable[Entry], name: str, version: int) -> bool:
     )
 
 
-def gone(entries: Iterable[Entry], lot: str) -> tuple[int, int]:
+def gone(entries: Iterable[Entry | Past], lot: str) -> tuple[int, int]:
     """How much of a lot expired, and how much of it repaid debt when it was activated."""
     expired = repaid = 0
     for entry in entries:
@@ -59,10 +59,10 @@ def gone(entries: Iterable[Entry], lot: str) -> tuple[int, int]:
     return expired, repaid
 
 
-def payments(entries: Iterable[Entry], source: str, order: str) -> list[Spend]:
-    """The redemptions that paid for an order, with what came back of each."""
-    found: dict[int, Spend] = {}
-    held: dict[int, Entry] = {}
+def payments(entries: Iterable[Entry | Past], source: str, order: str, absorbed: Iterable[Spend] = ()) -> list[Spend]:
+    """The redemptions that paid for an order, with what came back of each; `absorbed` were other members' once."""
+    found = {spend.entry: spend for spend in absorbed}
+    held: dict[int, Entry | Past] = {}
     for entry in entries:
         asked = entry.input
         pays = isinstance(asked, RedeemPoints) and (asked.order_source, asked.order_id) == (source, order)
@@ -94,7 +94,7 @@ def payments(entries: Iterable[Entry], source: str, order: str) -> list[Spend]:
     return list(found.values())
 
 
-def _confirmed(entry: Entry, event: HoldConfirmed) -> Spend:
+def _confirmed(entry: Entry | Past, event: HoldConfirmed) -> Spend:
     share = next((take for take in entry.takes if take.kind == SHARE), None)
     return Spend(
         entry=entry.version,
@@ -106,7 +106,7 @@ def _confirmed(entry: Entry, event: HoldConfirmed) -> Spend:
     )
 
 
-def lots_ever(entries: Iterable[Entry]) -> dict[str, PastLot]:
+def lots_ever(entries: Iterable[Entry | Past]) -> dict[str, PastLot]:
     """Every lot that there ever was. What was emptied keeps the end that it had then."""
     found: dict[str, PastLot] = {}
     member = Member()
@@ -118,7 +118,7 @@ def lots_ever(entries: Iterable[Entry]) -> dict[str, PastLot]:
     return found
 
 
-def seen(entries: Iterable[Entry]) -> list[Seen]:
+def seen(entries: Iterable[Entry | Past]) -> list[Seen]:
     """The activities of entries, as far as they keep lots alive."""
     return [
         Seen(

@@ -9,6 +9,7 @@ accounts of a member, per currency:
 - `debt`      what is owed, as a negative number: it sinks when no lot can pay, rises when an award repays it
 - `program`   the other side of awards, spending and claw-backs: the issuer
 - `breakage`  what expired
+- `transfer`  what is on its way to another member: the entries of both sum to zero together
 
 A line has two times: `effective_at` in the world, and `recorded_at` when we learned of it. The balance as of
 T, known at K, is the sum of the member account's lines effective at or before T and recorded at or before K.
@@ -46,9 +47,11 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
+    MemberMerged,
     MemberReferred,
     MemberStatusChanged,
     Occasion,
@@ -66,7 +69,9 @@ from domain.member.events import (
     PointsEarned,
     PointsGivenBack,
     PointsHeld,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
@@ -94,7 +99,7 @@ from domain.member.referral_payments import referral_cause
 from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 from domain.reward.events import RewardChanged, RewardCreated
 
-Account = Literal["member", "pending", "reserve", "debt", "program", "breakage"]
+Account = Literal["member", "pending", "reserve", "debt", "program", "breakage", "transfer"]
 Kind = Literal[
     "award",
     "activation",
@@ -107,6 +112,8 @@ Kind = Literal[
     "adjustment",
     "claw_back",
     "write_off",
+    "transfer",
+    "merge",
 ]
 
 OWN_SOURCE = "guerdon"
@@ -116,8 +123,8 @@ OWN_SOURCE = "guerdon"
 class Movement(msgspec.Struct, frozen=True, gc=False):
     """One line. `points` is signed, in smallest units.
 
-    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption or an adjustment.
-    It is None, as `rulebook` is, where time alone acted.
+    `cause` is what was asked: `source/id` of an activity or a return, the id of a redemption, an adjustment,
+    a transfer or a merge. It is None, as `rulebook` is, where time alone acted.
     """
 
     currency: str
@@ -196,6 +203,18 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                     sheet.grant("adjustment", event, entry.recorded_at, event.points, None)
                 else:
                     sheet.pay("adjustment", event, entry.recorded_at)
+            case PointsSent():
+                sheet.cause = event.transfer
+                sheet.send(event)
+            case PointsReceived():
+                sheet.cause = event.transfer
+                sheet.receive(event)
+            case MemberMerged():
+                sheet.cause = event.merge
+                sheet.hand_over(event)
+            case MemberAbsorbed():
+                sheet.cause = event.merge
+                sheet.take_over(event)
             case AdjustmentReversed():
                 sheet.take(event, entry.recorded_at, "adjustment", None)
                 sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
@@ -261,6 +280,20 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
             case _:
                 assert_never(event)
     return tuple(sheet.lines)
+
+
+def merged_points(event: MemberMerged | MemberAbsorbed) -> dict[str, int]:
+    """By currency: what could be spent and went to the survivor (negative), or came to it."""
+    found: dict[str, int] = {}
+    if isinstance(event, MemberMerged):
+        for gone in event.lots:
+            if not gone.pending:
+                found[gone.currency] = found.get(gone.currency, 0) - gone.points
+        return found
+    for lot in event.closing.lots:
+        if lot.active:
+            found[lot.currency] = found.get(lot.currency, 0) + lot.remaining
+    return found
 
 
 def cause_of(activity: ActivityRecorded) -> str:
@@ -336,6 +369,36 @@ class _Sheet:
         """Points that went: from the lots that paid, and as debt what none could."""
         self._draw(event.currency, "member", event.draws, at, kind, None)
         self.move(event.currency, "debt", "program", event.debt, at, kind)
+
+    def send(self, event: PointsSent) -> None:
+        """Points on their way: from the lots that gave, and as debt what none could give back."""
+        for part in event.parts:
+            self.move(event.currency, "member", "transfer", part.points, self.recorded_at, "transfer", part.lot)
+        self.move(event.currency, "debt", "transfer", event.debt, self.recorded_at, "transfer")
+
+    def receive(self, event: PointsReceived) -> None:
+        """Points that arrive; debt is repaid first."""
+        for part in event.parts:
+            self.move(event.currency, "transfer", "member", part.points, self.recorded_at, "transfer", part.lot)
+            self.move(event.currency, "member", "debt", part.repaid, self.recorded_at, "repayment", part.lot)
+
+    def hand_over(self, event: MemberMerged) -> None:
+        """All of a member's accounts are emptied."""
+        at = self.recorded_at
+        for gone in event.lots:
+            account: Account = "pending" if gone.pending else "member"
+            self.move(gone.currency, account, "transfer", gone.points, at, "merge", gone.lot)
+        for currency, points in event.debt.items():
+            self.move(currency, "transfer", "debt", points, at, "merge")
+
+    def take_over(self, event: MemberAbsorbed) -> None:
+        """What the other member's accounts held is this one's."""
+        at = self.recorded_at
+        for lot in event.closing.lots:
+            account: Account = "member" if lot.active else "pending"
+            self.move(lot.currency, "transfer", account, lot.remaining, at, "merge", lot.id)
+        for currency, points in event.closing.debt.items():
+            self.move(currency, "debt", "transfer", points, at, "merge")
 
     def let_go(self, event: HoldConfirmed | HoldReleased, at: datetime) -> None:
         """What was held and is free again; points whose lot has ended are not."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.log import Entry, NotInStream
-from domain.member.commands import RedeemPoints, RedeemReward
+from domain.member.commands import Past, RedeemPoints, RedeemReward
 from domain.member.events import (
     Draw,
     HoldConfirmed,
@@ -55,7 +55,7 @@ class Redemption(msgspec.Struct, frozen=True):
         return sum(self.back.values())
 
 
-def redemption_of(entry: Entry, before: Member, since: Sequence[Entry]) -> Redemption:
+def redemption_of(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]) -> Redemption:
     """The redemption that `entry` made of the member `before` it, after the entries `since`. Raises NotInStream."""
     made, found = before, None
     for event in entry.events:
@@ -66,13 +66,18 @@ def redemption_of(entry: Entry, before: Member, since: Sequence[Entry]) -> Redem
         evolve(made, event, entry.stamp)  # type: ignore[arg-type]
     if found is None:
         raise NotInStream(f"entry {entry.version} redeemed nothing")
-    for later in since:
+    return redemption_since(found, since)
+
+
+def redemption_since(found: Redemption, entries: Sequence[Entry | Past]) -> Redemption:
+    """The redemption after later entries."""
+    for later in entries:
         for event in later.events:
             found = after(found, event)  # type: ignore[arg-type]
     return found
 
 
-def _made(event: PointsRedeemed | PointsHeld, entry: Entry, member: Member) -> Redemption:
+def _made(event: PointsRedeemed | PointsHeld, entry: Entry | Past, member: Member) -> Redemption:
     return Redemption(
         event.redemption,
         entry.version,

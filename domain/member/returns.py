@@ -12,6 +12,7 @@ from domain.member.activities import evaluate
 from domain.member.badges import take_back_badges
 from domain.member.bonuses import granted, is_bonus, take_back
 from domain.member.clawback import caps_back, claw_back, takes_back
+from domain.member.closing import moved_key
 from domain.member.commands import RecordActivity, ReturnActivity
 from domain.member.counters import require
 from domain.member.draft import Draft, Given, HistoryNeeded, Original
@@ -38,7 +39,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
     history = draft.circumstances.history
     if history is None:
         raise HistoryNeeded(f"entry {command.original}")
-    original = history.original(command.original)
+    original = history.original(_place(draft, command))
     book = draft.circumstances.timeline.version(original.rulebook)
     draft.rulebook = book.number
     declared = book.activity(original.command.type)
@@ -135,6 +136,13 @@ def amount_of(command: RecordActivity) -> int | None:
     """The money of an activity in minor units: `data.amount_minor`; None when it has none."""
     amount = command.data.get("amount_minor")
     return amount if isinstance(amount, int) and not isinstance(amount, bool) and amount >= 0 else None
+
+
+def _place(draft: Draft, command: ReturnActivity) -> int:
+    """The number that the activity has in this stream: another one where a member that was absorbed had it."""
+    if not command.origin:
+        return command.original
+    return moved_key(command.original, draft.member.absorbed.index(command.origin))
 
 
 def _so_far(draft: Draft, original: Original) -> Reversed:

@@ -40,14 +40,14 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
     # In grace the window of the review that did not keep the level goes on.
     since = local_day(book, zone, own.grace - MICROSECOND, offsets) if own.grace is not None else None
     value = evidence(draft.member, draft.circumstances, book, tiers, day=day, zone=zone, at=just_before, since=since)
-    at_once = tiers.policy.demote == "at_once"
-    target = reached(tiers, value) if at_once else after_review(tiers, own.level, value)
+    stayed = _stayed(draft, book, tiers, own, instant, zone)
+    target = reached(tiers, value) if stayed else after_review(tiers, own.level, value)
     if rank(tiers, target) < rank(tiers, own.level):
         until = stays(draft, tiers, instant, zone)
         if until is not None:
             renew(draft, book, tiers, value, instant, until)
             return
-        if tiers.policy.grace is not None and own.grace is None and not at_once:
+        if tiers.policy.grace is not None and own.grace is None and not stayed:
             _let_stand(
                 draft, tiers, standing, value, instant, book, end_after(tiers.policy.grace, instant, zone, offsets)
             )
@@ -62,10 +62,19 @@ def review(draft: Draft, name: str, instant: datetime) -> None:
         until = holds_until(draft, book, tiers, instant, zone)
     assert until is None or until > instant, "a review ends with a later one"
     renew(draft, book, tiers, value, instant, until)
-    if target is not None and RENEWED in book.occasions:
+    if target is not None and RENEWED in book.occasions and not stayed:
         renewal: dict[str, object] = {"set": name, "level": target}
         today = local_day(book, zone, instant, offsets)
         celebrate(draft, book, RENEWED, renewal, at=instant, day=today, zone=zone)
+
+
+def _stayed(draft: Draft, book: CompiledRulebook, tiers: Tiers, own: OwnLevel, instant: datetime, zone: str) -> bool:
+    """Whether what ends is the minimum stay alone, which held the level against being lost at once."""
+    policy = tiers.policy
+    if policy.demote != "at_once" or policy.min_stay is None or own.since is None or own.level is None:
+        return False
+    over = end_after(policy.min_stay, own.since, zone, draft.circumstances.offsets)
+    return over == instant != new_until(draft, book, tiers, own.since, zone)
 
 
 def begin_period(draft: Draft, name: str, instant: datetime) -> None:

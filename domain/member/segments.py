@@ -13,12 +13,12 @@ from domain.rules.expression import EvaluationError
 
 
 def judge(draft: Draft) -> None:
-    """Record which segments the member has come into and left. Who was erased is in none."""
+    """Record which segments the member has come into and left. Who was erased or merged away is in none."""
     book = draft.circumstances.timeline.segmented(draft.now)
     member = draft.member
     if (book is None and not member.segments) or not member.exists:
         return
-    inside = _inside(draft, book) if book is not None and member.status != "erased" else set()
+    inside = _inside(draft, book) if book is not None and member.status not in ("erased", "merged") else set()
     changed = sorted(inside.symmetric_difference(member.segments))
     number = book.number if book is not None else 0
     for name in changed:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from domain.calendar import month_of
 from domain.member.events import (
@@ -29,10 +29,12 @@ from domain.member.events import (
     LotActivated,
     LotExpired,
     LotsRescheduled,
+    MemberAbsorbed,
     MemberChanged,
     MemberEnrolled,
     MemberErased,
     MemberEventUnion,
+    MemberMerged,
     MemberReferred,
     MemberStatusChanged,
     OccasionPlanned,
@@ -46,12 +48,15 @@ from domain.member.events import (
     OfferWithdrawn,
     OpenLot,
     OwnLevel,
+    Part,
     PointsAdjusted,
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
     PointsHeld,
+    PointsReceived,
     PointsRedeemed,
+    PointsSent,
     RedemptionReturned,
     ReferralCodeIssued,
     ReferralConverted,
@@ -79,6 +84,9 @@ from domain.takes import Take
 
 BY_HAND = "adjustment"
 """What stands for the rule of a lot that an operator opened."""
+
+TRANSFERRED = "transfer"
+"""What stands for the rule of a lot that another member gave."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -263,6 +271,10 @@ class Member(msgspec.Struct, gc=False):
     occasions: dict[str, Planned] = {}
     segments: tuple[str, ...] = ()
     """Those the member is in, by name. Since when is not here: that depends on who looked."""
+    into: str = ""
+    """The stream of the member that this one was merged into."""
+    absorbed: tuple[str, ...] = ()
+    """The streams of members that were merged into this one, and those that these had absorbed."""
 
     @property
     def exists(self) -> bool:
@@ -355,6 +367,11 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 _open(member, event, event.points, BY_HAND, stamp)
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
+        case PointsSent():
+            _take(member, event.parts)
+            _owe(member, event.currency, event.debt)
+        case PointsReceived():
+            _receive(member, event, stamp)
         case AdjustmentReversed():
             for draws in (event.from_pending, event.from_lots, event.from_other):
                 _take(member, draws)
@@ -462,6 +479,10 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             member.arms = {}
             member.occasions = {}
             member.slots = ()
+        case MemberMerged():
+            _close(member, event)
+        case MemberAbsorbed():
+            _absorb(member, event)
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
@@ -559,6 +580,78 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
     )
 
 
+def _close(member: Member, event: MemberMerged) -> None:
+    """All goes to the survivor. What stays says of which currencies there was something, and what happened when."""
+    member.status, member.into = "merged", event.into
+    for lot in event.lots:
+        _take(member, (Draw(lot.lot, lot.points),))
+    for currency, points in event.debt.items():
+        _owe(member, currency, -points)
+    member.totals = {name: Total() for name in member.totals if name.startswith("granted:")}
+    member.first, member.last, member.months, member.since = {}, {}, {}, 0
+    member.tiers, member.slots, member.closed_until = {}, (), None
+    member.streaks, member.badges, member.referrals, member.referred = {}, {}, {}, None
+    member.arms, member.occasions = {}, {}
+
+
+def _absorb(member: Member, event: MemberAbsorbed) -> None:
+    closing = event.closing
+    member.absorbed = (*member.absorbed, event.member, *closing.absorbed)
+    for one in closing.lots:
+        idle = Idle(one.idle.for_, one.idle.round_up, one.idle.activities) if one.idle is not None else None
+        member.lots.append(Lot(**(asdict(one) | {"idle": idle})))
+    for currency, points in closing.debt.items():
+        _owe(member, currency, points)
+    for name, days in closing.counts.items():
+        member.totals.setdefault(name, Total())
+        for day, step in days.items():
+            _count(member, {name: step}, day)
+    for kind, at in closing.first.items():
+        member.first[kind] = min(at, member.first.get(kind, at))
+    for kind, at in closing.last.items():
+        member.last[kind] = max(at, member.last.get(kind, at))
+    for month, notes in closing.returned.items():
+        for entry, note in notes.items():
+            lines = {name: LineReturned(*line) for name, line in note.lines.items()}
+            _numbered(member, month).reversed[entry] = Reversed(**(asdict(note) | {"lines": lines}))
+    member.slots = (*member.slots, *(Slot(**asdict(one)) for one in closing.slots))
+    for slot in closing.ended:
+        _month(member, slot.ends_at.toordinal()).slots[slot.id] = Slot(**asdict(slot))
+    if closing.closed_until is not None and (member.closed_until is None or closing.closed_until > member.closed_until):
+        member.closed_until = closing.closed_until
+    if not member.code:
+        member.code, member.code_at = closing.code, closing.code_at
+    if member.referred is None and closing.referred is not None:
+        member.referred = Referred(**asdict(closing.referred))
+    for name, count in closing.referrals.items():
+        member.referrals[name] = member.referrals.get(name, 0) + count
+    member.arms = closing.arms | member.arms
+
+
+def _receive(member: Member, event: PointsReceived, stamp: Stamp) -> None:
+    # Whoever has had points of a currency is told of it even when they are gone.
+    member.totals.setdefault(f"granted:{event.currency}", Total())
+    for part in event.parts:
+        _owe(member, event.currency, -part.repaid)
+        if part.points > part.repaid:
+            member.lots.append(
+                Lot(
+                    id=part.lot,
+                    currency=event.currency,
+                    points=part.points,
+                    remaining=part.points - part.repaid,
+                    occurred_at=stamp.at,
+                    available_at=stamp.at,
+                    expires_at=part.expires_at,
+                    entry=stamp.version,
+                    rule=TRANSFERRED,
+                    rulebook=stamp.rulebook,
+                    active=True,
+                    idle=part.idle,
+                )
+            )
+
+
 def reopened(opened: OpenLot, currency: str) -> Lot:
     """The lot that an event opens with its past."""
     return Lot(
@@ -629,7 +722,7 @@ def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:
     return occasion.at if occasion is not None else stamp.recorded_at
 
 
-def _take(member: Member, draws: tuple[Draw, ...]) -> None:
+def _take(member: Member, draws: tuple[Draw, ...] | tuple[Part, ...]) -> None:
     if not draws:
         return
     taken, empty = {draw.lot: draw.points for draw in draws}, []

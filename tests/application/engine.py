@@ -13,7 +13,7 @@ from application import activities, floors, members, pending, points, rulebooks,
 from application.answers import Answered
 from application.floors import FloorBody
 from application.handle import Handler
-from application.members import EnrolBody
+from application.members import EnrolBody, StatusBody
 from application.payloads import ActivityBody
 from application.pending import PendingBody
 from application.points import ActivityName, AdjustBody, Order, RedeemBody, ReturnBody
@@ -126,6 +126,10 @@ class Engine:
     async def adjust(self, amount: int, *, member: str = "ann", **more: Any) -> Answered:
         body = AdjustBody(id=self._id(None), member=member, currency="points", points=amount, reason="by hand", **more)
         return await points.adjust(self.handler, PROGRAM, body, actor="test")
+
+    async def set_status(self, member: str, status: str) -> Answered:
+        body = StatusBody(status=status, reason="a test")
+        return await members.set_status(self.handler, PROGRAM, member, body, actor="test")
 
     async def floor(self, level: str | None, *, member: str = "ann", until: datetime | None = None) -> Answered:
         if level is None:

@@ -104,6 +104,8 @@ def test_the_difference_of_two_files_is_told_in_words(tmp_path: Path) -> None:
         (["rules", "check", "missing.json"], 2, "missing.json"),
         (["nonsense"], 2, "nonsense"),
         (["ingest", str(COFFEE)], 2, "--source"),
+        (["import", "members", str(COFFEE)], 2, "--source"),
+        (["import", "members", str(COFFEE), "--source", "old"], 1, "columns are id, email"),
         (["keys", "create", "--scopes", "root"], 2, "no such scope: root"),
         (["audit", "explain", "order-1001"], 2, "SOURCE/ID"),
         (["audit", "fold", "--cluster", "tcp://there:8786", "--processes", "2"], 2, "a cluster has its own"),

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from domain.correction import commands as correction_commands
 from domain.correction import events as correction_events
 from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
-from domain.member import commands, events
+from domain.member import closing, commands, events
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
@@ -41,6 +41,72 @@ CORRECTED = commands.CorrectedActivity(
     cascaded=True,
 )  # fmt: skip
 INTRODUCTION = commands.Introduction(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", code="7KQ2M9XTB4HZ0", issued_at=AT)
+
+CLOSING = closing.Closing(
+    lots=(
+        closing.ClosedLot(
+            id="-999999998.1",
+            currency="points",
+            points=40,
+            remaining=30,
+            occurred_at=AT,
+            available_at=AT,
+            expires_at=LATER,
+            entry=-999999998,
+            rule="base",
+            rulebook=1,
+            active=True,
+            day=739676,
+            idle=closing.ClosedIdle(for_="P12M", round_up="month", activities=("purchase",)),
+        ),
+    ),
+    debt={"miles": 5},
+    counts={"granted:points": {739676: 40}, "type:purchase": {739676: 1}},
+    first={"purchase": AT},
+    last={"purchase": AT},
+    returned={
+        24314: {
+            -999999997: closing.ClosedReturn(
+                returned_minor=500,
+                taken={"-999999997.1": 5},
+                counts={"measure:spend": -500},
+                complete=True,
+                lines={"1": (1, 500)},
+                scores={"season": -5},
+            )
+        }
+    },
+    slots=(closing.ClosedSlot(id="-999999996.1", offer="bogo", rulebook=1, assigned_at=AT, ends_at=LATER, progress=2),),
+    ended=(
+        closing.ClosedSlot(
+            id="-999999995.1",
+            offer="bogo",
+            rulebook=1,
+            assigned_at=AT,
+            ends_at=AT,
+            viewed_at=AT,
+            progress=3,
+            periods={739676: 1},
+            completed=-999999994,
+            completed_at=AT,
+            lot="-999999994.1",
+            uses={"SPRING": 1},
+        ),
+    ),
+    closed_until=AT,
+    code="7KQ2M9XTB4HZ0",
+    code_at=AT,
+    referred=closing.ClosedReferred(
+        owner="0f8fad5bd9cb469fa16570867728950e",
+        referrals=("friends",),
+        rulebook=3,
+        at=AT,
+        conversions={"friends": 1},
+    ),
+    referrals={"friends": 2},
+    arms={"gift": "a"},
+    absorbed=("0f8fad5bd9cb469fa16570867728950e",),
+)
 
 MUG = RewardTerms(
     id="mug",
@@ -176,6 +242,23 @@ EVENTS: list[Any] = [
     events.ExperimentAssigned(experiment="gift", arm="holdout"),
     events.TierGraceBegan(set="status", level="gold", evidence=950, at=AT, rulebook=3, until=LATER),
     events.TierUpgradePlanned(set="status", at=LATER),
+    events.PointsSent(
+        transfer="t1", to="0f8fad5bd9cb469fa16570867728950e", entry=9, currency="points", points=35,
+        parts=(events.Part("2.1", 30, LATER), events.Part("7.2", 5)),
+    ),
+    events.PointsReceived(
+        transfer="t1", sender="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, currency="points", points=35,
+        parts=(events.Part("9.1", 30, LATER, repaid=10), events.Part("9.2", 5, LATER, events.Idle(for_="P12M"))),
+        reversal=True,
+    ),
+    events.MemberMerged(
+        merge="m1", into="0f8fad5bd9cb469fa16570867728950e", entry=9,
+        lots=(events.Gone("2.1", "points", 30), events.Gone("7.2", "points", 5, pending=True)), slots=("3.1",),
+        debt={"miles": 5},
+    ),
+    events.MemberAbsorbed(
+        merge="m1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, closing=CLOSING
+    ),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.ActivityRestated(activity=2, at=AT, rulebook=3, day=739676, counts={"times:first": -1}),
     events.TierRestated(
@@ -253,6 +336,27 @@ INPUTS: list[Any] = [
         leaderboard="season", board="north", period="2026-03", closed_at=LATER, rulebook=3, rank=1, currency="points",
         points=500,
     ),
+    commands.SendPoints(id="t1", to="0f8fad5bd9cb469fa16570867728950e", entry=9, currency="points", points=35),
+    commands.ReceivePoints(
+        id="t1", sender="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, currency="points",
+        parts=(events.Part("2.1", 30, LATER), events.Part("7.2", 5)), reversal=True,
+    ),
+    commands.GiveBackPoints(
+        id="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points",
+        parts=(events.Part("9.1", 30, LATER, repaid=10),), force=True,
+    ),
+    commands.MergeMember(id="m1", into="0f8fad5bd9cb469fa16570867728950e", entry=9),
+    commands.AbsorbMember(
+        id="m1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12,
+        past=(
+            commands.Past(
+                version=1, recorded_at=AT, at=AT, pins=commands.PastPins(timeline=2, rulebook=1),
+                input=commands.RecordActivity(source="shop", id="p1", type="purchase", occurred_at=AT),
+                facts={"taken": {}}, events=(EVENTS[17],), settled=1,
+            ),
+        ),
+    ),
+    commands.PlaceInTier(set="status", level="gold", valid_until=LATER),
     commands.IssueReferralCode(code="7KQ2M9XTB4HZ0"),
     commands.ReferMember(introduction=INTRODUCTION),
     commands.PayReferral(
@@ -297,6 +401,14 @@ INPUTS: list[Any] = [
 # Fields that a shape gained later, each in an example of its own: `TAG+WHAT.json`.
 GAINED: dict[str, Any] = {
     "introduction": commands.EnrolMember(member="fred", enrolled_at=AT, introduction=INTRODUCTION),
+    "back": events.PointsSent(
+        transfer="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points", points=30,
+        parts=(events.Part("9.1", 20, LATER),), debt=10, back=(events.Part("9.1", 30, LATER),),
+    ),
+    "origin": commands.ReturnActivity(
+        source="shop", id="r2", activity_source="shop", activity_id="p1", original=2, occurred_at=AT,
+        origin="6e1f2a087d4b4c7e9c530d8f3b1f2a10",
+    ),
     "lines": events.ActivityReversed(
         return_id="r2", source="shop", activity=2, amount_minor=500, returned_minor=1500, day=739676,
         lines={"1": events.LineReturned(1, 1000), "b": events.LineReturned(amount_minor=500)},

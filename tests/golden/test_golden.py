@@ -43,6 +43,10 @@ ELSEWHERE = {
     "PrizesPaid",
     "ExperimentAssigned",
     "OccasionPlanned",
+    "PointsSent",
+    "PointsReceived",
+    "MemberMerged",
+    "MemberAbsorbed",
     "OccasionReached",
     "TierGraceBegan",
     "TierUpgradePlanned",
@@ -58,7 +62,7 @@ ELSEWHERE = {
     "RewardIssued",
     "RewardReleased",
 }
-"""Events that only their own files of shapes have: an erasure ends a key, a close is of many streams."""
+"""Events that only their own files of shapes have: an erasure ends a key, closes and transfers are of many streams."""
 
 SHAPES = [
     *((path, Event) for path in sorted((HERE / "events").glob("*.json"))),
