@@ -52,7 +52,9 @@ BALANCES = Projection(
         row=Balance,
         key=("stream", "currency"),
         replaced=True,
+        # Few owe anything: the index is small, and other balances change without it.
+        indexes=("(program, debt DESC, stream) WHERE debt > 0",),
     ),
-    version=1,
+    version=2,
     apply=apply,
 )

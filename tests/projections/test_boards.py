@@ -265,6 +265,7 @@ def test_counts_are_of_the_scores_that_stand_and_a_score_that_nobody_has_any_mor
     assert sum(members for depth, _, members in counts if depth == 0) == 3
 
 
+_OWED = "FROM analytics.balances WHERE program = 'main' AND debt > 0"
 _PLACE = (
     "FROM analytics.leaderboard_entries WHERE program = 'main' AND leaderboard = 'l' AND board = '' AND period = 'ever'"
 )
@@ -287,6 +288,29 @@ def test_the_first_of_a_board_and_the_ranks_before_one_are_read_from_its_index(d
                     " n % 5000, '{}', 1, '2026-01-01', n, n, '2026-01-01' FROM generate_series(1, 20000) n"
                 )
                 connection.execute("ANALYZE analytics.leaderboard_entries")
+                plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}").fetchall())
+            assert "Index" in plan, plan
+            assert "Seq Scan" not in plan, plan
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT * {_OWED} ORDER BY debt DESC, stream LIMIT 100",
+        f"SELECT currency, sum(debt)::bigint, count(*) {_OWED} GROUP BY 1",
+    ],
+)
+def test_the_few_that_owe_are_found_among_all_balances_by_their_index(database_url: str, query: str) -> None:
+    async def run() -> None:
+        async with house(database_url):
+            with connect(database_url) as connection:
+                connection.execute(
+                    "INSERT INTO analytics.balances SELECT 'main', md5(n::text)::uuid, 'points', 0, 0, 0,"
+                    " n % 1000 / 999, 0, 1, n, '2026-01-01' FROM generate_series(1, 20000) n"
+                )
+                connection.execute("ANALYZE analytics.balances")
                 plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}").fetchall())
             assert "Index" in plan, plan
             assert "Seq Scan" not in plan, plan
@@ -381,7 +405,7 @@ def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
 
 _VERSIONS = """
 members 1: program stream member status enrolled_at erased_at time_zone version position recorded_at
-balances 1: program stream currency available pending held debt lifetime version position recorded_at
+balances 2: program stream currency available pending held debt lifetime version position recorded_at
 lots 3: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
     rulebook version position recorded_at
 movements 1: program stream version line currency account points effective_at recorded_at kind cause lot rule
