@@ -14,10 +14,15 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from psycopg.sql import SQL, Identifier
 
 from infrastructure.database import connect, embedded
 from infrastructure.migrate import migrate
+
+# Speed is checked by benchmarks, never by a test that is timed: machines are noisy.
+settings.register_profile("guerdon", deadline=None)
+settings.load_profile("guerdon")
 
 _TEMPLATE = "guerdon_test_template"
 # Tests don't survive a power cut anyway.
