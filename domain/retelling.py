@@ -29,6 +29,7 @@ from domain.member.settle import settle
 from domain.member.spending import SHARE
 from domain.member.standing import lift_tiers
 from domain.member.state import Member
+from domain.rules.compiled import NoSuchCurrency
 from domain.takes import Key, Take, Taken
 
 if TYPE_CHECKING:

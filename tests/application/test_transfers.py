@@ -143,7 +143,7 @@ def test_200_transfers_among_five_members_at_two_processes_conserve_the_sum(data
                 giver, taker = chance.sample(PEOPLE, 2)
                 engine = (one, other)[number % 2]
                 try:
-                    await transfer(engine, chance.randint(1, 60), f"t{number}", giver, taker)
+                    await transfer(engine, chance.randint(1, 20), f"t{number}", giver, taker)
                 except NotEnoughPoints:
                     return 0
                 return 1
