@@ -14,6 +14,7 @@ from api.cli.ingest import ingest
 from api.cli.rules import rules
 from api.cli.serve import follow, run, serve
 from api.cli.setup import keys, migrate, programs
+from api.cli.webhooks import listen, trigger
 
 _FAILED, _INTERRUPTED = 1, 130
 
@@ -28,7 +29,22 @@ def guerdon() -> None:
     """
 
 
-for command in (run, demo, serve, follow, migrate, programs, keys, rules, ingest, replay, audit, doctor):
+for command in (
+    run,
+    demo,
+    serve,
+    follow,
+    migrate,
+    programs,
+    keys,
+    rules,
+    ingest,
+    replay,
+    audit,
+    listen,
+    trigger,
+    doctor,
+):
     guerdon.add_command(command)
 
 

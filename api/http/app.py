@@ -26,6 +26,7 @@ from api.http import (
     rulebooks,
     segments,
     system,
+    webhooks,
     what_if,
 )
 from api.http.body import MAX_BODY
@@ -94,6 +95,15 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     programs.revoke_key,
     programs.set_clock,
     programs.read_clock,
+    webhooks.create,
+    webhooks.listing,
+    webhooks.read,
+    webhooks.change,
+    webhooks.remove,
+    webhooks.rotate,
+    webhooks.test,
+    webhooks.deliveries,
+    webhooks.redeliver,
     system.livez,
     system.readyz,
     system.metrics,
