@@ -27,6 +27,7 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
+from infrastructure.outgoing import Outgoing
 from infrastructure.overview import Overview
 from infrastructure.positions import PostgresPositions
 from infrastructure.program_clock import ProgramClock
@@ -40,6 +41,7 @@ from infrastructure.tables import PostgresTables
 from infrastructure.tracing import Traces
 from infrastructure.trees import PostgresTrees
 from infrastructure.vault import Vault
+from infrastructure.webhooks import PostgresWebhooks
 from infrastructure.zones import SystemZones
 from projections import ANALYTICS
 
@@ -77,6 +79,8 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
+    webhooks: PostgresWebhooks
+    outgoing: Outgoing
     traces: Traces | None
 
 
@@ -137,6 +141,8 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),
+        webhooks=PostgresWebhooks(pool),
+        outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,
     )
     try:
@@ -146,6 +152,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
     finally:
         await parts.worker.stop()
         await parts.refusals.stop()
+        await parts.outgoing.aclose()
         await store.stop()
         await pool.close()
         if parts.traces is not None:

@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: int  # that requests under way have to end, once the server is told to stop
     remembered_members: int = 50_000  # by each worker, some 7 kB each
     traces: bool = False  # whether OpenTelemetry's own variables ask for them
+    webhooks_to_loopback: bool = False  # whether webhooks may lead to this machine: for trying things out
 
     def __repr__(self) -> str:
         # Settings end up in logs and tracebacks; the database URL may hold a password.
@@ -57,6 +58,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
         remembered_members=_whole_number(environ, "GUERDON_REMEMBERED_MEMBERS", default=50_000, low=2, high=10_000_000),
         traces=_traces(environ),
+        webhooks_to_loopback=_yes_or_no(environ, "GUERDON_WEBHOOKS_TO_LOOPBACK"),
     )
 
 
@@ -67,6 +69,13 @@ def _whole_number(environ: Mapping[str, str], name: str, *, default: int, low: i
     if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
         raise WrongSetting(f"{name} is {given!r}; set it to a whole number from {low} to {high}, or unset it.")
     return int(given)
+
+
+def _yes_or_no(environ: Mapping[str, str], name: str) -> bool:
+    given = (environ.get(name) or "false").lower()
+    if given not in ("true", "false"):
+        raise WrongSetting(f"{name} is {given!r}; set it to true or false, or unset it.")
+    return given == "true"
 
 
 def _log_level(environ: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from api.cli.ingest import ingest
 from api.cli.rules import rules
 from api.cli.serve import follow, run, serve
 from api.cli.setup import keys, migrate, programs
+from api.cli.webhooks import listen, trigger
 
 _FAILED, _INTERRUPTED = 1, 130
 
@@ -31,7 +32,8 @@ def guerdon() -> None:
 
 
 COMMANDS = (
-    run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, correct, replay, audit, doctor,
+    run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, correct, replay, audit, listen, trigger,
+    doctor,
 )  # fmt: skip
 
 for command in COMMANDS:

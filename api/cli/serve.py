@@ -44,7 +44,8 @@ def run() -> None:
     from api.cli.session import database, within
     from api.cli.setup import boards, prepare
 
-    with database() as settings:
+    with database() as given:
+        settings = _for_one_machine(given)
         _require_free(settings)
         prepare(settings.database_url or "")
         within(settings, boards)
@@ -65,7 +66,7 @@ def serve() -> None:
 @click.command()
 @click.option("--attached", is_flag=True, hidden=True, help="End when standard input is closed.")
 def follow(*, attached: bool) -> None:
-    """Run the followers alone: keep tables and proofs of the log, and write down what time has made true."""
+    """Run the followers alone: keep tables and proofs of the log, tell webhooks, write down what time has made true."""
     from api.cli.session import session
 
     if attached:
@@ -82,12 +83,32 @@ async def _follow(wired: "Wired") -> None:
         keep(wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables),
         Gardener(wired.trees, wired.positions).run(),
         _sweep(wired),
+        _note_for_webhooks(wired),
+        _tell_webhooks(wired),
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
     if sys.platform != "win32":  # which has no such signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, following.cancel)
     with suppress(asyncio.CancelledError):
         await following
+
+
+async def _note_for_webhooks(wired: "Wired") -> None:
+    """Note what webhooks are to be told."""
+    from application.outbox import keep_noting
+    from infrastructure.clock import utc_now
+
+    await keep_noting(wired.webhooks, wired.store, wired.positions, utc_now)
+
+
+async def _tell_webhooks(wired: "Wired") -> None:
+    """Tell them."""
+    from random import random
+
+    from application.deliveries import Deliveries
+    from infrastructure.clock import utc_now
+
+    await Deliveries(wired.webhooks, wired.outgoing, wired.vault, utc_now, random).run()
 
 
 async def _sweep(wired: "Wired") -> None:
@@ -122,6 +143,16 @@ async def _sweep_one(wired: "Wired", program: str) -> None:
         await close_due(wired.handler, wired.scores, wired.positions, wired.boards.name, program, now)
     except Exception as error:  # noqa: BLE001 - one program must not keep time from the others
         structlog.get_logger(__name__).error("program_not_swept", program=program, error=type(error).__name__)
+
+
+def _for_one_machine(settings: "Settings") -> "Settings":
+    """Webhooks may lead to this machine where nobody but this machine can make them."""
+    import msgspec
+
+    from infrastructure.addresses import loopback
+
+    own = settings.host == "localhost" or loopback(settings.host)
+    return msgspec.structs.replace(settings, webhooks_to_loopback=own or settings.webhooks_to_loopback)
 
 
 async def _sample(wired: "Wired") -> str | None:
@@ -193,6 +224,7 @@ def _serve(settings: "Settings", ready: Callable[[], None]) -> None:
     # Workers and followers read their settings as every process does; they use the database that runs already.
     os.environ["GUERDON_DATABASE_URL"] = settings.database_url or ""
     os.environ["GUERDON_MASTER_KEY"] = b64encode(settings.master_key).decode()
+    os.environ["GUERDON_WEBHOOKS_TO_LOOPBACK"] = str(settings.webhooks_to_loopback).lower()
     server = Granian(
         "api.http.app:from_environment",
         address=settings.host,

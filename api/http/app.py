@@ -32,6 +32,7 @@ from api.http import (
     segments,
     system,
     tiers,
+    webhooks,
     what_if,
 )
 from api.http.body import MAX_BODY
@@ -125,6 +126,15 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     programs.revoke_key,
     programs.set_clock,
     programs.read_clock,
+    webhooks.create,
+    webhooks.listing,
+    webhooks.read,
+    webhooks.change,
+    webhooks.remove,
+    webhooks.rotate,
+    webhooks.test,
+    webhooks.deliveries,
+    webhooks.redeliver,
     system.livez,
     system.readyz,
     system.metrics,

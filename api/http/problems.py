@@ -56,6 +56,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-key": Kind(404, "No such API key"),
     "unknown-job": Kind(404, "No such job"),
     "unknown-correction": Kind(404, "No such correction"),
+    "unknown-webhook": Kind(404, "No such webhook"),
     "method-not-allowed": Kind(405, "This address does not take this method"),
     "member-exists": Kind(409, "The member exists"),
     "program-exists": Kind(409, "The program exists"),

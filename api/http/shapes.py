@@ -659,3 +659,76 @@ class Job(msgspec.Struct, kw_only=True):
     done: int
     of: int
     result: Json | None
+
+
+class Webhook(msgspec.Struct, kw_only=True):
+    """`events` empty means all. `failing_since` says that no delivery has succeeded since."""
+
+    id: str
+    url: str
+    events: list[str]
+    filter: Json
+    ordered: bool
+    description: str
+    created_at: datetime
+    enabled: bool
+    disabled_at: datetime | None
+    disabled_because: str | None
+    failing_since: datetime | None
+    previous_secret_until: datetime | None
+
+
+class WebhookMade(Webhook, kw_only=True):
+    """`secret` is shown this one time. It is told of what lies behind `position`."""
+
+    secret: str
+    position: int
+
+
+class WebhookRotated(Webhook, kw_only=True):
+    """`secret` is the new one, shown this one time."""
+
+    secret: str
+
+
+class WebhookList(msgspec.Struct, kw_only=True):
+    items: list[Webhook]
+    next_cursor: str | None
+
+
+class WebhookReply(msgspec.Struct, kw_only=True):
+    """What a receiver answered: `error` says why it does not count as received."""
+
+    id: str
+    delivered: bool
+    status: int | None
+    latency_ms: int
+    error: str | None
+
+
+class Delivery(msgspec.Struct, kw_only=True):
+    """One event for one webhook. `status`, `latency_ms` and `error` are of the last attempt."""
+
+    id: str
+    type: str
+    position: int
+    state: Literal["waiting", "delivered", "dead"]
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime | None
+    ended_at: datetime | None
+    status: int | None
+    latency_ms: int | None
+    error: str | None
+
+
+class DeliveryList(msgspec.Struct, kw_only=True):
+    items: list[Delivery]
+    next_cursor: str | None
+
+
+class Redelivery(msgspec.Struct, kw_only=True):
+    """How many are sent again. Where `next_after` is a number, ask again from there."""
+
+    queued: int
+    next_after: int | None

@@ -47,6 +47,8 @@ def _page(command: str, database_url: str, directory: Path) -> Iterator[Page]:
         "GUERDON_DATA_DIR": str(directory / "data"),
         "PORT": str(port),
         "PAGER": "cat",
+        # As `make run` has it, which pages begin with.
+        "GUERDON_WEBHOOKS_TO_LOOPBACK": "true",
     }
     # A page runs in a checkout: what it names from there is there.
     for name in ("examples", ".venv"):

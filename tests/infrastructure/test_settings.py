@@ -44,10 +44,12 @@ def test_variables_are_read() -> None:
         "GUERDON_WORKERS": "4",
         "GUERDON_REMEMBERED_MEMBERS": "1000",
         "GUERDON_DRAIN_SECONDS": "60",
+        "GUERDON_WEBHOOKS_TO_LOOPBACK": "True",
     })  # fmt: skip
     assert settings.database_url == "postgresql://somewhere/guerdon"
     assert settings.master_key == bytes(range(32))
     assert settings.remembered_members == 1_000
+    assert settings.webhooks_to_loopback
     assert (settings.host, settings.port, settings.log_level, settings.workers, settings.drain_seconds) == (
         "0.0.0.0",
         9000,
@@ -72,6 +74,7 @@ def test_variables_are_read() -> None:
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_REMEMBERED_MEMBERS": "1"}, "GUERDON_REMEMBERED_MEMBERS is '1'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_DRAIN_SECONDS": "0"}, "GUERDON_DRAIN_SECONDS is '0'"),
         ({"GUERDON_MASTER_KEY": KEY, "GUERDON_LOG_LEVEL": "loud"}, "GUERDON_LOG_LEVEL is 'LOUD'"),
+        ({"GUERDON_MASTER_KEY": KEY, "GUERDON_WEBHOOKS_TO_LOOPBACK": "1"}, "GUERDON_WEBHOOKS_TO_LOOPBACK is '1'"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_do(environ: dict[str, str], says: str) -> None:

@@ -1,0 +1,1 @@
+"""Webhooks: what is told, to whom, however often it takes."""
