@@ -380,7 +380,7 @@ def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
 
 
 _VERSIONS = """
-members 1: program stream member status enrolled_at erased_at time_zone version position recorded_at
+members 2: program stream member status enrolled_at erased_at time_zone version position recorded_at merged_into
 balances 1: program stream currency available pending held debt lifetime version position recorded_at
 lots 3: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
     rulebook version position recorded_at
@@ -394,7 +394,7 @@ tier_history 1: program stream version number tier_set from_level to_level reaso
 segments 1: program segment stream entered_at left_at rulebook recorded_at position
 redemptions 3: program stream version redemption source order_source order_id currency points debt value_minor
     reward quantity returned state redeemed_at held_until recorded_at rulebook position
-offer_progress 1: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions
+offer_progress 2: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions
     currency points uses rule rulebook version position recorded_at
 rule_performance_daily 1: program day rule rulebook currency awards limited wanted granted clawed_back failures
 leaderboard_entries 1: program stream leaderboard board period score tiebreak moves reached_at reached_position
