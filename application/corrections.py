@@ -283,7 +283,8 @@ async def _corrected(
         cause=f"correction:{command.correction}",
     )
     try:
-        loaded, known = await handler.load(program, UUID(one.stream))
+        # Not the one that it was merged into: that has other entries.
+        loaded, known = await handler.load_itself(program, UUID(one.stream))
         await handler.handle(wish, loaded, known)
     except AlreadyThere:
         return True

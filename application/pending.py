@@ -100,8 +100,8 @@ def sane_lots(lots: list[str] | None) -> None:
 async def _entry_of(handler: Handler, program: str, loaded: Loaded, name: ActivityName) -> int:
     """The entry of the member's activity."""
     held = await handler.store.claim(program, "activity", name.source + SEPARATOR + name.id)
-    if held is None or held.stream != loaded.stream:
+    if held is None or (held.stream != loaded.stream and held.stream.hex not in loaded.member.absorbed):
         raise UnknownActivity(
             f"the member has no activity {name.id!r} of source {name.source!r}", errors=[("/activity", "not recorded")]
         )
-    return held.version
+    return loaded.number_of(held.stream, held.version)

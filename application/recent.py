@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.member.closing import moved_key
 from domain.member.state import Member
 
 IDLE = 60.0
@@ -29,6 +30,12 @@ class Loaded(msgspec.Struct, frozen=True):
     key: bytes | None = None
     clock: datetime | None = None
     remembered: bool = False
+
+    def number_of(self, stream: UUID, version: int) -> int:
+        """What an entry is to this member: one of its own stream, or of a member's that was merged into it."""
+        if stream == self.stream:
+            return version
+        return moved_key(version, self.member.absorbed.index(stream.hex))
 
 
 class Recent:

@@ -124,7 +124,8 @@ async def _found(handler: Handler, program: str, redemption: str) -> tuple[Loade
     held = await handler.store.claim(program, "redemption", redemption)
     if held is None:
         raise UnknownRedemption(f"there is no redemption {redemption!r} in this program")
-    return *await handler.load(program, held.stream), held.version
+    loaded, known = await handler.load(program, held.stream)
+    return loaded, known, loaded.number_of(held.stream, held.version)
 
 
 def _ask(

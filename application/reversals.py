@@ -40,7 +40,9 @@ async def reverse_adjustment(
         key=key,
         correlation=correlation,
     )
-    command = ReverseAdjustment(adjustment=adjustment, original=held.version, force=body.force)
+    command = ReverseAdjustment(
+        adjustment=adjustment, original=loaded.number_of(held.stream, held.version), force=body.force
+    )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.reversal(found, loaded.member.id, book))

@@ -366,7 +366,8 @@ def code_claims(codes: tuple[str, ...]) -> tuple[Claim, ...]:
 
 async def codes_for(handler: Handler, stream: UUID, version: int) -> tuple[str, ...]:
     """Fresh codes for the units that an entry holds, if they have any."""
-    rows = await handler.store.rows(stream, after=version - 1, upto=version)
+    # Of a member that was merged nothing is held any more.
+    rows = await handler.store.rows(stream, after=version - 1, upto=version) if version > 0 else []
     asked = decode(rows[0].state).input if rows else None
     if isinstance(asked, RedeemReward) and asked.terms.generates_codes:
         return new_codes(handler, asked.quantity)

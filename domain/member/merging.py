@@ -1,8 +1,8 @@
 """Two members become one: the one is closed, the other takes over all that it had. Nothing is decided again.
 
 What comes over are lots, debt, counters, slots of offers, what had been returned, arms, referrals. Streaks are made
-again from the ticks of both, badges are those of either, of two levels the higher stays, and the counters of both may
-reach a higher one still.
+again from the ticks of both, badges are those of either, of two levels the higher stays, of two floors likewise, and
+the counters of both may reach a higher one still.
 """
 
 from collections.abc import Iterable
@@ -30,19 +30,21 @@ from domain.member.events import (
     Gone,
     MemberAbsorbed,
     MemberMerged,
+    OwnLevel,
     StreakMoved,
-    TierChanged,
+    TierFloorSet,
 )
+from domain.member.floors import hold, in_force, place
 from domain.member.levels import evidence
 from domain.member.slots import Slot
 from domain.member.spending import active, lifetime_total
 from domain.member.standing import raise_tiers
-from domain.member.state import Lot, Member, Reversed, evolve
+from domain.member.state import Floor, Lot, Member, Reversed, TierStanding, evolve
 from domain.member.streaks import standing_of
 from domain.member.wallet import balance, currencies
 from domain.numbers import MAX_AMOUNT
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.tiers import rank
+from domain.rules.tiers import Tiers, rank
 
 
 def merge_member(draft: Draft, command: MergeMember) -> None:
@@ -193,23 +195,34 @@ def _join_streaks(draft: Draft, book: CompiledRulebook, gone: Member) -> None:
 
 
 def _keep_higher_level(draft: Draft, book: CompiledRulebook, gone: Member) -> None:
+    """Of two levels that their own counters hold the higher one, and of two floors. Then what both together reach."""
     zone = draft.zone(book)
     today = draft.local_day(book, zone, draft.now)
     for tiers in book.tiers.values():
-        mine, theirs = draft.member.tiers.get(tiers.name), gone.tiers.get(tiers.name)
-        level = mine.level if mine is not None else None
-        if theirs is not None and rank(tiers, theirs.level) > rank(tiers, level):
-            value = evidence(draft.member, draft.circumstances, book, tiers, day=today, zone=zone, at=draft.now)
+        theirs = gone.tiers.get(tiers.name)
+        if theirs is None:
+            continue
+        mine = draft.member.tiers.get(tiers.name, TierStanding())
+        higher = _higher_floor(draft, tiers, mine, theirs)
+        if higher is not None:
             draft.record(
-                TierChanged(
-                    set=tiers.name,
-                    from_=level,
-                    to=theirs.level,
-                    reason="merged",
-                    evidence=value,
-                    at=draft.now,
-                    rulebook=book.number,
-                    valid_until=theirs.valid_until,
-                )
+                TierFloorSet(set=tiers.name, level=higher.level, reason="merged", at=draft.now, until=higher.until)
             )
+        if rank(tiers, theirs.own.level) > rank(tiers, mine.own.level):
+            value = evidence(draft.member, draft.circumstances, book, tiers, day=today, zone=zone, at=draft.now)
+            own = OwnLevel(theirs.own.level, draft.now, theirs.own.valid_until)
+            place(draft, book, tiers.name, own, value, at=draft.now, reason="merged", now=draft.now)
+        elif higher is not None:
+            hold(draft, book, tiers.name, draft.now)
     raise_tiers(draft, book, draft.now, today, zone, "merged")
+
+
+def _higher_floor(draft: Draft, tiers: Tiers, mine: TierStanding, theirs: TierStanding) -> Floor | None:
+    """Their floor where it is the higher one, or the same for longer."""
+    floor, own = in_force(tiers, theirs, draft.now), in_force(tiers, mine, draft.now)
+    if floor is None or own is None:
+        return floor
+    if floor.level != own.level:
+        return floor if rank(tiers, floor.level) > rank(tiers, own.level) else None
+    longer = own.until is not None and (floor.until is None or floor.until > own.until)
+    return floor if longer else None

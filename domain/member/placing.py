@@ -3,7 +3,8 @@
 from domain.errors import NotEligible
 from domain.member.commands import PlaceInTier
 from domain.member.draft import Draft
-from domain.member.events import TierChanged
+from domain.member.events import OwnLevel
+from domain.member.floors import place
 from domain.member.levels import evidence
 from domain.member.spending import active
 from domain.rules.tiers import rank
@@ -19,18 +20,8 @@ def place_in_tier(draft: Draft, command: PlaceInTier) -> None:
     if command.valid_until is not None and command.valid_until <= draft.now:
         raise NotEligible("the level is over", reasons=["level-over"])
     draft.rulebook = book.number
-    standing = draft.member.tiers.get(command.set)
     zone = draft.zone(book)
     today = draft.local_day(book, zone, draft.now)
-    draft.record(
-        TierChanged(
-            set=command.set,
-            from_=standing.level if standing is not None else None,
-            to=command.level,
-            reason="imported",
-            evidence=evidence(draft.member, draft.circumstances, book, tiers, day=today, zone=zone, at=draft.now),
-            at=draft.now,
-            rulebook=book.number,
-            valid_until=command.valid_until,
-        )
-    )
+    value = evidence(draft.member, draft.circumstances, book, tiers, day=today, zone=zone, at=draft.now)
+    own = OwnLevel(command.level, draft.now, command.valid_until)
+    place(draft, book, command.set, own, value, at=draft.now, reason="imported", now=draft.now)

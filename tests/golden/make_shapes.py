@@ -354,6 +354,10 @@ INPUTS: list[Any] = [
                 input=commands.RecordActivity(source="shop", id="p1", type="purchase", occurred_at=AT),
                 facts={"taken": {}}, events=(EVENTS[17],), settled=1,
             ),
+            commands.Past(
+                version=2, recorded_at=AT, at=AT, input=commands.RedeemPoints(id="s1", currency="points", points=5),
+                takes=(Take("share", "shop\x1fp1", 40, 5250),),
+            ),
         ),
     ),
     commands.PlaceInTier(set="status", level="gold", valid_until=LATER),

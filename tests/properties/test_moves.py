@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from domain.errors import Refused
 from domain.member.movements import movements
 from domain.member.wallet import balance
-from tests.build import Stream, instant, per, purchase, redeem, rulebook
+from tests.build import Json, Stream, instant, per, purchase, redeem, rulebook
 from tests.domain.test_scenarios_merges import People
 from tests.domain.test_scenarios_transfers import move
 
@@ -18,9 +18,10 @@ DOCUMENT = rulebook(
     currency={"expires": {"after": "P20D"}},
     tiers={"levels": [{"id": "silver", "at": 50}]},
 )
+RESTATES = DOCUMENT | {"late": {"mode": "restate"}}
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(("buy", "give", "spend", "return", "merge", "wait")),
+        st.sampled_from(("buy", "late", "give", "spend", "return", "merge", "wait")),
         st.integers(0, 3),
         st.integers(0, 3),
         st.integers(1, 90),
@@ -30,17 +31,20 @@ STEPS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(STEPS)
-def test_all_accounts_of_all_members_sum_to_zero_at_every_position(steps: list[tuple[str, int, int, int]]) -> None:
-    people = People(DOCUMENT, count=4)
+@given(STEPS, st.sampled_from((DOCUMENT, RESTATES)))
+def test_all_accounts_of_all_members_sum_to_zero_at_every_position(
+    steps: list[tuple[str, int, int, int]], document: Json
+) -> None:
+    people = People(document, count=4)
     gone: dict[Stream, Stream] = {}
     bought: list[tuple[Stream, str]] = []
     for number, (kind, one, other, amount) in enumerate(steps, 2):
         at = f"2026-{1 + number // 28:02}-{1 + number % 28:02}"
         mine, theirs = (_survivor(gone, people.all[place]) for place in (one, other))
         try:
-            if kind == "buy":
-                mine.do(purchase(amount * 100, f"p{number}", at), at)
+            if kind in ("buy", "late"):
+                happened = f"2026-01-{1 + amount % number:02}" if kind == "late" and number < 28 else at
+                mine.do(purchase(amount * 100, f"p{number}", happened), at)
                 bought.append((mine, f"p{number}"))
             elif kind == "spend":
                 mine.do(redeem(amount, f"s{number}"), at)
