@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from domain.calendar import BEGINNING, FOREVER
 from domain.rules.celtree import Tree, references
 from domain.rules.compiled import PHASES
+from domain.rules.presence import unasked
 from domain.rules.rulebook import ActivityType, Rule, Rulebook
 from domain.rules.truth import always, comparisons, never
 
@@ -77,6 +78,8 @@ class _Linting:
             self._after_a_stop(list(of_type))
         for _, of_phase in groupby(alive, key=lambda one: (one.rule.on, one.rule.phase)):
             self._rivals([one for one in of_phase if one.rule.id not in self.dead])
+        for name in self.book.segments:
+            self._unasked(f"/segments/{name}", {})
         self._unused()
 
     def _ordered(self, number: int, rule: Rule) -> _Ordered:
@@ -116,6 +119,7 @@ class _Linting:
             self.dead.add(rule.id)
             return
         activity = self.book.activities.get(rule.on, ActivityType())
+        self._unasked(f"{one.at}/when", activity.data, rule.id)
         for name in ("when", "lines/where"):
             tree = self.trees.get(f"{one.at}/{name}")
             found = never(tree, activity.data) if tree is not None else None
@@ -123,6 +127,15 @@ class _Linting:
                 message = f"the rule never matches: {found.why}"
                 self.checking.inside("never-matches", f"{one.at}/{name}", message, found.line, found.column, rule.id)
                 self.dead.add(rule.id)
+
+    def _unasked(self, at: str, data: Mapping[str, Any], rule: str | None = None) -> None:
+        schemas = {"activity": data, "attributes": self.book.members.attributes}
+        for node, name in unasked(self.trees[at], schemas) if at in self.trees else ():
+            line, column = cast("tuple[int, int]", (node[1], node[2]))
+            message = (
+                f"{name} is optional, and without it this fails: require it in the schema, or ask has({name}) first"
+            )
+            self.checking.inside("unasked", at, message, line, column, rule)
 
     # --- rules in each other's way -------------------------------------------------------------
 

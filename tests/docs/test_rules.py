@@ -115,7 +115,8 @@ def _rule(cell: str) -> Json:
 def test_everything_a_condition_may_read_is_there_and_of_its_type() -> None:
     for names, type_, _ in rows("When: conditions"):
         for name in re.findall(r"`([^`]+)`", names):
-            assert findings(beside({"when": _LIKE[type_].format(name)})) == [], name
+            found = findings(beside({"when": _LIKE[type_].format(name)}))
+            assert [one for one in found if not one.startswith("`unasked`")] == [], name
 
 
 def test_the_table_of_keys_has_every_key_of_a_rule() -> None:

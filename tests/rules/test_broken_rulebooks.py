@@ -25,6 +25,7 @@ GOOD: Json = {
                     "note": {"type": "string"},
                     "email": {"type": "string"},
                 },
+                "required": ["amount_minor"],
             },
             "personal": ["/email"],
             "measures": {"spend": "activity.amount_minor"},

@@ -18,8 +18,14 @@ PURCHASE: Json = {
             "amount_minor": {"type": "integer", "minimum": 0, "maximum": 1_000_00},
             "channel": {"type": "string", "enum": ["shop", "web"]},
             "store": {"type": "string"},
+            "till": {"type": "string"},
+            "cashier": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "trainee": {"type": "boolean"}},
+                "required": ["name"],
+            },
         },
-        "required": ["amount_minor"],
+        "required": ["amount_minor", "channel", "store"],
     }
 }
 
@@ -189,3 +195,50 @@ def test_measures_that_nothing_reads_are_listed_without_a_warning() -> None:
     checked = check(document)
     assert checked.findings == ()
     assert unread(read(document), checked.trees) == ("/activities/purchase/measures/e",)
+
+
+ATTRIBUTES: Json = {"type": "object", "properties": {"student": {"type": "boolean"}, "born": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("when", "place"),
+    [
+        ("activity.till == '1'", (1, 1)),
+        ("activity.amount_minor > 0 && '1' == activity.till", (1, 37)),
+        ("activity.till == '1' || !has(activity.till)", None),
+        ("has(activity.till) && activity.till == '1'", None),
+        ("activity.till == '1' && has(activity.till)", None),
+        ("has(activity.till) || activity.till == '1'", (1, 23)),
+        ("!has(activity.till) || activity.till == '1'", None),
+        ("!(has(activity.till) && true) || activity.till == '1'", None),
+        ("!(!has(activity.till) || activity.store == 'a') && activity.till == '1'", None),
+        ("has(activity.till) ? activity.till == '1' : false", None),
+        ("has(activity.till) ? true : activity.till == '1'", (1, 29)),
+        ("!has(activity.till) ? true : activity.till == '1'", None),
+        ("activity.cashier.name == 'Ann'", (1, 1)),
+        ("has(activity.cashier) && activity.cashier.name == 'Ann'", None),
+        ("has(activity.cashier) && activity.cashier.trainee", (1, 26)),
+        ("has(activity.cashier.trainee) && activity.cashier.trainee", (1, 5)),
+        ("has(activity.cashier) && has(activity.cashier.trainee) && activity.cashier.trainee", None),
+        ("member.attributes.student", (1, 1)),
+        ("has(member.attributes.student) && member.attributes.student", None),
+        ("['1', '2'].exists(one, one == activity.till)", (1, 31)),
+        ("has(activity.till) && ['1', '2'].exists(one, one == activity.till)", None),
+    ],
+)
+def test_what_need_not_be_sent_is_asked_for_first(when: str, place: tuple[int, int] | None) -> None:
+    expected = [("unasked", "/rules/0/when", *place)] if place is not None else []
+    assert found(rule("r", when=when), members={"attributes": ATTRIBUTES}) == expected
+
+
+def test_a_field_that_is_read_twice_is_told_of_once() -> None:
+    twice = rule("r", when="activity.till == '1' || activity.till == '2'")
+    assert found(twice) == [("unasked", "/rules/0/when", 1, 1)]
+
+
+def test_segments_ask_for_attributes_too() -> None:
+    segments = {
+        "young": "member.attributes.born > '2000'",
+        "old": "has(member.attributes.born) && member.attributes.born < '1960'",
+    }
+    assert found(members={"attributes": ATTRIBUTES}, segments=segments) == [("unasked", "/segments/young", 1, 1)]
