@@ -87,8 +87,9 @@ async def own(
     """
     if neighbours > MAX_NEIGHBOURS:
         raise InvalidPayload("too many neighbours", errors=[("/neighbours", f"0 to {MAX_NEIGHBOURS}")])
-    loaded, _ = await handler.find(program, member)
-    board = await _find(handler, scores, program, asked)
+    (loaded, _), board = await asyncio.gather(
+        handler.find(program, member), _find(handler, scores, program, asked)
+    )
     if _live(board):
         rows = await scores.around(board.place, board.ties, loaded.stream, neighbours)
     else:
@@ -198,8 +199,7 @@ def shown_close(close: LeaderboardClosed, position: int | None) -> Json:
 
 
 async def _find(handler: Handler, scores: Scores, program: str, asked: Asked) -> Board:
-    known = await known_now(handler, program)
-    now = await handler.clock.now(program)
+    known, now = await asyncio.gather(known_now(handler, program), handler.clock.now(program))
     known_at = asked.known_at or now
     as_of = asked.as_of or known_at
     if known_at > now or as_of > known_at:
