@@ -87,9 +87,7 @@ async def own(
     """
     if neighbours > MAX_NEIGHBOURS:
         raise InvalidPayload("too many neighbours", errors=[("/neighbours", f"0 to {MAX_NEIGHBOURS}")])
-    (loaded, _), board = await asyncio.gather(
-        handler.find(program, member), _find(handler, scores, program, asked)
-    )
+    (loaded, _), board = await asyncio.gather(handler.find(program, member), _find(handler, scores, program, asked))
     if _live(board):
         rows = await scores.around(board.place, board.ties, loaded.stream, neighbours)
     else:

@@ -28,6 +28,8 @@ LONGEST_OVERLAP = timedelta(days=30)
 AT_ONCE = 10_000
 """Entries of the log, or dead deliveries, that one request sends again."""
 MOST_IDS = 100
+BY_OWNER = "by its owner"
+"""Why a webhook is disabled that somebody has disabled."""
 
 
 class UnknownWebhook(Refused):
@@ -91,6 +93,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None
     latency_ms: int | None
     error: str
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Deliveries of a webhook that are not done with."""
+
+    waiting: int = 0
+    dead: int = 0
 
 
 class Webhooks(Protocol):
@@ -216,7 +225,7 @@ async def change(
     if body.enabled is True:
         found = msgspec.structs.replace(found, disabled_at=None, disabled_because="", failing_since=None)
     elif body.enabled is False and found.disabled_at is None:
-        found = msgspec.structs.replace(found, disabled_at=now, disabled_because="by its owner")
+        found = msgspec.structs.replace(found, disabled_at=now, disabled_because=BY_OWNER)
     await webhooks.change(found)
     return view(found)
 

@@ -12,7 +12,7 @@ from application.deliveries import Due, Outcome
 from application.follow import Transaction
 from application.messages import Whose
 from application.outbox import Wish
-from application.webhooks import Delivery, Waiting, Webhook
+from application.webhooks import Count, Delivery, Waiting, Webhook
 from infrastructure.positions import database_errors
 
 _COLUMNS = (
@@ -33,6 +33,13 @@ FROM webhook_deliveries
 WHERE webhook = %(webhook)s AND (%(state)s::text IS NULL OR state = %(state)s)
   AND (%(position)s::bigint IS NULL OR (position, number) < (%(position)s, %(number)s))
 ORDER BY position DESC, number DESC LIMIT %(limit)s
+"""
+# Delivered ones are not looked at: there are many.
+_COUNTS = """
+SELECT w.id,
+    (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook = w.id AND d.state = 'waiting'),
+    (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook = w.id AND d.state = 'dead')
+FROM webhooks w WHERE w.program = %s
 """
 _PUT = """
 INSERT INTO webhook_deliveries (webhook, position, number, stream, version, type, state, created_at, due_at)
@@ -126,6 +133,10 @@ class PostgresWebhooks:
 
     async def remove(self, program: str, webhook: str) -> None:
         await self._all("DELETE FROM webhooks WHERE program = %s AND id = %s", (program, webhook))
+
+    async def counts(self, program: str) -> dict[str, Count]:
+        """By webhook: what waits, and what was given up."""
+        return {name: Count(*counts) for name, *counts in await self._all(_COUNTS, (program,))}
 
     # --- what is to be told -----------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ def _database(settings: "Settings", connection: "psycopg.Connection") -> Iterato
     yield _master_key(settings, connection)
     yield _durability(connection)
     yield from _followers(connection)
+    yield _webhooks(connection)
     yield _clock(connection)
 
 
@@ -206,6 +207,28 @@ def _followers(connection: "psycopg.Connection") -> Iterator[Answer]:
         yield "parked", "bad", f"entries that could not be projected: {told}; see the table `parked`"
     else:
         yield "parked", "good", "no entry is parked"
+
+
+def _webhooks(connection: "psycopg.Connection") -> Answer:
+    """Those that their owner disabled are as they should be."""
+    from application.webhooks import BY_OWNER
+
+    rows = connection.execute(
+        "SELECT id, disabled_at IS NOT NULL FROM webhooks WHERE failing_since IS NOT NULL AND disabled_at IS NULL"
+        " OR disabled_at IS NOT NULL AND disabled_because <> %s ORDER BY 1 LIMIT 10",
+        [BY_OWNER],
+    ).fetchall()
+    disabled = [name for name, off in rows if off]
+    failing = [name for name, off in rows if not off]
+    if disabled:
+        return (
+            "webhooks",
+            "bad",
+            f"disabled, because nobody could be told: {', '.join(disabled)}; see the console's Webhooks",
+        )
+    if failing:
+        return "webhooks", "doubtful", f"no delivery succeeds at present: {', '.join(failing)}"
+    return "webhooks", "good", "none fails"
 
 
 def _clock(connection: "psycopg.Connection") -> Answer:

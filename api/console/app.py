@@ -18,6 +18,7 @@ from api.console import (
     system,
     today,
     trials,
+    webhooks,
 )
 from api.console.page import ASSETS, BY_ADDRESS, SAFE, STATIC, piece, plain, to
 from api.http.problems import AtTheDoor, answer_problem, problem
@@ -93,6 +94,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *studio.HANDLERS,
     *trials.HANDLERS,
     *audit.HANDLERS,
+    *webhooks.HANDLERS,
     *system.HANDLERS,
 )
 

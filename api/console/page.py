@@ -38,6 +38,7 @@ PLACES: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("Campaigns", "/console/campaigns", frozenset({"operator", "analyst", "auditor"})),
     ("Liability", "/console/liability", frozenset({"operator", "analyst", "auditor"})),
     ("Audit", "/console/audit", frozenset({"auditor"})),
+    ("Webhooks", "/console/webhooks", frozenset({"operator", "auditor"})),
     ("System", "/console/system", frozenset({"admin", "auditor"})),
 )
 """The pages that are always in sight, and which scopes see them."""

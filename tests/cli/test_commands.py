@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from api.cli import doctor
+from infrastructure.database import connect
 from infrastructure.settings import from_environment
 
 Json = Any
@@ -254,13 +255,38 @@ def test_doctor_says_what_is_wrong(guerdon: Guerdon) -> None:
     assert {name: state for name, state in found.items() if name != "durability"} == {
         "packages": "good", "python": "good", "settings": "good", "database": "good", "migrations": "good",
         "master key": "good", "followers": "doubtful", "parked": "good", "clock": "good", "text": "good",
-        "connections": "good",
+        "connections": "good", "webhooks": "good",
     }  # fmt: skip
     many = guerdon("doctor", "--json", GUERDON_WORKERS="100")
     assert {one["check"]: one["state"] for one in json.loads(many.stdout)}["connections"] == "doubtful"
     other = b64encode(bytes(32)).decode()
     wrong = guerdon("doctor", "--json", GUERDON_MASTER_KEY=other)
     assert {one["check"]: one["state"] for one in json.loads(wrong.stdout)}["master key"] == "bad"
+
+
+def test_doctor_names_webhooks_that_nobody_hears(empty_database_url: str) -> None:
+    settings = {"GUERDON_DATABASE_URL": empty_database_url, "GUERDON_MASTER_KEY": b64encode(bytes(32)).decode()}
+    assert _run("migrate", **settings).returncode == 0
+
+    def said(**state: str) -> tuple[str, str]:
+        with connect(empty_database_url) as connection:
+            for column, value in state.items():
+                connection.execute(f"UPDATE webhooks SET {column} = {value}")
+        found = json.loads(_run("doctor", "--json", **settings).stdout)
+        ((state_, detail),) = [(one["state"], one["detail"]) for one in found if one["check"] == "webhooks"]
+        return state_, detail
+
+    with connect(empty_database_url) as connection:
+        connection.execute(
+            "INSERT INTO webhooks (id, program, url, types, fields, ordered, description, after, secret, created_at)"
+            " VALUES ('wh_crm', 'main', 'https://example.org', '{}', '{}', false, '', 0, '', now())"
+        )
+    assert said() == ("good", "none fails")
+    failing = said(failing_since="now()")
+    assert (failing[0], "wh_crm" in failing[1]) == ("doubtful", True)
+    disabled = said(disabled_at="now()", disabled_because="'the receiver answered 410 Gone'")
+    assert (disabled[0], "wh_crm" in disabled[1]) == ("bad", True)
+    assert said(disabled_because="'by its owner'") == ("good", "none fails")
 
 
 def test_doctor_tells_what_is_free_on_the_disk_of_an_embedded_database(

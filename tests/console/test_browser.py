@@ -29,6 +29,7 @@ PLACES = (
     "/console/campaigns",
     "/console/liability",
     "/console/audit",
+    "/console/webhooks",
     "/console/system",
     "/console/system/doctor",
 )

@@ -91,15 +91,31 @@ async def test_signing_out_takes_the_cookie_away(shop: Someone) -> None:
     ("scope", "sees"),
     [
         ("client", {"members", "leaderboards"}),
-        ("operator", {"today", "members", "leaderboards", "rulebooks", "campaigns", "liability"}),
+        ("operator", {"today", "members", "leaderboards", "rulebooks", "campaigns", "liability", "webhooks"}),
         ("analyst", {"today", "leaderboards", "campaigns", "liability"}),
-        ("auditor", {"today", "members", "leaderboards", "rulebooks", "campaigns", "liability", "audit", "system"}),
-        ("admin", {"today", "members", "leaderboards", "rulebooks", "campaigns", "liability", "audit", "system"}),
+        (
+            "auditor",
+            {"today", "members", "leaderboards", "rulebooks", "campaigns", "liability", "audit", "webhooks", "system"},
+        ),
+        (
+            "admin",
+            {"today", "members", "leaderboards", "rulebooks", "campaigns", "liability", "audit", "webhooks", "system"},
+        ),
     ],
 )
 async def test_a_key_sees_what_its_scopes_let_it_see(shop: Someone, scope: str, sees: set[str]) -> None:
     await sign_in(await with_scopes(shop, scope))
-    for place in ("today", "members", "leaderboards", "rulebooks", "campaigns", "liability", "audit", "system"):
+    for place in (
+        "today",
+        "members",
+        "leaderboards",
+        "rulebooks",
+        "campaigns",
+        "liability",
+        "audit",
+        "webhooks",
+        "system",
+    ):
         answer = await shop.client.get(f"/console/{place}")
         assert answer.status_code == (200 if place in sees else 403), place
         if answer.status_code == 200:
