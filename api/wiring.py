@@ -19,6 +19,7 @@ from application.jobs import Worker
 from application.ports import Watch
 from application.programs import Programs
 from application.recent import Recent
+from infrastructure.access import AccessTable
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
@@ -79,6 +80,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
+    access: AccessTable
     webhooks: PostgresWebhooks
     outgoing: Outgoing
     traces: Traces | None
@@ -141,6 +143,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),
+        access=AccessTable(pool, settings.access_days),
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,
@@ -148,10 +151,12 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
     try:
         await store.start()
         parts.refusals.start()
+        parts.access.start()
         yield parts
     finally:
         await parts.worker.stop()
         await parts.refusals.stop()
+        await parts.access.stop()
         await parts.outgoing.aclose()
         await store.stop()
         await pool.close()

@@ -20,7 +20,9 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from application.access import CLI, By, act
 from application.ports import Unavailable
+from infrastructure.access import note
 from infrastructure.clock import utc_now
 
 PREFIX = "gdn_"
@@ -63,7 +65,7 @@ class ApiKeys:
         self._looking: asyncio.Task[None] | None = None
 
     async def create(
-        self, program: str, scopes: Sequence[str], name: str, *, once: str | None = None
+        self, program: str, scopes: Sequence[str], name: str, *, once: str | None = None, by: By = CLI
     ) -> tuple[ApiKey, str]:
         """A new key, and its text, which is shown this one time.
 
@@ -71,12 +73,18 @@ class ApiKeys:
         """
         text = PREFIX + _text(self._derived("key", program, once) if once else secrets.token_bytes(32))
         id_ = self._id_of(program, once) if once else f"key_{secrets.token_hex(16)}"
-        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
-            await cursor.execute(
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor(row_factory=class_row(ApiKey)) as cursor,
+        ):
+            made_now = await cursor.execute(
                 "INSERT INTO api_keys (id, program, hash, scopes, name, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
                 (id_, program, self._hash(text), list(scopes), name, utc_now()),
             )
+            if made_now.rowcount:
+                await note(connection, [act(program, by, "keys.create", id_)])
             await cursor.execute(_GET, (id_,))
             (made,) = await cursor.fetchall()
         return made, text
@@ -111,12 +119,15 @@ class ApiKeys:
         """Keys of a program in order of their ids, revoked ones too."""
         return await self._all(_LIST, (program, after, limit))
 
-    async def revoke(self, id_: str) -> None:
+    async def revoke(self, id_: str, by: By = CLI) -> None:
         """Once this returns, the key opens nothing in any process. Revoking again changes nothing."""
-        async with self._pool.connection() as connection:
-            await connection.execute(
-                "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL", (utc_now(), id_)
+        async with self._pool.connection() as connection, connection.transaction():
+            revoked = await connection.execute(
+                "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL RETURNING program",
+                (utc_now(), id_),
             )
+            for (program,) in await revoked.fetchall():
+                await note(connection, [act(program, by, "keys.revoke", id_)])
         await asyncio.sleep(_LEASES_OVER)
 
     async def _look(self) -> None:

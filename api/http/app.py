@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.console.app import ROUTER as CONSOLE
 from api.http import (
+    access,
     activities,
     audit,
     corrections,
@@ -112,6 +113,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     audit.log,
     audit.member,
     audit.verify,
+    access.listing,
     proofs.checkpoint,
     proofs.inclusion,
     proofs.consistency,

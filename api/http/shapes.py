@@ -732,3 +732,23 @@ class Redelivery(msgspec.Struct, kw_only=True):
 
     queued: int
     next_after: int | None
+
+
+class Access(msgspec.Struct, kw_only=True):
+    """Somebody read or administered. `member` is the id of the `stream` as long as it has one; both are null where a
+    read listed several members.
+    """
+
+    at: datetime
+    kind: Literal["read", "act"]
+    actor: str
+    what: str
+    member: str | None
+    stream: str | None
+    about: str | None
+    request: str | None
+
+
+class AccessList(msgspec.Struct, kw_only=True):
+    items: list[Access]
+    next_cursor: str | None
