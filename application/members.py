@@ -332,6 +332,11 @@ def _personal_view(handler: Handler, program: str, loaded: Loaded) -> Json:
     return {"profile": personal.profile, "email": personal.email, "external_ids": personal.external_ids}
 
 
+def opened(handler: Handler, program: str, loaded: Loaded, sealed: bytes) -> Personal:
+    """Personal fields as an entry of the member has them. Raises MemberErasedAlready."""
+    return _open(handler, _key(loaded), program, loaded.stream, sealed)
+
+
 def profile_of(handler: Handler, program: str, loaded: Loaded) -> Json:
     """The member's profile in the clear; empty once the member was erased."""
     if loaded.key is None:

@@ -1,4 +1,5 @@
--- Who looked at members, and who administered: a table that only grows, until what is in it is old.
+-- Who looked at members, and who administered: a table that only grows, until what is in it is old. And what a master
+-- key that is rotated must leave as it is.
 
 CREATE TABLE access_log (
     id bigserial PRIMARY KEY,
@@ -23,6 +24,15 @@ COMMENT ON COLUMN access_log.what IS 'Method and route of a read, the command on
 COMMENT ON COLUMN access_log.member IS 'Stream of the member; null where several were listed.';
 COMMENT ON COLUMN access_log.about IS 'What an act was about: a key, a version, a correction, a webhook.';
 COMMENT ON COLUMN access_log.request IS 'Id of the request, as in the entries of the log.';
+
+-- What must not change with the master key, wrapped by it.
+CREATE TABLE secrets (
+    name text PRIMARY KEY,
+    secret bytea NOT NULL
+);
+
+COMMENT ON TABLE secrets IS 'Secrets of this installation that outlive a master key, wrapped by the one in use.';
+COMMENT ON COLUMN secrets.name IS 'api-keys: what the hashes of API keys are made with.';
 
 CREATE FUNCTION access_log_only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -752,3 +752,24 @@ class Access(msgspec.Struct, kw_only=True):
 class AccessList(msgspec.Struct, kw_only=True):
     items: list[Access]
     next_cursor: str | None
+
+
+class Export(msgspec.Struct, kw_only=True):
+    """All that is kept about a member, in the clear. `streams`: the member's own, and of who was merged into it.
+
+    `personal` and `consents` say what was known and agreed to since when; `lots`, `history`, `redemptions` and
+    `activities` are whole, the latter with personal fields and metadata.
+    """
+
+    format: str
+    program: str
+    exported_at: datetime
+    streams: list[str]
+    member: Json
+    personal: list[Json]
+    consents: list[Json]
+    history: list[Json]
+    lots: list[Json]
+    redemptions: list[Json]
+    codes: list[Json]
+    activities: list[Json]

@@ -69,6 +69,7 @@ async def _paths(shop: Someone) -> dict[str, str]:
         "/v1/members/{member:str}/expiring": "/v1/members/ann/expiring",
         "/v1/members/{member:str}/badges": "/v1/members/ann/badges",
         "/v1/members/{member:str}/referrals": "/v1/members/ann/referrals",
+        "/v1/members/{member:str}/export": "/v1/members/ann/export",
         "/v1/members/{member:str}/offers": "/v1/members/ann/offers",
         "/v1/audit/members/{member:str}": "/v1/audit/members/ann",
         "/v1/activities/{ref:str}": f"/v1/activities/{ref}",
