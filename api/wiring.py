@@ -24,6 +24,7 @@ from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
+from infrastructure.erasures import PostgresErasures
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
@@ -81,6 +82,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker
     refusals: Refusals
     access: AccessTable
+    erasures: PostgresErasures
     webhooks: PostgresWebhooks
     outgoing: Outgoing
     traces: Traces | None
@@ -144,6 +146,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         worker=Worker(jobs),
         refusals=Refusals(pool),
         access=AccessTable(pool, settings.access_days),
+        erasures=PostgresErasures(pool),
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,

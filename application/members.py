@@ -245,6 +245,18 @@ async def erase(
     return await _erase(handler, program, loaded, known, actor, reason, key, correlation)
 
 
+async def erase_again(handler: Handler, program: str, stream: UUID, *, actor: str, reason: str) -> bool:
+    """Erase the member of a stream, as after a restored backup; whether there was anything left to erase.
+
+    Raises UnknownMember, UnknownProgram.
+    """
+    loaded, known = await handler.load_itself(program, stream)
+    if loaded.key is None:
+        return False
+    await _erase(handler, program, loaded, known, actor, reason, None, None)
+    return True
+
+
 async def _erase(
     handler: Handler,
     program: str,
