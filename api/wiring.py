@@ -20,6 +20,7 @@ from application.ports import Watch
 from application.programs import Programs
 from application.recent import Recent
 from infrastructure.access import AccessTable
+from infrastructure.analytics import PostgresAnalytics
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
@@ -76,6 +77,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     scores: PostgresScores
     segments: PostgresSegments
     overview: Overview
+    analytics: PostgresAnalytics
     rows: Connect
     streams: Streams
     jobs: PostgresJobs
@@ -140,6 +142,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         segments=PostgresSegments(pool, ANALYTICS.name),
         overview=Overview(pool, ANALYTICS.name),
+        analytics=PostgresAnalytics(pool, ANALYTICS.name),
         rows=readers(dsn),
         streams=states(dsn),
         jobs=jobs,

@@ -18,7 +18,7 @@ from application.ports import Save
 from domain.correction.commands import ApproveCorrection, ProposeCorrection
 from domain.log import Entry
 from domain.member.commands import EraseMember
-from domain.program.commands import CreateProgram, PublishRulebook
+from domain.program.commands import CreateProgram, EstimateBreakage, PublishRulebook
 from domain.program.events import RulebookPublished
 
 MOST = 1_000
@@ -56,6 +56,7 @@ _ACTS: dict[type, str] = {
     ProposeCorrection: "corrections.propose",
     ApproveCorrection: "corrections.approve",
     EraseMember: "members.erase",
+    EstimateBreakage: "liability.estimate",
 }
 """What counts as administering, of what the log has. All else that changes something stands there with its actor."""
 

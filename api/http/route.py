@@ -7,7 +7,7 @@ A route is declared with `route(...)`: the scope it needs, and what the document
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -242,6 +242,19 @@ def instant(request: Req, name: str) -> datetime | None:
         ) from None
     check_time(f"/{name}", found)
     return found
+
+
+def day(request: Req, name: str) -> date | None:
+    """A query parameter that is a date."""
+    value: str = request.query_params.get(name) or ""
+    if not value:
+        return None
+    try:
+        return msgspec.convert(value, date)
+    except msgspec.ValidationError:
+        raise AtTheDoor(
+            "bad-time", "A date is written such as 2026-11-22.", errors=[(f"/{name}", "not a date")]
+        ) from None
 
 
 def number(request: Req, name: str, default: int) -> int:
