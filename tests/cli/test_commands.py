@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from api.cli import doctor
+from infrastructure.database import connect
 from infrastructure.settings import from_environment
 
 Json = Any
@@ -224,6 +225,24 @@ def test_a_rulebook_file_is_tried_on_history(guerdon: Guerdon, tmp_path: Path) -
     held = _answer(guerdon("audit", "member", "m1", "--program", "air", "--json"))["state"]["balances"]["miles"]
     assert told.stdout.startswith(f"miles: available {held['available']}, 0 members win, 0 lose\n")
     assert "\n0 of 3 entries decided again" in told.stdout
+
+
+def test_m6_verify_names_the_first_entry_that_was_changed_and_fails(guerdon: Guerdon, database_url: str) -> None:
+    guerdon("programs", "create", "main", "--sandbox")
+    guerdon("rules", "publish", str(AIRLINE))
+    sound = guerdon("audit", "verify")
+    assert (sound.returncode, sound.stdout.startswith("2 entries equal, 0 different")) == (0, True)
+    checkpoint = guerdon("audit", "checkpoint").stdout
+    assert checkpoint.splitlines()[1] == "2"
+    with connect(database_url) as connection:
+        changed = connection.execute(
+            "UPDATE stored_events SET state = set_byte(state, 30, get_byte(state, 30) # 1)"
+            " WHERE notification_id = (SELECT min(notification_id) FROM stored_events) RETURNING notification_id"
+        ).fetchone()
+    assert changed is not None
+    broken = guerdon("audit", "verify", "--json")
+    assert broken.returncode == 1
+    assert json.loads(broken.stdout)["first"]["position"] == changed[0]
 
 
 def test_who_looks_on_the_command_line_is_noted(guerdon: Guerdon, tmp_path: Path) -> None:
