@@ -19,10 +19,13 @@ from application.jobs import Worker
 from application.ports import Watch
 from application.programs import Programs
 from application.recent import Recent
+from infrastructure.access import AccessTable
+from infrastructure.analytics import PostgresAnalytics
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
+from infrastructure.erasures import PostgresErasures
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
@@ -74,11 +77,14 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     scores: PostgresScores
     segments: PostgresSegments
     overview: Overview
+    analytics: PostgresAnalytics
     rows: Connect
     streams: Streams
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
+    access: AccessTable
+    erasures: PostgresErasures
     webhooks: PostgresWebhooks
     outgoing: Outgoing
     traces: Traces | None
@@ -95,7 +101,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
     pool = open_pool(dsn, 1, READERS)
     pool.timeout = PATIENCE
     await pool.open(wait=False)
-    vault = Vault(settings.master_key)
+    vault = Vault(settings.master_key, settings.previous_master_key)
     store = PostgresEventStore(dsn, pool, watch)
     keys = TableOfKeys(pool, vault)
     clock = ProgramClock(pool)
@@ -110,7 +116,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         store=store,
         vault=vault,
         keys=keys,
-        api_keys=ApiKeys(pool, settings.master_key),
+        api_keys=ApiKeys(pool, settings.master_key, settings.previous_master_key),
         sessions=Sessions(settings.master_key),
         clock=clock,
         zones=zones,
@@ -136,11 +142,14 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         segments=PostgresSegments(pool, ANALYTICS.name),
         overview=Overview(pool, ANALYTICS.name),
+        analytics=PostgresAnalytics(pool, ANALYTICS.name),
         rows=readers(dsn),
         streams=states(dsn),
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),
+        access=AccessTable(pool, settings.access_days),
+        erasures=PostgresErasures(pool),
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,
@@ -148,10 +157,12 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
     try:
         await store.start()
         parts.refusals.start()
+        parts.access.start()
         yield parts
     finally:
         await parts.worker.stop()
         await parts.refusals.stop()
+        await parts.access.stop()
         await parts.outgoing.aclose()
         await store.stop()
         await pool.close()

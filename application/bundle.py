@@ -110,10 +110,14 @@ async def bundle(
         indexes = await trees.indexes(program, [row.position for row in rows])
         if len(indexes) != len(rows) or max(indexes.values()) >= tree.size:
             raise Unavailable("the tree of this log is being made again")
+        # What is no text any more was changed: it goes in as far as it can be written, and the check names it.
         proven = [
-            Proven(row.version, row.position, row.recorded_at, row.topic, row.state.decode(), indexes[row.position], [])
+            Proven(
+                row.version, row.position, row.recorded_at, row.topic, row.state.decode(errors="replace"),
+                indexes[row.position], [],
+            )
             for row in rows
-        ]
+        ]  # fmt: skip
         streams.append(Stream(kind, stream, proven))
         heads.append(Head(stream_name(program, kind, stream), len(rows), rows[-1].digest))
     spans = [inclusion(row.index, (0, tree.size)) for stream in streams for row in stream.rows]

@@ -245,6 +245,18 @@ async def erase(
     return await _erase(handler, program, loaded, known, actor, reason, key, correlation)
 
 
+async def erase_again(handler: Handler, program: str, stream: UUID, *, actor: str, reason: str) -> bool:
+    """Erase the member of a stream, as after a restored backup; whether there was anything left to erase.
+
+    Raises UnknownMember, UnknownProgram.
+    """
+    loaded, known = await handler.load_itself(program, stream)
+    if loaded.key is None:
+        return False
+    await _erase(handler, program, loaded, known, actor, reason, None, None)
+    return True
+
+
 async def _erase(
     handler: Handler,
     program: str,
@@ -330,6 +342,11 @@ def _personal_view(handler: Handler, program: str, loaded: Loaded) -> Json:
         return {"profile": None, "email": None, "external_ids": []}
     personal = _open(handler, loaded.key, program, loaded.stream, loaded.member.sealed)
     return {"profile": personal.profile, "email": personal.email, "external_ids": personal.external_ids}
+
+
+def opened(handler: Handler, program: str, loaded: Loaded, sealed: bytes) -> Personal:
+    """Personal fields as an entry of the member has them. Raises MemberErasedAlready."""
+    return _open(handler, _key(loaded), program, loaded.stream, sealed)
 
 
 def profile_of(handler: Handler, program: str, loaded: Loaded) -> Json:

@@ -27,6 +27,7 @@ _UNTOLD: Mapping[str, frozenset[str]] = {
     "RulebookPublished": frozenset({"document", "trees"}),
     "CorrectionProposed": frozenset({"document", "trees"}),
     "MemberAbsorbed": frozenset({"closing"}),
+    "BreakageEstimated": frozenset({"reason"}),
 }
 _OWN: Mapping[str, frozenset[str]] = {
     "MemberEnrolled": frozenset({"member", "attributes", "time_zone", "consents"}),

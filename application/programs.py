@@ -16,7 +16,7 @@ from domain.calendar import MICROSECOND
 from domain.errors import UnknownProgram, UnknownRulebook
 from domain.log import ENGINE, TOPIC, Claim, Entry, Event, Pins, Row, decode, encode, row_digest, stream_name
 from domain.program.commands import ProgramCommand
-from domain.program.events import ProgramCreated, RulebookPublished
+from domain.program.events import BreakageEstimated, ProgramCreated, RulebookPublished
 from domain.program.state import Program, evolve
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.rulebook import read
@@ -117,7 +117,7 @@ def fold_program(known: KnownProgram, rows: list[Row]) -> KnownProgram:
     for row in rows:
         entry: Entry = decode(row.state)
         for event in entry.events:
-            if isinstance(event, ProgramCreated | RulebookPublished):
+            if isinstance(event, ProgramCreated | RulebookPublished | BreakageEstimated):
                 program = evolve(program, event, entry.recorded_at)
             if isinstance(event, RulebookPublished):
                 documents[event.number] = event

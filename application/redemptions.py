@@ -14,7 +14,14 @@ from application.recent import Loaded
 from application.repeats import Ask, carry_out
 from application.rows import Wish
 from domain.errors import AmountOutOfRange, BadId, UnknownRedemption
-from domain.member.commands import CancelRedemption, ConfirmRedemption, MemberCommand, ReturnRedemption
+from domain.member.commands import (
+    CancelRedemption,
+    ConfirmRedemption,
+    MemberCommand,
+    RedeemPoints,
+    RedeemReward,
+    ReturnRedemption,
+)
 from domain.member.events import HoldConfirmed, HoldReleased, RedemptionReturned
 from domain.member.redemptions import Redemption, after
 from domain.numbers import MAX_AMOUNT
@@ -94,6 +101,15 @@ async def read(handler: Handler, program: str, redemption: str) -> Json:
     loaded, known, version = await _found(handler, program, redemption)
     found = await past(handler, known, loaded.stream, handler.now(loaded))
     return _shape(_current(found, version)) | {"member": loaded.member.id}
+
+
+def every_one(found: Past) -> list[Json]:
+    """All redemptions that a stream began, as they stand."""
+    return [
+        _shape(_current(found, entry.version)) | {"at": entry.at}
+        for entry in found.entries
+        if isinstance(entry.input, RedeemPoints | RedeemReward)
+    ]
 
 
 def _current(found: Past, version: int) -> Redemption:

@@ -29,6 +29,33 @@ def seal_payload(
     return open_data, crypto.seal(key, msgspec.json.encode(hidden), context)
 
 
+def open_payload(crypto: Crypto, data: Json, sealed: bytes, *, key: bytes, program: str, stream: UUID) -> Json:
+    """The payload with its personal fields where they were."""
+    if not sealed:
+        return data
+    context = f"{stream_name(program, 'member', stream)}/activity".encode()
+    whole: Json = msgspec.json.decode(msgspec.json.encode(data))
+    for at, value in msgspec.json.decode(crypto.open(key, sealed, context)).items():
+        # Names stand in these pointers as they are: those with a slash in them are found by trying.
+        _put(whole, at.split("/")[1:], value)
+    return whole
+
+
+def _put(holder: Any, path: list[str], value: Any) -> bool:
+    """Whether the value has found its place: the last name of a path is one that is missing."""
+    if isinstance(holder, list):
+        if len(path) > 1:
+            return _put(holder[int(path[0])], path[1:], value)
+        holder[int(path[0])] = value
+        return True
+    for length in range(1, len(path)):
+        name = "/".join(path[:length])
+        if isinstance(holder.get(name), dict | list) and _put(holder[name], path[length:], value):
+            return True
+    holder["/".join(path)] = value
+    return True
+
+
 def _cut(data: Any, pointer: str) -> list[tuple[str, Any]]:
     """Remove what a JSON pointer names, `*` meaning every element of a list; (exact pointer, value) of each."""
     *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]

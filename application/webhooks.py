@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.access import By, Noted, act
 from application.messages import TYPES, fields_of, message_id, parsed_id, wanted
 from application.ports import Crypto, EventStore
 from application.signatures import shown
@@ -103,18 +104,18 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Webhooks(Protocol):
-    """The table of webhooks."""
+    """The table of webhooks. What is done with one is noted in the same transaction."""
 
-    async def add(self, webhook: Webhook) -> None: ...
+    async def add(self, webhook: Webhook, noted: Noted) -> None: ...
 
     async def get(self, program: str, webhook: str) -> Webhook | None: ...
 
     async def listed(self, program: str, after: str, limit: int) -> list[Webhook]: ...
 
-    async def change(self, webhook: Webhook) -> None:
+    async def change(self, webhook: Webhook, noted: Noted) -> None:
         """Write everything but what the deliveries note."""
 
-    async def remove(self, program: str, webhook: str) -> None: ...
+    async def remove(self, program: str, webhook: str, noted: Noted) -> None: ...
 
 
 class Log(Protocol):
@@ -181,6 +182,7 @@ async def create(
     new_id: str,
     head: int,
     now: datetime,
+    by: By,
 ) -> Json:
     """A webhook that is told of what comes after `head`. Its secret is in this answer only. Raises InvalidPayload."""
     types = _checked(body.url, body.events, body.filter, body.description, check_url)
@@ -188,7 +190,7 @@ async def create(
         id=new_id, program=program, url=body.url, types=types, fields=body.filter, ordered=body.ordered,
         description=body.description, after=head, secret=crypto.new_key(), created_at=now,
     )  # fmt: skip
-    await webhooks.add(webhook)
+    await webhooks.add(webhook, act(program, by, "webhooks.create", webhook.id))
     return view(webhook) | {"secret": shown(crypto.unwrap(webhook.secret)), "position": head}
 
 
@@ -209,7 +211,7 @@ async def listing(webhooks: Webhooks, program: str, after: str, limit: int) -> J
 
 
 async def change(
-    webhooks: Webhooks, program: str, name: str, body: ChangeBody, *, check_url: CheckUrl, now: datetime
+    webhooks: Webhooks, program: str, name: str, body: ChangeBody, *, check_url: CheckUrl, now: datetime, by: By
 ) -> Json:
     """The webhook as it is now. Raises UnknownWebhook, InvalidPayload."""
     found = await one(webhooks, program, name)
@@ -226,11 +228,20 @@ async def change(
         found = msgspec.structs.replace(found, disabled_at=None, disabled_because="", failing_since=None)
     elif body.enabled is False and found.disabled_at is None:
         found = msgspec.structs.replace(found, disabled_at=now, disabled_because=BY_OWNER)
-    await webhooks.change(found)
+    await webhooks.change(found, act(program, by, "webhooks.change", name))
     return view(found)
 
 
-async def rotate(webhooks: Webhooks, crypto: Crypto, program: str, name: str, body: RotateBody, now: datetime) -> Json:
+async def remove(webhooks: Webhooks, program: str, name: str, *, by: By) -> Json:
+    """The webhook as it was. Raises UnknownWebhook."""
+    found = await one(webhooks, program, name)
+    await webhooks.remove(program, name, act(program, by, "webhooks.delete", name))
+    return view(found)
+
+
+async def rotate(
+    webhooks: Webhooks, crypto: Crypto, program: str, name: str, body: RotateBody, now: datetime, *, by: By
+) -> Json:
     """A new secret; the old one signs besides for a while. One that was still signing besides ends now."""
     overlap = timedelta(seconds=body.overlap_seconds) if 0 <= body.overlap_seconds < 10**9 else None
     if overlap is None or overlap > LONGEST_OVERLAP:
@@ -240,7 +251,7 @@ async def rotate(webhooks: Webhooks, crypto: Crypto, program: str, name: str, bo
     found = msgspec.structs.replace(
         found, secret=crypto.new_key(), previous_secret=found.secret, previous_until=now + overlap
     )
-    await webhooks.change(found)
+    await webhooks.change(found, act(program, by, "webhooks.rotate", name))
     return view(found) | {"secret": shown(crypto.unwrap(found.secret))}
 
 

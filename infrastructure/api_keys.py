@@ -20,8 +20,11 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from application.access import CLI, By, act
 from application.ports import Unavailable
+from infrastructure.access import note
 from infrastructure.clock import utc_now
+from infrastructure.vault import Vault
 
 PREFIX = "gdn_"
 LEASE = 0.5
@@ -41,6 +44,10 @@ WHERE hash = ANY(%s) AND revoked_at IS NULL
 """
 
 
+_KEEP = "INSERT INTO secrets (name, secret) VALUES ('api-keys', %s) ON CONFLICT DO NOTHING"
+_KEPT = "SELECT secret FROM secrets WHERE name = 'api-keys'"
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key as it is known: everything but the key itself."""
 
@@ -53,37 +60,49 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiKeys:
-    """The keys of this installation. `master_key` is turned into the secret under which they are stored."""
+    """The keys of this installation. The secret under which they are stored comes from the first master key there was.
 
-    def __init__(self, pool: AsyncConnectionPool[Any], master_key: bytes) -> None:
+    It is kept, wrapped by the master key in use, so that API keys outlive a rotation.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool[Any], master_key: bytes, previous: bytes | None = None) -> None:
         self._pool = pool
-        self._secret = hmac.digest(master_key, b"guerdon/api-keys", "sha256")
+        self._vault = Vault(master_key, previous)
+        self._first = hmac.digest(master_key, b"guerdon/api-keys", "sha256")
+        self._secret: bytes | None = None
         self._held: dict[bytes, tuple[ApiKey, float]] = {}
         self._asked: dict[bytes, asyncio.Future[ApiKey | None]] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def create(
-        self, program: str, scopes: Sequence[str], name: str, *, once: str | None = None
+        self, program: str, scopes: Sequence[str], name: str, *, once: str | None = None, by: By = CLI
     ) -> tuple[ApiKey, str]:
         """A new key, and its text, which is shown this one time.
 
         With `once` the key follows from that word: asking again gives the same key and makes no second one.
         """
-        text = PREFIX + _text(self._derived("key", program, once) if once else secrets.token_bytes(32))
-        id_ = self._id_of(program, once) if once else f"key_{secrets.token_hex(16)}"
-        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
-            await cursor.execute(
+        secret = await self._secret_of()
+        text = PREFIX + _text(_derived(secret, "key", program, once) if once else secrets.token_bytes(32))
+        id_ = _id_of(secret, program, once) if once else f"key_{secrets.token_hex(16)}"
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor(row_factory=class_row(ApiKey)) as cursor,
+        ):
+            made_now = await cursor.execute(
                 "INSERT INTO api_keys (id, program, hash, scopes, name, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
-                (id_, program, self._hash(text), list(scopes), name, utc_now()),
+                (id_, program, _hash(secret, text), list(scopes), name, utc_now()),
             )
+            if made_now.rowcount:
+                await note(connection, [act(program, by, "keys.create", id_)])
             await cursor.execute(_GET, (id_,))
             (made,) = await cursor.fetchall()
         return made, text
 
     async def made_once(self, program: str, once: str) -> ApiKey | None:
         """The key that `create` has made for this word before."""
-        return await self.get(self._id_of(program, once))
+        return await self.get(_id_of(await self._secret_of(), program, once))
 
     async def find(self, text: str) -> ApiKey | None:
         """The valid key that reads `text`; requests that wait at the same moment share one look.
@@ -92,7 +111,10 @@ class ApiKeys:
         """
         if len(text) != _KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():
             return None
-        digest = self._hash(text)
+        try:
+            digest = _hash(self._secret or await self._secret_of(), text)
+        except psycopg.Error:
+            raise Unavailable("the keys cannot be looked up") from None
         held = self._held.get(digest)
         if held is not None and time.monotonic() < held[1]:
             return held[0]
@@ -111,12 +133,15 @@ class ApiKeys:
         """Keys of a program in order of their ids, revoked ones too."""
         return await self._all(_LIST, (program, after, limit))
 
-    async def revoke(self, id_: str) -> None:
+    async def revoke(self, id_: str, by: By = CLI) -> None:
         """Once this returns, the key opens nothing in any process. Revoking again changes nothing."""
-        async with self._pool.connection() as connection:
-            await connection.execute(
-                "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL", (utc_now(), id_)
+        async with self._pool.connection() as connection, connection.transaction():
+            revoked = await connection.execute(
+                "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL RETURNING program",
+                (utc_now(), id_),
             )
+            for (program,) in await revoked.fetchall():
+                await note(connection, [act(program, by, "keys.revoke", id_)])
         await asyncio.sleep(_LEASES_OVER)
 
     async def _look(self) -> None:
@@ -140,20 +165,36 @@ class ApiKeys:
             for digest, waiting in asked.items():
                 waiting.set_result(found.get(digest))
 
+    async def _secret_of(self) -> bytes:
+        """The secret. Whoever comes first keeps it."""
+        if self._secret is None:
+            try:
+                async with self._pool.connection() as connection:
+                    await connection.execute(_KEEP, (self._vault.wrap(self._first),))
+                    found = await (await connection.execute(_KEPT)).fetchone()
+            except psycopg.errors.UndefinedTable:
+                return self._first  # the migration that brings the table was taken back for a while
+            assert found is not None
+            self._secret = self._vault.unwrap(found[0])
+        return self._secret
+
     async def _all(self, query: str, params: Sequence[Any]) -> list[ApiKey]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(ApiKey)) as cursor:
             await cursor.execute(query, params)
             found: list[ApiKey] = await cursor.fetchall()
             return found
 
-    def _hash(self, text: str) -> bytes:
-        return hmac.digest(self._secret, text.encode(), hashlib.sha256)
 
-    def _id_of(self, program: str, once: str) -> str:
-        return f"key_{self._derived('id', program, once)[:16].hex()}"
+def _hash(secret: bytes, text: str) -> bytes:
+    return hmac.digest(secret, text.encode(), hashlib.sha256)
 
-    def _derived(self, purpose: str, program: str, word: str) -> bytes:
-        return hmac.digest(self._secret, f"{purpose}\0{program}\0{word}".encode(), hashlib.sha256)
+
+def _id_of(secret: bytes, program: str, once: str) -> str:
+    return f"key_{_derived(secret, 'id', program, once)[:16].hex()}"
+
+
+def _derived(secret: bytes, purpose: str, program: str, word: str) -> bytes:
+    return hmac.digest(secret, f"{purpose}\0{program}\0{word}".encode(), hashlib.sha256)
 
 
 def _text(raw: bytes) -> str:

@@ -18,6 +18,7 @@ import structlog
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from application.access import acts_of, administers, seen
 from application.ports import (
     ClaimRow,
     ClaimTaken,
@@ -35,6 +36,7 @@ from application.ports import (
 from application.spans import span
 from domain.log import Row
 from domain.takes import Key, Take, together
+from infrastructure.access import note
 from infrastructure.database import told
 
 log = structlog.get_logger()
@@ -168,7 +170,12 @@ class _Waiting:
     def alone(self) -> bool:
         """Saves that touch more than the common tables go in a batch of their own."""
         save = self.save
-        return save.new_program is not None or save.publishes is not None or save.destroys_key is not None
+        return (
+            save.new_program is not None
+            or save.publishes is not None
+            or save.destroys_key is not None
+            or administers(save)
+        )
 
     def keys(self) -> set[object]:
         """What no other save in the same batch may touch: the batch is checked as one statement."""
@@ -302,6 +309,8 @@ class PostgresEventStore:
             await connection.execute("UPDATE programs SET timeline = %s WHERE id = %s", (save.publishes, save.program))
         if save.destroys_key is not None:
             await connection.execute("DELETE FROM member_keys WHERE stream = %s", (save.destroys_key,))
+        if acts := acts_of(save):
+            await note(connection, acts)
 
     async def _after_failure(self, batch: list[_Waiting], error: Exception) -> None:
         """The connection broke or PostgreSQL refused: find out what was stored before answering.
@@ -390,7 +399,10 @@ class PostgresEventStore:
         if asked is None:
             asked = self._asked[name] = asyncio.get_running_loop().create_future()
             self._read.set()
-        return await asyncio.shield(asked)
+        found = await asyncio.shield(asked)
+        if found is not None:
+            seen(found.row.stream)
+        return found
 
     async def _read_forever(self) -> None:
         while True:
@@ -436,12 +448,15 @@ class PostgresEventStore:
     async def rows(
         self, stream: UUID, *, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> list[Row]:
-        return await self._all(
+        rows: list[Row] = await self._all(
             f"SELECT {_ROW} FROM stored_events WHERE originator_id = %s AND originator_version > %s"
             " AND originator_version <= %s ORDER BY originator_version LIMIT %s",
             (stream, after, upto if upto is not None else 2**62, limit),
             Row,
         )
+        if rows and rows[0].kind == "member":
+            seen(stream)
+        return rows
 
     async def log(self, program: str | None, *, after: int = 0, limit: int = 100) -> list[Row]:
         return await self._all(

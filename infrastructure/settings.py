@@ -31,7 +31,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     drain_seconds: int  # that requests under way have to end, once the server is told to stop
     remembered_members: int = 50_000  # by each worker, some 7 kB each
+    previous_master_key: bytes | None = None  # while the master key is rotated
     traces: bool = False  # whether OpenTelemetry's own variables ask for them
+    access_days: int = 730  # that it stays known who looked at members
     webhooks_to_loopback: bool = False  # whether webhooks may lead to this machine: for trying things out
 
     def __repr__(self) -> str:
@@ -53,11 +55,13 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         host=environ.get("GUERDON_HOST") or "127.0.0.1",
         port=_whole_number(environ, "PORT", default=8080, low=0, high=65_535),
         master_key=_master_key(environ, data_dir, embedded=database_url is None),
+        previous_master_key=_previous_master_key(environ),
         log_level=_log_level(environ),
         workers=_whole_number(environ, "GUERDON_WORKERS", default=1, low=1, high=1_024),
         drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
         remembered_members=_whole_number(environ, "GUERDON_REMEMBERED_MEMBERS", default=50_000, low=2, high=10_000_000),
         traces=_traces(environ),
+        access_days=_whole_number(environ, "GUERDON_ACCESS_DAYS", default=730, low=30, high=36_500),
         webhooks_to_loopback=_yes_or_no(environ, "GUERDON_WEBHOOKS_TO_LOOPBACK"),
     )
 
@@ -111,6 +115,11 @@ def _master_key(environ: Mapping[str, str], data_dir: Path, *, embedded: bool) -
             f"must unlock the same keys; {_HOW_TO_MAKE_A_KEY}, and keep it in your secret store."
         )
     return _key_of_this_directory(data_dir / "master.key")
+
+
+def _previous_master_key(environ: Mapping[str, str]) -> bytes | None:
+    given = environ.get("GUERDON_PREVIOUS_MASTER_KEY")
+    return _decoded(given, "GUERDON_PREVIOUS_MASTER_KEY") if given else None
 
 
 def _key_of_this_directory(path: Path) -> bytes:

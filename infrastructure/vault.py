@@ -25,23 +25,44 @@ class Unreadable(Exception):
 
 
 class Vault:
-    """Makes, wraps and uses keys. Holds the master key and nothing else."""
+    """Makes, wraps and uses keys. Holds the master key, and while it is rotated another one; nothing else.
 
-    def __init__(self, master_key: bytes) -> None:
-        if len(master_key) != KEY_BYTES:
-            raise ValueError(f"the master key must have {KEY_BYTES} bytes, not {len(master_key)}")
+    `previous` opens what the master key does not, and wraps nothing.
+    """
+
+    def __init__(self, master_key: bytes, previous: bytes | None = None) -> None:
+        for key in (master_key, previous):
+            if key is not None and len(key) != KEY_BYTES:
+                raise ValueError(f"the master key must have {KEY_BYTES} bytes, not {len(key)}")
         self._master_key = master_key
+        self._previous = previous
 
     def __repr__(self) -> str:
         return "Vault(...)"
 
     def new_key(self) -> bytes:
         """A fresh key, wrapped: what the key tables store."""
-        return self.seal(self._master_key, os.urandom(KEY_BYTES), _WRAP)
+        return self.wrap(os.urandom(KEY_BYTES))
+
+    def wrap(self, key: bytes) -> bytes:
+        return self.seal(self._master_key, key, _WRAP)
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """The key itself. `Unreadable` under another master key than the one that wrapped it."""
-        return self.open(self._master_key, wrapped, _WRAP)
+        try:
+            return self.open(self._master_key, wrapped, _WRAP)
+        except Unreadable:
+            if self._previous is None:
+                raise
+            return self.open(self._previous, wrapped, _WRAP)
+
+    def rewrapped(self, wrapped: bytes) -> bytes | None:
+        """The same key under the master key; None if it is that already."""
+        try:
+            self.open(self._master_key, wrapped, _WRAP)
+        except Unreadable:
+            return self.wrap(self.unwrap(wrapped))
+        return None
 
     def seal(self, key: bytes, plain: bytes, context: bytes) -> bytes:
         """Cipher text of `plain`, with its random nonce in front.

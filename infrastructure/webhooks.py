@@ -8,11 +8,13 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
+from application.access import Noted
 from application.deliveries import Due, Outcome
 from application.follow import Transaction
 from application.messages import Whose
 from application.outbox import Wish
 from application.webhooks import Count, Delivery, Waiting, Webhook
+from infrastructure.access import note
 from infrastructure.positions import database_errors
 
 _COLUMNS = (
@@ -109,10 +111,10 @@ class PostgresWebhooks:
 
     # --- webhooks ---------------------------------------------------------------------------------
 
-    async def add(self, webhook: Webhook) -> None:
+    async def add(self, webhook: Webhook, noted: Noted) -> None:
         row = list(msgspec.structs.astuple(webhook))
         row[3], row[4] = list(webhook.types), msgspec.json.encode(webhook.fields)
-        await self._all(_ADD, row)
+        await self._act(_ADD, row, noted)
 
     async def get(self, program: str, webhook: str) -> Webhook | None:
         found = await self._all(_GET, (program, webhook))
@@ -121,18 +123,25 @@ class PostgresWebhooks:
     async def listed(self, program: str, after: str, limit: int) -> list[Webhook]:
         return [_webhook(row) for row in await self._all(_LIST, (program, after, limit))]
 
-    async def change(self, webhook: Webhook) -> None:
-        await self._all(
+    async def change(self, webhook: Webhook, noted: Noted) -> None:
+        await self._act(
             _CHANGE,
             (
                 webhook.url, list(webhook.types), msgspec.json.encode(webhook.fields), webhook.ordered,
                 webhook.description, webhook.secret, webhook.previous_secret, webhook.previous_until,
                 webhook.failing_since, webhook.disabled_at, webhook.disabled_because, webhook.program, webhook.id,
             ),
+            noted,
         )  # fmt: skip
 
-    async def remove(self, program: str, webhook: str) -> None:
-        await self._all("DELETE FROM webhooks WHERE program = %s AND id = %s", (program, webhook))
+    async def remove(self, program: str, webhook: str, noted: Noted) -> None:
+        await self._act("DELETE FROM webhooks WHERE program = %s AND id = %s", (program, webhook), noted)
+
+    async def _act(self, query: str, params: Any, noted: Noted) -> None:
+        with database_errors():
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(query, params)
+                await note(connection, [noted])
 
     async def counts(self, program: str) -> dict[str, Count]:
         """By webhook: what waits, and what was given up."""

@@ -11,11 +11,13 @@ from projections.awards import AWARDS
 from projections.badges import BADGES
 from projections.balances import BALANCES
 from projections.balances_now import BALANCES_NOW
+from projections.breakage_cohorts import BREAKAGE_COHORTS
 from projections.leaderboard_counts import LEADERBOARD_COUNTS
 from projections.leaderboard_entries import LEADERBOARD_ENTRIES
 from projections.leaderboard_scores import LEADERBOARD_SCORES
 from projections.leaderboard_snapshots import LEADERBOARD_SNAPSHOTS
 from projections.leaderboard_totals import LEADERBOARD_TOTALS
+from projections.liability_daily import LIABILITY_DAILY
 from projections.lots import LOTS
 from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
@@ -42,6 +44,7 @@ ANALYTICS = Boards(
         REDEMPTIONS,
         OFFER_PROGRESS,
         RULE_PERFORMANCE_DAILY,
+        LIABILITY_DAILY,
         LEADERBOARD_ENTRIES,
         LEADERBOARD_SCORES,
         LEADERBOARD_TOTALS,
@@ -52,6 +55,6 @@ ANALYTICS = Boards(
         REFERRAL_REWARDS,
     ),
     tallies=(LEADERBOARD_COUNTS,),
-    views=(BALANCES_NOW,),
+    views=(BALANCES_NOW, BREAKAGE_COHORTS),
 )
 """What analysts read: the schema `analytics`."""

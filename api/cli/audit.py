@@ -8,6 +8,7 @@ import msgspec
 import rich_click as click
 from click.exceptions import Exit
 
+from api.cli.access import access
 from api.cli.output import as_json, instant
 from api.cli.proofs import bundle, certificate, check_bundle, checkpoint, kept_checkpoints, keys
 from api.cli.tasks import progress_of, shared_out, workers_of
@@ -24,7 +25,7 @@ def audit() -> None:
     """Prove the log, a member's history, or one activity's points."""
 
 
-for _command in (checkpoint, keys, bundle, check_bundle, certificate):
+for _command in (access, checkpoint, keys, bundle, check_bundle, certificate):
     audit.add_command(_command)
 
 
@@ -109,17 +110,18 @@ def fold(*, program: str | None, processes: int | None, cluster: str | None, to_
 @_JSON
 def member(*, member: str, program: str, as_of: str | None, known_at: str | None, to_json: bool) -> None:
     """Show a member's entries, the state they lead to, and the digest that proves them."""
-    from api.cli.session import session
+    from api.cli.session import looking, session
     from application.audit import member as history
 
     async def work(wired: "Wired") -> dict[str, Any]:
-        return await history(
-            wired.handler,
-            program,
-            member,
-            as_of=instant(as_of) if as_of else None,
-            known_at=instant(known_at) if known_at else None,
-        )
+        with looking(wired, program, "audit member"):
+            return await history(
+                wired.handler,
+                program,
+                member,
+                as_of=instant(as_of) if as_of else None,
+                known_at=instant(known_at) if known_at else None,
+            )
 
     answer = session(work)
     if to_json:
@@ -140,7 +142,7 @@ def member(*, member: str, program: str, as_of: str | None, known_at: str | None
 @_JSON
 def explain(*, activity: str, program: str, to_json: bool) -> None:
     """Say why an activity earned what it earned, clause by clause, or why a return took what it took."""
-    from api.cli.session import session
+    from api.cli.session import looking, session
     from application.explanations import explain as explained
     from application.explanations import ref_of
 
@@ -149,7 +151,8 @@ def explain(*, activity: str, program: str, to_json: bool) -> None:
         raise click.UsageError("name the activity as SOURCE/ID, such as shop/order-1001")
 
     async def work(wired: "Wired") -> dict[str, Any]:
-        return await explained(wired.handler, program, await ref_of(wired.handler, program, source, name))
+        with looking(wired, program, "audit explain"):
+            return await explained(wired.handler, program, await ref_of(wired.handler, program, source, name))
 
     answer = session(work)
     if to_json:

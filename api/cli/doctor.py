@@ -170,13 +170,17 @@ def _missing_migrations(connection: "psycopg.Connection") -> list[str]:
 def _master_key(settings: "Settings", connection: "psycopg.Connection") -> Answer:
     from infrastructure.vault import Unreadable, Vault
 
-    vault = Vault(settings.master_key)
+    vault = Vault(settings.master_key, settings.previous_master_key)
     programs = connection.execute("SELECT id, key FROM programs ORDER BY id").fetchall()
     for program, key in programs:
         try:
             vault.unwrap(key)
         except Unreadable:
             return "master key", "bad", f"does not open the key of program {program}: set the one it was made with"
+    if settings.previous_master_key is not None:
+        waiting = sum(vault.rewrapped(bytes(key)) is not None for _, key in programs)
+        then = "run `guerdon keys rotate-master`" if waiting else "unset GUERDON_PREVIOUS_MASTER_KEY"
+        return "master key", "doubtful", f"is being rotated, {waiting} of {len(programs)} programs wait: {then}"
     return "master key", "good", f"opens the key of every program ({len(programs)})"
 
 

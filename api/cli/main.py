@@ -13,6 +13,7 @@ from api.cli.demo import demo
 from api.cli.doctor import doctor
 from api.cli.imports import imports
 from api.cli.ingest import ingest
+from api.cli.privacy import erasures, export
 from api.cli.rules import rules
 from api.cli.serve import follow, run, serve
 from api.cli.setup import keys, migrate, programs
@@ -32,8 +33,8 @@ def guerdon() -> None:
 
 
 COMMANDS = (
-    run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, correct, replay, audit, listen, trigger,
-    doctor,
+    run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, correct, export, erasures, replay,
+    audit, listen, trigger, doctor,
 )  # fmt: skip
 
 for command in COMMANDS:

@@ -68,15 +68,16 @@ def bundle(*, member: str, program: str, out: Path | None) -> None:
 
     An erased member is named by its stream, as in the log.
     """
-    from api.cli.session import session
+    from api.cli.session import looking, session
     from application.bundle import bundle as bundled
     from application.bundle import encoded, stream_of
 
     async def work(wired: "Wired") -> bytes:
-        stream, _ = await stream_of(wired.handler, program, member)
         await _grow(wired)
         keys = [key.verifier(program) for key in await wired.signing.published()]
-        return encoded(await bundled(wired.store, wired.trees, wired.signing, keys, program, stream))
+        with looking(wired, program, "audit bundle"):
+            stream, _ = await stream_of(wired.handler, program, member)
+            return encoded(await bundled(wired.store, wired.trees, wired.signing, keys, program, stream))
 
     found = session(work)
     if out is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from api.wiring import Wired
+    from application.access import Looks
     from infrastructure.settings import Settings
 
 ACTOR = "cli"
@@ -31,6 +32,16 @@ def database() -> Iterator["Settings"]:
         return
     with embedded(settings.data_dir) as dsn:
         yield msgspec.structs.replace(settings, database_url=dsn)
+
+
+@contextmanager
+def looking(wired: "Wired", program: str, what: str) -> Iterator["Looks"]:
+    """Note which members the block reads, as it is noted of requests."""
+    from application.access import CLI, Looks, watched
+
+    with watched(Looks(program, CLI, f"guerdon {what}")) as looks:
+        yield looks
+    wired.access.looked(looks)
 
 
 def session(work: Callable[["Wired"], Awaitable[_T]]) -> _T:

@@ -76,6 +76,32 @@ def keys() -> None:
     """Make API keys."""
 
 
+@keys.command("rotate-master")
+@_JSON
+def rotate_master(*, to_json: bool) -> None:
+    """Wrap every key by GUERDON_MASTER_KEY that GUERDON_PREVIOUS_MASTER_KEY still wraps. While servers run.
+
+    One that was broken off is simply started again. docs/operate/master-key.md has the whole way.
+    """
+    from api.cli.session import database
+    from api.cli.tasks import progress_of
+    from infrastructure.database import connect
+    from infrastructure.master_key import rewrap
+    from infrastructure.vault import Vault
+
+    with (
+        database() as settings,
+        connect(settings.database_url or "") as connection,
+        progress_of("wrapping keys") as progress,
+    ):
+        vault = Vault(settings.master_key, settings.previous_master_key)
+        changed = rewrap(connection, vault, progress=progress)
+    if to_json:
+        as_json(changed)
+    else:
+        click.echo(", ".join(f"{count} of {table}" for table, count in changed.items() if count) or "nothing to wrap")
+
+
 @keys.command("create")
 @_PROGRAM
 @click.option("--scopes", default="client", show_default=True, help=f"Some of {', '.join(SCOPES)}; with commas.")

@@ -24,7 +24,7 @@ ENTRIES = 25
 _EXPLAINED = ("RecordActivity", "ReturnActivity")
 
 
-@get("/audit", **door.page())
+@get("/audit", **door.page(many=True))
 async def log(request: Req) -> ASGIResponse:
     wired, program = parts(request), caller(request).program
     before = number(request, "before", 0) or MAX_AMOUNT

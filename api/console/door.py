@@ -13,7 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from api.http.problems import AtTheDoor
-from api.http.route import Req, Scope, caller_of
+from api.http.route import Req, Scope, caller_of, look_over
 from api.wiring import Wired
 from infrastructure.clock import utc_now
 from infrastructure.sessions import LIFE, Session
@@ -31,9 +31,12 @@ class SignedOut(Exception):
         self.back = back
 
 
-def page(*scopes: Scope) -> dict[str, Any]:
-    """The keyword arguments of a page that keys with one of the scopes, and auditors, may read."""
-    return {"guards": [admit], "opt": {"scopes": frozenset({*scopes, "auditor"})}, "status_code": 200}
+def page(*scopes: Scope, many: bool = False) -> dict[str, Any]:
+    """The keyword arguments of a page that keys with one of the scopes, and auditors, may read.
+
+    `many` pages list members out of tables.
+    """
+    return {"guards": [admit], "opt": {"scopes": frozenset({*scopes, "auditor"}), "many": many}, "status_code": 200}
 
 
 def change(*scopes: Scope) -> dict[str, Any]:
@@ -61,6 +64,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if who.scopes.isdisjoint(handler.opt["scopes"]):
         named = " or ".join(sorted(handler.opt["scopes"]))
         raise AtTheDoor("missing-scope", f"This needs a key with the scope {named}.")
+    look_over(connection, who, many=handler.opt.get("many", False))
 
 
 def own_page(connection: ASGIConnection[Any, Any, Any, Any]) -> None:

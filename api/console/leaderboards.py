@@ -23,7 +23,7 @@ async def listing(request: Req) -> ASGIResponse:
     return await render(request, "leaderboards.html", place="Leaderboards", boards=found["items"])
 
 
-@get("/leaderboards/{board:str}", **door.page("client", "analyst"))
+@get("/leaderboards/{board:str}", **door.page("client", "analyst", many=True))
 async def show(request: Req) -> ASGIResponse:
     """A page of the board; with `member`, the rows around that member."""
     wired, program, board = parts(request), caller(request).program, path_id(request, "board")

@@ -58,7 +58,7 @@ class Moment(msgspec.Struct, frozen=True):
         return "?" + urlencode({"clock": self.clock} | at | more)
 
 
-@get("/members", **door.page("client"))
+@get("/members", **door.page("client", many=True))
 async def listing(request: Req) -> ASGIResponse:
     return await _listing(request)
 

@@ -63,7 +63,8 @@ async def make_key(request: Req) -> ASGIResponse:
     name = fields.get("name", "").strip()
     if not scopes or len(name) > MAX_NAME:
         raise AtTheDoor("invalid-payload", f"A key has at least one scope, and a name of up to {MAX_NAME} characters.")
-    made = await parts(request).api_keys.create(caller(request).program, scopes, name)
+    who = caller(request)
+    made = await parts(request).api_keys.create(who.program, scopes, name, by=who.by)
     return await _show(request, made)
 
 
@@ -74,7 +75,7 @@ async def revoke(request: Req) -> ASGIResponse:
     found = await wired.api_keys.get(key_id)
     if found is None or found.program != caller(request).program:
         raise AtTheDoor("unknown-key", f"There is no key {key_id!r}.")
-    await wired.api_keys.revoke(key_id)
+    await wired.api_keys.revoke(key_id, caller(request).by)
     return to("/console/system#keys")
 
 

@@ -60,7 +60,7 @@ async def live(request: Req) -> ServerSentEvent:
     return ServerSentEvent(looks())
 
 
-@get("/today/{what:str}", **door.page("operator", "analyst"))
+@get("/today/{what:str}", **door.page("operator", "analyst", many=True))
 async def listing(request: Req) -> ASGIResponse:
     """What a figure counts, one row each."""
     found = LISTS.get(request.path_params["what"])

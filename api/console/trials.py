@@ -20,7 +20,7 @@ SHOWN = 15
 """Of those who win most and lose most, so many have a bar."""
 
 
-@get("/trials/{job:str}", **door.page("operator"))
+@get("/trials/{job:str}", **door.page("operator", many=True))
 async def show(request: Req) -> ASGIResponse:
     wired, program, job = parts(request), caller(request).program, path_id(request, "job")
     found = await _found(request, job)
@@ -40,7 +40,7 @@ async def show(request: Req) -> ASGIResponse:
     )
 
 
-@get("/trials/{job:str}/members.csv", **door.page("operator"))
+@get("/trials/{job:str}/members.csv", **door.page("operator", many=True))
 async def as_table(request: Req) -> ASGIResponse:
     """The members that the trial names, for a spreadsheet."""
     job = path_id(request, "job")

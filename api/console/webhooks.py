@@ -44,7 +44,7 @@ async def _listing(request: Req, tried: dict[str, str], wrong: tuple[tuple[str, 
 @post("/webhooks", **door.change("admin"))
 async def create(request: Req) -> ASGIResponse:
     """The page that answers is the only one that ever shows the secret."""
-    wired, program, fields = parts(request), caller(request).program, door.form(request)
+    wired, who, fields = parts(request), caller(request), door.form(request)
     names = [name.strip() for name in fields.get("events", "").split(",") if name.strip()]
     body = webhooks.WebhookBody(
         url=fields.get("url", "").strip(),
@@ -54,13 +54,13 @@ async def create(request: Req) -> ASGIResponse:
     )
     try:
         made = await webhooks.create(
-            wired.webhooks, wired.vault, program, body,
+            wired.webhooks, wired.vault, who.program, body,
             check_url=wired.outgoing.check, new_id=f"wh_{uuid4().hex}", head=await wired.positions.head(),
-            now=utc_now(),
+            now=utc_now(), by=who.by,
         )  # fmt: skip
     except InvalidPayload as refused:
         return await _listing(request, fields, tuple(_told(names, at, why) for at, why in refused.errors))
-    return await _show(request, await webhooks.one(wired.webhooks, program, made["id"]), secret=made["secret"])
+    return await _show(request, await webhooks.one(wired.webhooks, who.program, made["id"]), secret=made["secret"])
 
 
 def _told(names: list[str], at: str, why: str) -> tuple[str, str]:
@@ -113,7 +113,7 @@ async def rotate(request: Req) -> ASGIResponse:
     """For a day deliveries are signed with both secrets."""
     wired, found = parts(request), await _one(request)
     rotated = await webhooks.rotate(
-        wired.webhooks, wired.vault, found.program, found.id, webhooks.RotateBody(), utc_now()
+        wired.webhooks, wired.vault, found.program, found.id, webhooks.RotateBody(), utc_now(), by=caller(request).by
     )
     return await _show(request, await _one(request), secret=rotated["secret"])
 
@@ -129,10 +129,10 @@ async def disable(request: Req) -> ASGIResponse:
 
 
 async def _enabled(request: Req, *, enabled: bool) -> ASGIResponse:
-    wired, name = parts(request), path_id(request, "webhook")
+    wired, who, name = parts(request), caller(request), path_id(request, "webhook")
     body = webhooks.ChangeBody(enabled=enabled)
     await webhooks.change(
-        wired.webhooks, caller(request).program, name, body, check_url=wired.outgoing.check, now=utc_now()
+        wired.webhooks, who.program, name, body, check_url=wired.outgoing.check, now=utc_now(), by=who.by
     )
     return to(f"/console/webhooks/{name}")
 
@@ -150,8 +150,8 @@ async def redeliver(request: Req) -> ASGIResponse:
 @post("/webhooks/{webhook:str}/delete", **door.change("admin"))
 async def remove(request: Req) -> ASGIResponse:
     """With all that waits for it."""
-    found = await _one(request)
-    await parts(request).webhooks.remove(found.program, found.id)
+    who = caller(request)
+    await webhooks.remove(parts(request).webhooks, who.program, path_id(request, "webhook"), by=who.by)
     return to("/console/webhooks")
 
 

@@ -21,6 +21,7 @@ SMALL = 20_000
     **route(
         "auditor",
         "Read the log",
+        many=True,
         answer=shapes.Page,
         query={"after": "Entries after this position; the same as `cursor`"},
     ),

@@ -44,7 +44,7 @@ async def listing(request: Req) -> ASGIResponse:
 
 @get(
     "/v1/leaderboards/{board:str}",
-    **route("client", "Read a leaderboard", answer=shapes.Board, query=_ASKED, codes=_CODES, projected=True),
+    **route("client", "Read a leaderboard", many=True, answer=shapes.Board, query=_ASKED, codes=_CODES, projected=True),
 )
 async def read(request: Req) -> ASGIResponse:
     """`board` is a leaderboard's id, or directly the name of one of its boards.
@@ -68,6 +68,7 @@ async def read(request: Req) -> ASGIResponse:
     **route(
         "client",
         "A member's own place on a leaderboard",
+        many=True,
         answer=shapes.OwnPlace,
         query={"neighbours": "Rows above and below, 3 when left out"} | _ASKED,
         codes=(*_CODES, "unknown-member", "member-erased"),

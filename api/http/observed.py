@@ -34,7 +34,7 @@ def observed(app: ASGIApp, metrics: Metrics) -> ASGIApp:
         if wired.traces is None:
             bound = bind_contextvars(request=name)
             try:
-                await app(scope, receive, _noting(scope, send, metrics, name, None))
+                await app(scope, receive, _noting(wired, scope, send, metrics, name, None))
             finally:
                 reset_contextvars(**bound)
             return
@@ -42,12 +42,14 @@ def observed(app: ASGIApp, metrics: Metrics) -> ASGIApp:
             wired.traces.request(scope["headers"]) as span,
             bound_contextvars(request=name, trace=span.trace),
         ):
-            await app(scope, receive, _noting(scope, send, metrics, name, span))
+            await app(scope, receive, _noting(wired, scope, send, metrics, name, span))
 
     return middleware
 
 
-def _noting(scope: HTTPScope, send: Send, metrics: Metrics, name: str, span: tracing.Request | None) -> Send:
+def _noting(
+    wired: Wired, scope: HTTPScope, send: Send, metrics: Metrics, name: str, span: tracing.Request | None
+) -> Send:
     """`send`, which notes what was answered when it begins to be."""
     began = time.perf_counter()
     # Anybody can make up a method, and each would be a series of its own.
@@ -60,6 +62,9 @@ def _noting(scope: HTTPScope, send: Send, metrics: Metrics, name: str, span: tra
             route = scope.get("path_template", "")
             metrics.request(method, route, status, took)
             note = log.debug if status < 400 else log.info if status < 500 else log.warning
+            looks = scope["state"].get("looks")
+            if looks is not None and status < 400:
+                wired.access.looked(looks)
             note("request", method=method, route=route, status=status, seconds=round(took, 6))
             if span is not None:
                 span.answered(method, route, status)

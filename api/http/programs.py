@@ -61,7 +61,7 @@ async def create(request: Req) -> ASGIResponse:
             if key is None:
                 raise
             done = await _opened_before(wired, who, body)
-        made, secret = await wired.api_keys.create(body.id, ["admin"], "first", once=key)
+        made, secret = await wired.api_keys.create(body.id, ["admin"], "first", once=key, by=who.by)
     return written(msgspec.structs.replace(done, body={**done.body, "key": secret, "key_id": made.id}))
 
 
@@ -92,16 +92,16 @@ async def _opened_before(wired: Wired, who: Caller, body: ProgramBody) -> Answer
 )
 async def create_key(request: Req) -> ASGIResponse:
     """The answer holds the key itself, which is shown this one time: only its hash is stored."""
-    wired = parts(request)
+    wired, who = parts(request), caller(request)
     with once(request) as key:
         body = await read_json(request, KeyBody)
-        program = body.program if body.program is not None else caller(request).program
-        await _administers(wired, caller(request), program)
+        program = body.program if body.program is not None else who.program
+        await _administers(wired, who, program)
         _check(body)
         before = await wired.api_keys.made_once(program, key) if key is not None else None
         if before is not None and (before.scopes != body.scopes or before.name != body.name):
             raise KeyReused("the key was used for another request")
-        made, secret = await wired.api_keys.create(program, body.scopes, body.name, once=key)
+        made, secret = await wired.api_keys.create(program, body.scopes, body.name, once=key, by=who.by)
         shown = _shown(made) | {"key": secret, "position": await wired.positions.head()}
     return written(Answered(201 if before is None else 200, shown, 0, replayed=before is not None))
 
@@ -139,7 +139,7 @@ async def revoke_key(request: Req) -> ASGIResponse:
         await _administers(wired, caller(request), found.program if found else "")
     except UnknownProgram:
         raise AtTheDoor("unknown-key", f"There is no key {key_id!r}.") from None
-    await wired.api_keys.revoke(key_id)
+    await wired.api_keys.revoke(key_id, caller(request).by)
     revoked = await wired.api_keys.get(key_id)
     assert revoked is not None
     return answer(_shown(revoked) | {"position": await wired.positions.head()})

@@ -7,7 +7,7 @@ A route is declared with `route(...)`: the scope it needs, and what the document
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from litestar.response.base import ASGIResponse
 from api.http.body import check_time
 from api.http.problems import AtTheDoor
 from api.wiring import Wired
+from application.access import By, Looks, watch
 from application.answers import Answered
 from application.follow import wait_for
 from application.trees import FOLLOWER
@@ -37,6 +38,9 @@ SCOPES: Mapping[str, frozenset[str]] = {
 }
 """What each scope of a key lets in. An auditor, besides, reads everything."""
 
+WATCHED = frozenset({"operator", "auditor"})
+"""Reads of members by keys with one of these scopes are noted: see `application/access.py`."""
+
 WAIT = 2.0
 """Seconds that a read waits for a position that is not there yet."""
 
@@ -53,7 +57,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A route as it is guarded and documented.
 
     `reads` lets auditors in; GET routes always do. `projected` routes answer from tables that followers keep,
-    `proven` ones from the trees of the log.
+    `proven` ones from the trees of the log. `many` lists members out of tables.
     `query` maps names to what they mean.
     """
 
@@ -62,6 +66,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     reads: bool = False
     projected: bool = False
     proven: bool = False
+    many: bool = False
     body: Any = None
     body_types: tuple[str, ...] = ("application/json",)
     answer: Any = None
@@ -84,6 +89,10 @@ class Caller(msgspec.Struct, frozen=True):
         """The name in the log."""
         return f"key:{self.key}"
 
+    @property
+    def by(self) -> By:
+        return By(self.actor, self.request)
+
 
 def route(scope: Scope, summary: str, **more: Any) -> dict[str, Any]:
     """The keyword arguments of a guarded route's decorator."""
@@ -104,9 +113,21 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     reads = declared.reads or method in ("GET", "HEAD")
     if declared.scope not in caller.scopes and not (reads and "auditor" in caller.scopes):
         raise AtTheDoor("missing-scope", f"This needs a key with the scope {declared.scope}.")
+    look_over(connection, caller if reads and not caller.scopes.isdisjoint(WATCHED) else None, many=declared.many)
     if method == "GET" and b"at_least" in connection.scope["query_string"]:
         followers = [FOLLOWER] if declared.proven else [wired.boards.name] if declared.projected else []
         await _at_least(connection, wired, followers)
+
+
+def look_over(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller | None, *, many: bool) -> None:
+    """Note which members the request reads, if it is to be watched; `observed.py` hands it over with the answer."""
+    if caller is None:
+        watch(None)
+        return
+    what = f"{connection.scope.get('method')} {connection.scope.get('path_template', '')}"
+    looks = Looks(caller.program, caller.by, what, many)
+    connection.scope["state"]["looks"] = looks
+    watch(looks)
 
 
 def caller_of(key: ApiKey, request: str) -> Caller:
@@ -221,6 +242,19 @@ def instant(request: Req, name: str) -> datetime | None:
         ) from None
     check_time(f"/{name}", found)
     return found
+
+
+def day(request: Req, name: str) -> date | None:
+    """A query parameter that is a date."""
+    value: str = request.query_params.get(name) or ""
+    if not value:
+        return None
+    try:
+        return msgspec.convert(value, date)
+    except msgspec.ValidationError:
+        raise AtTheDoor(
+            "bad-time", "A date is written such as 2026-11-22.", errors=[(f"/{name}", "not a date")]
+        ) from None
 
 
 def number(request: Req, name: str, default: int) -> int:

@@ -732,3 +732,124 @@ class Redelivery(msgspec.Struct, kw_only=True):
 
     queued: int
     next_after: int | None
+
+
+class Access(msgspec.Struct, kw_only=True):
+    """Somebody read or administered. `member` is the id of the `stream` as long as it has one; both are null where a
+    read listed several members.
+    """
+
+    at: datetime
+    kind: Literal["read", "act"]
+    actor: str
+    what: str
+    member: str | None
+    stream: str | None
+    about: str | None
+    request: str | None
+
+
+class AccessList(msgspec.Struct, kw_only=True):
+    items: list[Access]
+    next_cursor: str | None
+
+
+class Export(msgspec.Struct, kw_only=True):
+    """All that is kept about a member, in the clear. `streams`: the member's own, and of who was merged into it.
+
+    `personal` and `consents` say what was known and agreed to since when; `lots`, `history`, `redemptions` and
+    `activities` are whole, the latter with personal fields and metadata.
+    """
+
+    format: str
+    program: str
+    exported_at: datetime
+    streams: list[str]
+    member: Json
+    personal: list[Json]
+    consents: list[Json]
+    history: list[Json]
+    lots: list[Json]
+    redemptions: list[Json]
+    codes: list[Json]
+    activities: list[Json]
+
+
+class LiabilityDay(msgspec.Struct, kw_only=True):
+    """Points of one currency. `outstanding` and `owed` are sums up to the day, `owed` is what members owe.
+
+    In minor units of money: `outstanding_minor` and `owed_minor` by the currency's value, null where it has none; those
+    from `allocated_minor` on by the `estimate`, null before there is one. `expected` points will ever be redeemed.
+    """
+
+    currency: str
+    day: date
+    issued: int
+    redeemed: int
+    given_back: int
+    expired: int
+    taken_back: int
+    adjusted: int
+    repaid: int
+    redeemed_minor: int
+    restated: int
+    outstanding: int
+    outstanding_minor: int | None
+    owed: int
+    owed_minor: int | None
+    estimate: int | None
+    expected: int | None
+    allocated_minor: int | None
+    revenue_minor: int | None
+    caught_up_minor: int | None
+    recognised_minor: int | None
+    deferred_minor: int | None
+
+
+class LiabilityDays(msgspec.Struct, kw_only=True):
+    items: list[LiabilityDay]
+    next_cursor: None = None
+
+
+class Estimate(msgspec.Struct, kw_only=True):
+    """A version of a currency's estimate, numbered by currency."""
+
+    estimate: int
+    currency: str
+    redeemed_share: str
+    deferred_per_point: str
+    effective_on: date
+    reason: str
+
+
+class EstimateMade(Estimate, kw_only=True):
+    position: int
+
+
+class Estimates(msgspec.Struct, kw_only=True):
+    items: list[Estimate]
+    next_cursor: None = None
+
+
+class CohortOfPoints(msgspec.Struct, kw_only=True):
+    """Points that the activities of one month earned. `redeemed` is cumulative, by age in months."""
+
+    cohort: date
+    kept: int
+    redeemed: list[int]
+    outstanding: int
+    projected_redeemed: int
+    projected_breakage: int
+
+
+class BreakageOf(msgspec.Struct, kw_only=True):
+    """`factors` from each age to the next, and the share of all points that follows: decimals."""
+
+    currency: str
+    factors: list[str]
+    redeemed_share: str | None
+    cohorts: list[CohortOfPoints]
+
+
+class Breakage(msgspec.Struct, kw_only=True):
+    items: list[BreakageOf]

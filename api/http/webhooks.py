@@ -28,13 +28,13 @@ class TestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 )
 async def create(request: Req) -> ASGIResponse:
     """It is told of what is written from now on. The answer holds its secret, which is shown this one time."""
-    wired, program = parts(request), caller(request).program
+    wired, who = parts(request), caller(request)
     with once(request):
         body = await read_json(request, webhooks.WebhookBody)
         made = await webhooks.create(
-            wired.webhooks, wired.vault, program, body,
+            wired.webhooks, wired.vault, who.program, body,
             check_url=wired.outgoing.check, new_id=f"wh_{uuid4().hex}", head=await wired.positions.head(),
-            now=utc_now(),
+            now=utc_now(), by=who.by,
         )  # fmt: skip
     return answer(made, 201)
 
@@ -61,11 +61,11 @@ async def read(request: Req) -> ASGIResponse:
 )
 async def change(request: Req) -> ASGIResponse:
     """What is left out stays. One that is enabled again goes on with what waits; see `redeliver` for what it missed."""
-    wired, name = parts(request), path_id(request, "webhook")
+    wired, who, name = parts(request), caller(request), path_id(request, "webhook")
     with once(request):
         body = await read_json(request, webhooks.ChangeBody)
         changed = await webhooks.change(
-            wired.webhooks, caller(request).program, name, body, check_url=wired.outgoing.check, now=utc_now()
+            wired.webhooks, who.program, name, body, check_url=wired.outgoing.check, now=utc_now(), by=who.by
         )
     return answer(changed)
 
@@ -76,9 +76,8 @@ async def change(request: Req) -> ASGIResponse:
 )
 async def remove(request: Req) -> ASGIResponse:
     """With all that waits for it. The answer is what it was."""
-    found = await _one(request)
-    await parts(request).webhooks.remove(found.program, found.id)
-    return answer(webhooks.view(found))
+    who = caller(request)
+    return answer(await webhooks.remove(parts(request).webhooks, who.program, path_id(request, "webhook"), by=who.by))
 
 
 @post(
@@ -93,10 +92,10 @@ async def remove(request: Req) -> ASGIResponse:
 )
 async def rotate(request: Req) -> ASGIResponse:
     """For a while deliveries are signed with both, so that a receiver can change over without missing any."""
-    wired, name = parts(request), path_id(request, "webhook")
+    wired, who, name = parts(request), caller(request), path_id(request, "webhook")
     with once(request):
         body = await read_optional_json(request, webhooks.RotateBody)
-        rotated = await webhooks.rotate(wired.webhooks, wired.vault, caller(request).program, name, body, utc_now())
+        rotated = await webhooks.rotate(wired.webhooks, wired.vault, who.program, name, body, utc_now(), by=who.by)
     return answer(rotated)
 
 

@@ -64,6 +64,7 @@ def _told(wired: Wired, asked: Question, progress: Progress) -> Json:
     **route(
         "operator",
         "A table of what came of a what-if, as CSV",
+        many=True,
         query={"table": f"One of {', '.join(TABLES)}; `members` are those that the job names"},
         codes=("unknown-job",),
     ),

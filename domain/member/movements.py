@@ -96,7 +96,7 @@ from domain.member.events import (
 )
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
-from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
+from domain.program.events import BreakageEstimated, LeaderboardClosed, PrizesPaid, ProgramCreated, RulebookPublished
 from domain.reward.events import RewardChanged, RewardCreated
 
 Account = Literal["member", "pending", "reserve", "debt", "program", "breakage", "transfer"]
@@ -271,6 +271,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | RulebookPublished()
                 | LeaderboardClosed()
                 | PrizesPaid()
+                | BreakageEstimated()
                 | CorrectionProposed()
                 | CorrectionTried()
                 | CorrectionApproved()

@@ -1,6 +1,6 @@
 """What can be asked of a program: the inputs that entries keep for ever."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -50,4 +50,18 @@ class NotePrizes(ProgramInput, frozen=True, kw_only=True, tag="NotePrizes"):
     board: str = ""
 
 
-ProgramCommand = CreateProgram | PublishRulebook | CloseLeaderboard | NotePrizes
+class EstimateBreakage(ProgramInput, frozen=True, kw_only=True, tag="EstimateBreakage"):
+    """State how many points of a currency will be redeemed, and what of the price of a sale is deferred for each.
+
+    `redeemed_share` is a decimal from 0 to 1, of all points issued and not taken back. `deferred_per_point` is money in
+    minor units, a decimal. It counts from `effective_on` on.
+    """
+
+    currency: str
+    redeemed_share: str
+    deferred_per_point: str
+    effective_on: date
+    reason: str = ""
+
+
+ProgramCommand = CreateProgram | PublishRulebook | CloseLeaderboard | NotePrizes | EstimateBreakage

@@ -1,13 +1,21 @@
 """Every command a program understands."""
 
+import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from domain.calendar import BEGINNING
-from domain.errors import ProgramExists, RulebookInvalid, UnknownProgram, VersionConflict
-from domain.program.commands import CloseLeaderboard, CreateProgram, NotePrizes, PublishRulebook
-from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, Row, RulebookPublished
+from domain.errors import InvalidPayload, ProgramExists, RulebookInvalid, UnknownProgram, VersionConflict
+from domain.program.commands import CloseLeaderboard, CreateProgram, EstimateBreakage, NotePrizes, PublishRulebook
+from domain.program.events import (
+    BreakageEstimated,
+    LeaderboardClosed,
+    PrizesPaid,
+    ProgramCreated,
+    Row,
+    RulebookPublished,
+)
 from domain.program.state import Program
 from domain.rules.ranking import Ranked, Standing, digest
 from domain.rules.rulebook import Leaderboard, Prize, digest_of
@@ -115,3 +123,31 @@ def note_prizes(command: NotePrizes) -> tuple[PrizesPaid, ...]:
             passed_over=command.passed_over,
         ),
     )
+
+
+def estimate_breakage(command: EstimateBreakage, program: Program) -> tuple[BreakageEstimated, ...]:
+    """The next version of a currency's estimate. It counts from no earlier day than the one before it."""
+    wrong = []
+    if not _SHARE.fullmatch(command.redeemed_share):
+        wrong.append(("/redeemed_share", "a decimal from 0 to 1, such as 0.95"))
+    if not _RATE.fullmatch(command.deferred_per_point):
+        wrong.append(("/deferred_per_point", "a decimal from 0, in minor units of money"))
+    before = [one for one in program.estimates if one.currency == command.currency]
+    if before and command.effective_on < before[-1].effective_on:
+        wrong.append(("/effective_on", f"not before {before[-1].effective_on}, from when the last one counts"))
+    if wrong:
+        raise InvalidPayload("the estimate cannot be taken as it is", errors=wrong)
+    return (
+        BreakageEstimated(
+            number=len(before) + 1,
+            currency=command.currency,
+            redeemed_share=command.redeemed_share,
+            deferred_per_point=command.deferred_per_point,
+            effective_on=command.effective_on,
+            reason=command.reason,
+        ),
+    )
+
+
+_SHARE = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?")
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")

@@ -1,6 +1,6 @@
 """What can have happened to a program: facts, and a storage format."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -71,4 +71,18 @@ class PrizesPaid(ProgramEvent, frozen=True, kw_only=True, tag="PrizesPaid"):
     board: str = ""
 
 
-ProgramEventUnion = ProgramCreated | RulebookPublished | LeaderboardClosed | PrizesPaid
+class BreakageEstimated(ProgramEvent, frozen=True, kw_only=True, tag="BreakageEstimated"):
+    """A version of the estimate by which deferred revenue of a currency is recognised, from a day on.
+
+    What was estimated before stands as it was: the difference is caught up on the day that the new one counts from.
+    """
+
+    number: int
+    currency: str
+    redeemed_share: str
+    deferred_per_point: str
+    effective_on: date
+    reason: str = ""
+
+
+ProgramEventUnion = ProgramCreated | RulebookPublished | LeaderboardClosed | PrizesPaid | BreakageEstimated

@@ -5,18 +5,26 @@ from typing import assert_never
 
 import msgspec
 
-from domain.program.events import LeaderboardClosed, PrizesPaid, ProgramCreated, ProgramEventUnion, RulebookPublished
+from domain.program.events import (
+    BreakageEstimated,
+    LeaderboardClosed,
+    PrizesPaid,
+    ProgramCreated,
+    ProgramEventUnion,
+    RulebookPublished,
+)
 from domain.rules.timeline import Published
 
 
 class Program(msgspec.Struct, frozen=True):
-    """Settings, and the published versions without their documents."""
+    """Settings, the published versions without their documents, and the estimates of breakage."""
 
     id: str = ""
     sandbox: bool = False
     money: str = ""
     time_zone: str = "UTC"
     published: tuple[Published, ...] = ()
+    estimates: tuple[BreakageEstimated, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -33,6 +41,8 @@ def evolve(program: Program, event: ProgramEventUnion, recorded_at: datetime) ->
         case RulebookPublished():
             version = Published(event.number, event.digest, event.effective_from, recorded_at)
             return msgspec.structs.replace(program, published=(*program.published, version))
+        case BreakageEstimated():
+            return msgspec.structs.replace(program, estimates=(*program.estimates, event))
         case LeaderboardClosed() | PrizesPaid():
             return program
         case _:

@@ -275,7 +275,11 @@ def test_tables_and_a_rebuild_of_them_know_corrections(database_url: str) -> Non
     sound(database_url)
 
 
-def test_a_run_that_was_broken_off_goes_on_and_corrects_nobody_twice(database_url: str) -> None:
+def test_a_run_that_was_broken_off_goes_on_and_corrects_nobody_twice(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corrections, "AT_ONCE", 2)
+
     class Killed(BaseException):
         pass
 

@@ -227,6 +227,48 @@ def test_a_rulebook_file_is_tried_on_history(guerdon: Guerdon, tmp_path: Path) -
     assert "\n0 of 3 entries decided again" in told.stdout
 
 
+def test_m6_verify_names_the_first_entry_that_was_changed_and_fails(guerdon: Guerdon, database_url: str) -> None:
+    guerdon("programs", "create", "main", "--sandbox")
+    guerdon("rules", "publish", str(AIRLINE))
+    sound = guerdon("audit", "verify")
+    assert (sound.returncode, sound.stdout.startswith("2 entries equal, 0 different")) == (0, True)
+    checkpoint = guerdon("audit", "checkpoint").stdout
+    assert checkpoint.splitlines()[1] == "2"
+    with connect(database_url) as connection:
+        changed = connection.execute(
+            "UPDATE stored_events SET state = set_byte(state, 30, get_byte(state, 30) # 1)"
+            " WHERE notification_id = (SELECT min(notification_id) FROM stored_events) RETURNING notification_id"
+        ).fetchone()
+    assert changed is not None
+    broken = guerdon("audit", "verify", "--json")
+    assert broken.returncode == 1
+    assert json.loads(broken.stdout)["first"]["position"] == changed[0]
+
+
+def test_who_looks_on_the_command_line_is_noted(guerdon: Guerdon, tmp_path: Path) -> None:
+    guerdon("programs", "create", "main", "--sandbox")
+    guerdon("rules", "publish", str(AIRLINE))
+    members = _feed(
+        tmp_path / "members.jsonl", [{"member_id": "m1", "card": "aurora", "enrolled": "2013-03", "cancelled": None}]
+    )
+    feed = _feed(tmp_path / "feed.jsonl", [_flight(1, "m1", "2018-01-31", 500)])
+    command = ["ingest", str(feed), "--source", "feed", "--members", str(members), "--attributes", "card"]
+    _answer(guerdon(*command, "--enrolled-at", "enrolled", "--clock", "input", "--json"))
+    assert guerdon("audit", "member", "m1").returncode == 0
+    assert guerdon("audit", "explain", "feed/a1").returncode == 0
+    noted = _answer(guerdon("audit", "access", "--json"))["items"]
+    assert [(one["what"], one["member"]) for one in noted] == [
+        ("guerdon audit explain", "m1"),
+        ("guerdon audit member", "m1"),
+        ("rulebooks.publish", None),
+        ("keys.create", None),
+        ("programs.create", None),
+    ]
+    assert {one["actor"] for one in noted} == {"cli"}
+    told = guerdon("audit", "access", "--member", "m1", "--actor", "cli").stdout.splitlines()
+    assert ["guerdon audit" in line and line.endswith("m1") for line in told] == [True, True]
+
+
 def test_lines_that_are_refused_are_named_and_the_others_taken_in(guerdon: Guerdon, tmp_path: Path) -> None:
     _answer(guerdon("programs", "create", "main", "--json"))
     _answer(guerdon("rules", "publish", str(ROOT / "examples" / "cdnow" / "rulebook.json"), "--json"))

@@ -7,7 +7,7 @@ import pytest
 from litestar import Litestar
 
 from tests.console.test_door import csrf, post, sign_in
-from tests.http.conftest import RETURN, Someone, purchase
+from tests.http.conftest import RETURN, Someone, purchase, with_scopes
 
 pytestmark = pytest.mark.anyio
 
@@ -77,3 +77,12 @@ async def test_a_verification_of_another_program_is_not_there(shop: Someone, str
     await sign_in(stranger)
     assert (await stranger.client.get(begun.headers["location"])).status_code == 404
     assert (await stranger.client.get("/console/audit/x")).status_code == 404
+
+
+async def test_whoever_looks_at_members_in_the_console_is_noted(shop: Someone) -> None:
+    await sign_in(await with_scopes(shop, "client"))
+    for at in ("/console/members", "/console/members/ann"):
+        assert (await shop.client.get(at)).status_code == 200
+    items = (await shop.get("/v1/audit/access")).json()["items"]
+    looked = [(one["what"], one["member"]) for one in items if "/console/" in one["what"]]
+    assert looked[:2] == [("GET /console/members/{member}", "ann"), ("GET /console/members", None)]

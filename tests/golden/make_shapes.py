@@ -227,6 +227,10 @@ EVENTS: list[Any] = [
             program_events.Row(2, "0f8fad5b-d9cb-469f-a165-70867728950e", 25, (1,), AT),
         ),
     ),
+    program_events.BreakageEstimated(
+        number=2, currency="points", redeemed_share="0.97", deferred_per_point="0.8676", effective_on=AT.date(),
+        reason="the second year",
+    ),
     program_events.PrizesPaid(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
     correction_events.CorrectionProposed(
         begins=AT, ends=LATER, document={"currencies": {"points": {}}}, trees={"/rules/0/when": ["const", 1, 1, True]},
@@ -390,6 +394,10 @@ INPUTS: list[Any] = [
     correction_commands.NoteDryRun(part=1, of=2),
     correction_commands.ApproveCorrection(),
     correction_commands.NoteCorrected(),
+    program_commands.EstimateBreakage(
+        currency="points", redeemed_share="0.97", deferred_per_point="0.8676", effective_on=AT.date(),
+        reason="the second year",
+    ),
     program_commands.NotePrizes(leaderboard="season", board="north", period="2026-03", paid=1, passed_over=1),
     commands.ConfirmRedemption(redemption="h1", original=5, points=25),
     commands.CancelRedemption(redemption="h1", original=5),

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "MemberErased",
     "LeaderboardClosed",
     "PrizesPaid",
+    "BreakageEstimated",
     "ExperimentAssigned",
     "OccasionPlanned",
     "PointsSent",

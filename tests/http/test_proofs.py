@@ -117,6 +117,18 @@ async def test_a_bundle_is_checked_without_the_server(shop: Someone, growing: Wi
     assert found.balances["points"].available == balance["available"] == 260
 
 
+async def test_a_bundle_of_a_row_that_is_no_text_names_the_row(shop: Someone, growing: Wired) -> None:
+    _, changed = await _bought(shop, 2)
+    async with growing.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE stored_events SET state = set_byte(state, 20, 255) WHERE notification_id = %s", (changed,)
+        )
+    answer = await shop.get("/v1/audit/members/ann/bundle")
+    assert answer.status_code == 200, answer.text
+    found = check(answer.content, [await _key(shop)], signed_by)
+    assert {wrong.position for wrong in found.wrong} == {changed}
+
+
 async def test_an_erased_members_bundle_is_found_by_its_stream(shop: Someone, growing: Wired) -> None:
     await _bought(shop, 1)
     (entry, *_) = (await shop.get("/v1/audit/members/ann")).json()["entries"]

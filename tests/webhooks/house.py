@@ -8,6 +8,7 @@ from typing import Any
 from psycopg_pool import AsyncConnectionPool
 
 from application import webhooks
+from application.access import CLI
 from application.deliveries import Deliveries, Reply
 from application.outbox import NAME, VERSION, TellerRunner
 from application.webhooks import ChangeBody, RedeliverBody, RotateBody, WebhookBody
@@ -77,16 +78,21 @@ class House:
         return await webhooks.create(
             self.webhooks, self.vault, program, WebhookBody(url=url or self.receiver.url, **more),
             check_url=self.outgoing.check, new_id=f"wh_{self._number}", head=await self.positions.head(),
-            now=self.wall.now,
+            now=self.wall.now, by=CLI,
         )  # fmt: skip
 
     async def change(self, name: str, **more: Any) -> Json:
         return await webhooks.change(
-            self.webhooks, PROGRAM, name, ChangeBody(**more), check_url=self.outgoing.check, now=self.wall.now
+            self.webhooks, PROGRAM, name, ChangeBody(**more), check_url=self.outgoing.check, now=self.wall.now, by=CLI
         )
 
     async def rotate(self, name: str, **more: Any) -> Json:
-        return await webhooks.rotate(self.webhooks, self.vault, PROGRAM, name, RotateBody(**more), self.wall.now)
+        return await webhooks.rotate(
+            self.webhooks, self.vault, PROGRAM, name, RotateBody(**more), self.wall.now, by=CLI
+        )
+
+    async def remove(self, name: str) -> Json:
+        return await webhooks.remove(self.webhooks, PROGRAM, name, by=CLI)
 
     async def redeliver(self, name: str, **more: Any) -> Json:
         found = await webhooks.one(self.webhooks, PROGRAM, name)

@@ -396,7 +396,7 @@ def test_a_webhook_that_is_deleted_or_disabled_is_told_nothing_more(database_url
         made, other = await found.hook(), await found.hook(url=OTHER)
         await found.engine.buy(1_00)
         await found.note()
-        await found.webhooks.remove(PROGRAM, made["id"])
+        await found.remove(made["id"])
         await found.change(other["id"], enabled=False)
         post = Script()
         assert await found.tell(post) == 0
