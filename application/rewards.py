@@ -13,6 +13,7 @@ import msgspec
 
 from application import answers
 from application.answers import Answered, answered
+from application.eligibility import in_reach
 from application.handle import Handler
 from application.payloads import sane_text, sane_time
 from application.points import Hold, RedeemBody, hold_seconds, sane_name
@@ -38,6 +39,8 @@ from domain.member.rewards import STOCK
 from domain.numbers import MAX_AMOUNT
 from domain.reward.commands import ChangeReward, CreateReward, RewardCommand
 from domain.reward.events import RewardChanged, RewardCreated
+from domain.rules.check_rewards import check_condition
+from domain.rules.expression import CheckFailed
 from domain.rules.rewards import RewardKind, RewardTerms
 
 Json = dict[str, Any]
@@ -57,7 +60,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class RewardBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A reward: what a unit costs, how many there are (null: no limit), how many a member may have, and when.
 
-    `codes`: `generate` gives each unit a code that cannot be guessed.
+    `when` is a condition over the member, such as `member.tiers.status.level == 'gold'` or
+    `member.segments.regulars`. `codes`: `generate` gives each unit a code that cannot be guessed.
     """
 
     id: str
@@ -68,6 +72,7 @@ class RewardBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     per_member: int | None = None
     starts: datetime | None = None
     ends: datetime | None = None
+    when: str | None = None
     codes: Literal["generate"] | None = None
 
 
@@ -80,6 +85,7 @@ class RewardChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     per_member: int | msgspec.UnsetType | None = msgspec.UNSET
     starts: datetime | msgspec.UnsetType | None = msgspec.UNSET
     ends: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    when: str | msgspec.UnsetType | None = msgspec.UNSET
     withdrawn: bool | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -138,9 +144,10 @@ async def create(
         starts=_utc(body.starts),
         ends=_utc(body.ends),
         generates_codes=body.codes == "generate",
+        when=body.when or "",
     )
     known = await _known(handler, program)
-    _sane(known, terms)
+    terms = _sane(known, terms)
     stream = reward_stream(program, body.id)
     request = handler.crypto.fingerprint(known.key, "rewards", msgspec.json.encode(body))
     made = await handler.store.rows(stream, upto=1)
@@ -181,9 +188,10 @@ async def change(
     for name in ("starts", "ends"):
         if name in given:
             given[name] = _utc(given[name])
-    terms = msgspec.structs.replace(found.terms, **given)
+    if "when" in given:
+        given["when"] = given["when"] or ""
     known = await _known(handler, program)
-    _sane(known, terms)
+    terms = _sane(known, msgspec.structs.replace(found.terms, **given))
     command, event = ChangeReward(terms=terms), RewardChanged(terms=terms)
     saved = await _append(handler, known, program, found, command, event, actor, None, "", correlation)
     return await _told(handler, program, saved, 200)
@@ -195,14 +203,17 @@ async def read(handler: Handler, program: str, reward: str) -> tuple[Json, str]:
     return await _shape(handler, program, found), str(found.version)
 
 
-async def listing(handler: Handler, program: str, *, limit: int = 100, cursor: int = 0) -> Json:
-    """The catalogue, by id."""
+async def listing(
+    handler: Handler, program: str, member: str | None = None, *, limit: int = 100, cursor: int = 0
+) -> Json:
+    """The catalogue, by id; for a member, whether it could have a unit of each now, and why not."""
     await _known(handler, program)
     folded = [await _fold(handler, stream) for stream in await handler.store.rewards(program)]
     rewards = sorted((one for one in folded if one is not None), key=lambda one: one.terms.id)
     page = rewards[cursor : cursor + limit]
+    reached = await in_reach(handler, program, member, [one.terms for one in page]) if member is not None else {}
     return {
-        "items": [await _shape(handler, program, one) for one in page],
+        "items": [await _shape(handler, program, one) | reached.get(one.terms.id, {}) for one in page],
         "next_cursor": str(cursor + limit) if len(rewards) > cursor + limit else None,
     }
 
@@ -272,6 +283,7 @@ async def _shape(handler: Handler, program: str, reward: Reward) -> Json:
         "per_member": terms.per_member,
         "starts": terms.starts,
         "ends": terms.ends,
+        "when": terms.when or None,
         "codes": "generate" if terms.generates_codes else None,
         "withdrawn": terms.withdrawn,
         "version": reward.version,
@@ -282,8 +294,11 @@ async def _known(handler: Handler, program: str) -> KnownProgram:
     return await handler.programs.get(program, await handler.store.timeline(program))
 
 
-def _sane(known: KnownProgram, terms: RewardTerms) -> None:
-    """Terms that can be kept. Raises AmountOutOfRange, BadTime, InvalidPayload, UnknownCurrency."""
+def _sane(known: KnownProgram, terms: RewardTerms) -> RewardTerms:
+    """Terms that can be kept, with what the condition was checked to mean.
+
+    Raises AmountOutOfRange, BadTime, InvalidPayload, UnknownCurrency.
+    """
     newest = known.newest
     if newest is None or terms.currency not in newest.document.currencies:
         raise UnknownCurrency(
@@ -298,6 +313,13 @@ def _sane(known: KnownProgram, terms: RewardTerms) -> None:
             sane_time(at, instant)
     if terms.starts is not None and terms.ends is not None and terms.ends <= terms.starts:
         raise InvalidPayload("a reward ends after it starts", errors=[("/ends", "not after starts")])
+    if not terms.when:
+        return msgspec.structs.replace(terms, tree=None)
+    try:
+        return msgspec.structs.replace(terms, tree=check_condition(newest.document, terms.when))
+    except CheckFailed as failed:
+        told = [("/when", f"{one.line}:{one.column}: {one.message}") for one in failed.problems]
+        raise InvalidPayload("the condition has errors", errors=told) from None
 
 
 def _utc(instant: datetime | None) -> datetime | None:

@@ -5,18 +5,31 @@ from litestar.response.base import ASGIResponse
 
 from api.http import shapes
 from api.http.body import read_json
-from api.http.route import Req, answer, caller, number, once, page, parts, path_id, route, written
+from api.http.route import Req, answer, caller, number, once, page, parts, path_id, route, text, written
 from application import rewards
 from application.rewards import RewardBody, RewardChange
 
 _TERMS = ("unknown-currency", "amount-out-of-range", "bad-time", "invalid-payload")
 
 
-@get("/v1/rewards", **route("client", "List the catalogue", answer=shapes.Page))
+@get(
+    "/v1/rewards",
+    **route(
+        "client",
+        "List the catalogue",
+        answer=shapes.Page,
+        query={"member": "With whether this member could have a unit of each now, and why not"},
+        codes=("unknown-member", "member-erased"),
+    ),
+)
 async def listing(request: Req) -> ASGIResponse:
     """By id; `left` is what is neither redeemed nor held, null where there is no limit."""
     found = await rewards.listing(
-        parts(request).handler, caller(request).program, limit=page(request), cursor=number(request, "cursor", 0)
+        parts(request).handler,
+        caller(request).program,
+        text(request, "member"),
+        limit=page(request),
+        cursor=number(request, "cursor", 0),
     )
     return answer(found)
 

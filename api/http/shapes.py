@@ -277,6 +277,7 @@ class Reward(msgspec.Struct, kw_only=True):
     per_member: int | None
     starts: datetime | None
     ends: datetime | None
+    when: str | None
     codes: Literal["generate"] | None
     withdrawn: bool
     version: int
