@@ -21,12 +21,14 @@ from application.programs import Programs
 from application.recent import Recent
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
+from infrastructure.code_misses import PostgresMisses
 from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
+from infrastructure.listed_codes import PostgresListedCodes
 from infrastructure.outgoing import Outgoing
 from infrastructure.overview import Overview
 from infrastructure.positions import PostgresPositions
@@ -79,6 +81,8 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     jobs: PostgresJobs
     worker: Worker
     refusals: Refusals
+    listed_codes: PostgresListedCodes
+    misses: PostgresMisses
     webhooks: PostgresWebhooks
     outgoing: Outgoing
     traces: Traces | None
@@ -141,6 +145,8 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         jobs=jobs,
         worker=Worker(jobs),
         refusals=Refusals(pool),
+        listed_codes=PostgresListedCodes(pool),
+        misses=PostgresMisses(pool),
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,

@@ -5,22 +5,25 @@ of the entry that they come from; stock is checked in the transaction that write
 """
 
 import re
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
 from application import answers
 from application.answers import Answered, answered
+from application.codes import CodePool
 from application.eligibility import in_reach
 from application.handle import Handler
-from application.payloads import sane_text, sane_time
 from application.points import Hold, RedeemBody, hold_seconds, sane_name
 from application.ports import ClaimTaken, HeadMoved, NewRow, NewState, Save
 from application.programs import KnownProgram
 from application.referrals import new_code
 from application.repeats import Ask, carry_out
+from application.reward_terms import RewardBody, RewardChange, given_by, sane_codes, sane_terms, utc, validity
 from application.rows import Wish
 from application.rulebooks import PreconditionFailed, PreconditionRequired
 from domain.calendar import MICROSECOND
@@ -30,63 +33,21 @@ from domain.errors import (
     InvalidPayload,
     KeyReused,
     RewardExists,
-    UnknownCurrency,
+    SoldOut,
     UnknownReward,
 )
 from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, decode, encode, row_digest, stream_name
 from domain.member.commands import RedeemReward
 from domain.member.rewards import STOCK
-from domain.numbers import MAX_AMOUNT
 from domain.reward.commands import ChangeReward, CreateReward, RewardCommand
 from domain.reward.events import RewardChanged, RewardCreated
-from domain.rules.check_rewards import check_condition
-from domain.rules.expression import CheckFailed
-from domain.rules.rewards import RewardKind, RewardTerms
+from domain.rules.rewards import ISSUED_CODE, RewardTerms
 
 Json = dict[str, Any]
 
 REWARD_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
-CODE = "issued-code"
-"""Kind of claims: codes of issued units."""
 MOST_UNITS = 100
 """Units of one redemption."""
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    currency: str
-    points: int
-
-
-class RewardBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A reward: what a unit costs, how many there are (null: no limit), how many a member may have, and when.
-
-    `when` is a condition over the member, such as `member.tiers.status.level == 'gold'` or
-    `member.segments.regulars`. `codes`: `generate` gives each unit a code that cannot be guessed.
-    """
-
-    id: str
-    kind: RewardKind
-    price: Price
-    name: str = ""
-    stock: int | None = None
-    per_member: int | None = None
-    starts: datetime | None = None
-    ends: datetime | None = None
-    when: str | None = None
-    codes: Literal["generate"] | None = None
-
-
-class RewardChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is given replaces what was; null takes a limit away. `withdrawn`: it is not offered any more."""
-
-    price: Price | msgspec.UnsetType = msgspec.UNSET
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    stock: int | msgspec.UnsetType | None = msgspec.UNSET
-    per_member: int | msgspec.UnsetType | None = msgspec.UNSET
-    starts: datetime | msgspec.UnsetType | None = msgspec.UNSET
-    ends: datetime | msgspec.UnsetType | None = msgspec.UNSET
-    when: str | msgspec.UnsetType | None = msgspec.UNSET
-    withdrawn: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reward(msgspec.Struct, frozen=True):
@@ -128,7 +89,7 @@ async def _fold(handler: Handler, stream: UUID) -> Reward | None:
 
 async def create(
     handler: Handler, program: str, body: RewardBody, *, actor: str, key: str | None = None,
-    correlation: str | None = None,
+    correlation: str | None = None, pool: CodePool | None = None,
 ) -> Answered:  # fmt: skip
     """Put a reward into the catalogue. Raises RewardExists, UnknownCurrency."""
     if not REWARD_ID.fullmatch(body.id):
@@ -141,13 +102,17 @@ async def create(
         name=body.name,
         stock=body.stock,
         per_member=body.per_member,
-        starts=_utc(body.starts),
-        ends=_utc(body.ends),
+        starts=utc(body.starts),
+        ends=utc(body.ends),
         generates_codes=body.codes == "generate",
         when=body.when or "",
+        listed_codes=body.codes == "list" or isinstance(body.codes, list),
+        valid=validity(body.valid),
+        gives=given_by(body.gives),
     )
+    sane_codes(body.codes if isinstance(body.codes, list) else ())
     known = await _known(handler, program)
-    terms = _sane(known, terms)
+    terms = sane_terms(known, terms)
     stream = reward_stream(program, body.id)
     request = handler.crypto.fingerprint(known.key, "rewards", msgspec.json.encode(body))
     made = await handler.store.rows(stream, upto=1)
@@ -159,6 +124,9 @@ async def create(
             )
         raise RewardExists(f"the reward {body.id!r} exists")
     command, event = CreateReward(terms=terms), RewardCreated(terms=terms)
+    if isinstance(body.codes, list) and pool is not None:
+        # Before the reward is there: nobody finds it without its codes, and a repeat brings in none twice.
+        await pool.add(program, body.id, body.codes)
     saved = await _append(handler, known, program, None, command, event, actor, key, request, correlation)
     return await _told(handler, program, saved, 201)
 
@@ -172,6 +140,7 @@ async def change(
     etag: str | None,
     actor: str,
     correlation: str | None = None,
+    pool: CodePool | None = None,
 ) -> Answered:
     """Offer a reward on other terms from now on. Raises UnknownReward, PreconditionRequired, PreconditionFailed."""
     found = await find(handler, program, reward)
@@ -187,20 +156,33 @@ async def change(
         given |= {"currency": price.currency, "points": price.points}
     for name in ("starts", "ends"):
         if name in given:
-            given[name] = _utc(given[name])
+            given[name] = utc(given[name])
+    codes = given.pop("codes", [])
+    if codes and not found.terms.listed_codes:
+        raise InvalidPayload("the reward has no list of codes", errors=[("/codes", "only with `codes: list`")])
+    sane_codes(codes)
     if "when" in given:
         given["when"] = given["when"] or ""
+    if "valid" in given:
+        given["valid"] = validity(given["valid"])
+    if "gives" in given:
+        given["gives"] = given_by(given["gives"])
     known = await _known(handler, program)
-    terms = _sane(known, msgspec.structs.replace(found.terms, **given))
+    terms = sane_terms(known, msgspec.structs.replace(found.terms, **given))
     command, event = ChangeReward(terms=terms), RewardChanged(terms=terms)
     saved = await _append(handler, known, program, found, command, event, actor, None, "", correlation)
+    if codes and pool is not None:
+        await pool.add(program, reward, codes)
     return await _told(handler, program, saved, 200)
 
 
-async def read(handler: Handler, program: str, reward: str) -> tuple[Json, str]:
+async def read(handler: Handler, program: str, reward: str, pool: CodePool | None = None) -> tuple[Json, str]:
     """A reward as it is offered now, and its etag."""
     found = await find(handler, program, reward)
-    return await _shape(handler, program, found), str(found.version)
+    shown = await _shape(handler, program, found)
+    if pool is not None and found.terms.listed_codes:
+        shown["codes_left"] = await pool.left(program, reward)
+    return shown, str(found.version)
 
 
 async def listing(
@@ -284,7 +266,10 @@ async def _shape(handler: Handler, program: str, reward: Reward) -> Json:
         "starts": terms.starts,
         "ends": terms.ends,
         "when": terms.when or None,
-        "codes": "generate" if terms.generates_codes else None,
+        "codes_left": None,
+        "codes": "generate" if terms.generates_codes else "list" if terms.listed_codes else None,
+        "valid": msgspec.to_builtins(terms.valid),
+        "gives": msgspec.to_builtins(terms.gives),
         "withdrawn": terms.withdrawn,
         "version": reward.version,
     }
@@ -294,47 +279,12 @@ async def _known(handler: Handler, program: str) -> KnownProgram:
     return await handler.programs.get(program, await handler.store.timeline(program))
 
 
-def _sane(known: KnownProgram, terms: RewardTerms) -> RewardTerms:
-    """Terms that can be kept, with what the condition was checked to mean.
-
-    Raises AmountOutOfRange, BadTime, InvalidPayload, UnknownCurrency.
-    """
-    newest = known.newest
-    if newest is None or terms.currency not in newest.document.currencies:
-        raise UnknownCurrency(
-            f"{terms.currency!r} is not a currency of this program", errors=[("/price/currency", "unknown")]
-        )
-    sane_text("/name", terms.name)
-    for at, amount in (("/price/points", terms.points), ("/stock", terms.stock), ("/per_member", terms.per_member)):
-        if amount is not None and not 0 <= amount <= MAX_AMOUNT:
-            raise AmountOutOfRange("an amount is 0 to 2^53 - 1", errors=[(at, "0 to 2^53 - 1")])
-    for at, instant in (("/starts", terms.starts), ("/ends", terms.ends)):
-        if instant is not None:
-            sane_time(at, instant)
-    if terms.starts is not None and terms.ends is not None and terms.ends <= terms.starts:
-        raise InvalidPayload("a reward ends after it starts", errors=[("/ends", "not after starts")])
-    if not terms.when:
-        return msgspec.structs.replace(terms, tree=None)
-    try:
-        return msgspec.structs.replace(terms, tree=check_condition(newest.document, terms.when))
-    except CheckFailed as failed:
-        told = [("/when", f"{one.line}:{one.column}: {one.message}") for one in failed.problems]
-        raise InvalidPayload("the condition has errors", errors=told) from None
-
-
-def _utc(instant: datetime | None) -> datetime | None:
-    if instant is None:
-        return None
-    sane_time("/starts", instant)
-    return instant.astimezone(UTC)
-
-
 # --- redeeming -----------------------------------------------------------------------------------
 
 
 async def redeem(
     handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None,
-    correlation: str | None = None,
+    correlation: str | None = None, pool: CodePool | None = None,
 ) -> Answered:  # fmt: skip
     """Redeem points for units of a reward, or hold both. Raises UnknownReward, SoldOut, LimitReached, NotEligible."""
     assert body.reward is not None
@@ -354,6 +304,9 @@ async def redeem(
     loaded, known = await handler.find(program, body.member)
     found = await find(handler, program, body.reward)
     codes = new_codes(handler, quantity) if found.terms.generates_codes and body.hold is None else ()
+    leased: tuple[str, ...] = ()
+    if found.terms.listed_codes:
+        codes = leased = await _leased(handler, pool, program, body, quantity)
     command = RedeemReward(
         id=body.id,
         terms=found.terms,
@@ -369,7 +322,9 @@ async def redeem(
         business=(("redemption", body.id),), correlation=correlation,
     )  # fmt: skip
     wish = Wish(program=program, command=command, actor=actor, claims=code_claims(codes))
-    done = await carry_out(handler, ask, wish, loaded, known)
+    async with settled_lease(pool, program, leased, kept=body.hold is not None) as lease:
+        done = await carry_out(handler, ask, wish, loaded, known)
+        lease.used = not done.replayed
     book = await handler.programs.newest_at(program, done.entry.pins.timeline)
     return answered(done, answers.redemption(done, body.member, book))
 
@@ -378,12 +333,45 @@ def _seconds(hold: Hold | None) -> int | None:
     return hold_seconds(hold) if hold is not None else None
 
 
+class Lease:
+    """Codes that were leased for a redemption, and whether it has them."""
+
+    used = False
+
+
+@asynccontextmanager
+async def settled_lease(
+    pool: CodePool | None, program: str, codes: Sequence[str], *, kept: bool
+) -> AsyncIterator[Lease]:
+    """End the lease however the redemption ends: issued codes leave the list, those a hold keeps stay, claimed."""
+    lease = Lease()
+    try:
+        yield lease
+    finally:
+        if pool is not None and codes:
+            await (pool.issued if lease.used and not kept else pool.give_back)(program, codes)
+
+
+async def _leased(
+    handler: Handler, pool: CodePool | None, program: str, body: RedeemBody, quantity: int
+) -> tuple[str, ...]:
+    """Raises SoldOut where the list has fewer codes, unless it was this redemption that had the last."""
+    codes = await pool.lease(program, body.reward or "", quantity) if pool is not None else []
+    if len(codes) == quantity:
+        return tuple(codes)
+    if pool is not None:
+        await pool.give_back(program, codes)
+    if await handler.store.claim(program, "redemption", body.id) is None:
+        raise SoldOut(f"{len(codes)} codes of {body.reward} are left, {quantity} asked for")
+    return ()
+
+
 def new_codes(handler: Handler, quantity: int) -> tuple[str, ...]:
     return tuple(new_code(handler.new_id()) for _ in range(quantity))
 
 
 def code_claims(codes: tuple[str, ...]) -> tuple[Claim, ...]:
-    return tuple(Claim(CODE, code) for code in codes)
+    return tuple(Claim(ISSUED_CODE, code) for code in codes)
 
 
 async def codes_for(handler: Handler, stream: UUID, version: int) -> tuple[str, ...]:

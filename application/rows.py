@@ -13,6 +13,7 @@ from domain.member.decide import Decision
 from domain.member.draft import Circumstances
 from domain.member.settle import next_due
 from domain.member.shape import SHAPE, horizon_of, pack
+from domain.rules.rewards import ISSUED_CODE
 
 
 def promise(stream: UUID, version: int) -> str:
@@ -41,6 +42,7 @@ def row_of(
 ) -> tuple[NewRow, Loaded]:
     """The entry of a decision as the log gets it, without a state; and the member as that entry leaves it."""
     recorded_at = circumstances.recorded_at
+    freed = tuple(Claim(ISSUED_CODE, code) for code in decision.freed)
     promises = tuple(Claim(kind, promise(loaded.stream, decision.member.version)) for kind in decision.promises)
     entry = Entry(
         stream=stream_name(wish.program, "member", loaded.stream),
@@ -66,7 +68,7 @@ def row_of(
         after=after(decision.member, recorded_at),
         claims=(*wish.claims, *promises) if promises else wish.claims,
         takes=decision.takes,
-        releases=wish.releases,
+        releases=(*wish.releases, *freed) if freed else wish.releases,
     )
     state = encode(entry)
     digest = row_digest(

@@ -49,7 +49,11 @@ def redeem_reward(draft: Draft, command: RedeemReward) -> None:
         )
     else:
         set_aside(draft, command.id, terms.currency, points, draws, None, command.hold_seconds, takes)
-        draft.record(RewardReserved(redemption=command.id, reward=terms.id, quantity=quantity, day=day, counts=counts))
+        draft.record(
+            RewardReserved(
+                redemption=command.id, reward=terms.id, quantity=quantity, day=day, counts=counts, codes=command.codes
+            )
+        )
 
 
 def obstacles(draft: Draft, book: CompiledRulebook, terms: RewardTerms, quantity: int) -> Iterator[Refused]:
@@ -87,7 +91,9 @@ def issue(draft: Draft, hold: Hold, points: int | None, codes: tuple[str, ...]) 
     """Units that were held are the member's now."""
     if points not in (None, hold.points):
         raise InvalidPayload("a reward is confirmed whole", errors=[("/points", "leave it out")])
-    draft.record(RewardIssued(redemption=hold.id, reward=hold.reward, quantity=hold.quantity, codes=codes))
+    draft.record(
+        RewardIssued(redemption=hold.id, reward=hold.reward, quantity=hold.quantity, codes=hold.codes or codes)
+    )
 
 
 def give_up(draft: Draft, redemption: str, reward: str, quantity: int, day: int, counts: dict[str, int]) -> None:

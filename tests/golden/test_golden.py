@@ -61,6 +61,7 @@ ELSEWHERE = {
     "RewardReserved",
     "RewardIssued",
     "RewardReleased",
+    "IssuedCodeUsed",
 }
 """Events that only their own files of shapes have: an erasure ends a key, closes and transfers are of many streams."""
 
