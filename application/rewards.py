@@ -17,9 +17,9 @@ from application import answers
 from application.answers import Answered, answered
 from application.codes import CodePool
 from application.eligibility import in_reach
-from application.handle import Handler
+from application.handle import MAX_TRIES, Handler
 from application.points import Hold, RedeemBody, hold_seconds, sane_name
-from application.ports import ClaimTaken, HeadMoved, NewRow, NewState, Save
+from application.ports import ClaimTaken, HeadMoved, NewRow, NewState, Save, SourceMoved, Unavailable
 from application.programs import KnownProgram
 from application.referrals import new_code
 from application.repeats import Ask, carry_out
@@ -301,6 +301,25 @@ async def redeem(
     if body.order is not None:
         sane_name("/order/source", body.order.source)
         sane_name("/order/id", body.order.id)
+    for _ in range(MAX_TRIES):
+        try:
+            return await _redeem(handler, program, body, quantity, actor, key, correlation, pool)
+        except SourceMoved:
+            continue  # it is offered on other terms by now
+    raise Unavailable("the reward is being changed again and again")
+
+
+async def _redeem(
+    handler: Handler,
+    program: str,
+    body: RedeemBody,
+    quantity: int,
+    actor: str,
+    key: str | None,
+    correlation: str | None,
+    pool: CodePool | None,
+) -> Answered:
+    assert body.reward is not None
     loaded, known = await handler.find(program, body.member)
     found = await find(handler, program, body.reward)
     codes = new_codes(handler, quantity) if found.terms.generates_codes and body.hold is None else ()
@@ -321,7 +340,13 @@ async def redeem(
         program=program, route="redemptions", body=msgspec.to_builtins(body), actor=actor, key=key,
         business=(("redemption", body.id),), correlation=correlation,
     )  # fmt: skip
-    wish = Wish(program=program, command=command, actor=actor, claims=code_claims(codes))
+    wish = Wish(
+        program=program,
+        command=command,
+        actor=actor,
+        claims=code_claims(codes),
+        stands_on=((reward_stream(program, body.reward), found.version),),
+    )
     async with settled_lease(pool, program, leased, kept=body.hold is not None) as lease:
         done = await carry_out(handler, ask, wish, loaded, known)
         lease.used = not done.replayed

@@ -24,7 +24,8 @@ def promise(stream: UUID, version: int) -> str:
 class Wish(msgspec.Struct, kw_only=True, frozen=True):
     """A command for one member, with everything that the entry says around it.
 
-    `claims` are keys that must be new. `by_time` marks the sweeper's entries, which have no input.
+    `claims` are keys that must be new. `by_time` marks the sweeper's entries, which have no input. `stands_on` are
+    streams whose head the command was made from, with its version: the save is refused if one has moved.
     """
 
     program: str
@@ -35,6 +36,7 @@ class Wish(msgspec.Struct, kw_only=True, frozen=True):
     cause: str | None = None
     correlation: str | None = None
     by_time: bool = False
+    stands_on: tuple[tuple[UUID, int], ...] = ()
 
 
 def row_of(
