@@ -40,6 +40,7 @@ from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, decode, enc
 from domain.member.commands import RedeemReward
 from domain.member.rewards import STOCK
 from domain.reward.commands import ChangeReward, CreateReward, RewardCommand
+from domain.reward.decide import decide
 from domain.reward.events import RewardChanged, RewardCreated
 from domain.rules.rewards import ISSUED_CODE, RewardTerms
 
@@ -123,11 +124,11 @@ async def create(
                 handler, program, Reward(terms, 1, made[0].digest, made[0].recorded_at, made[0].position), 200
             )
         raise RewardExists(f"the reward {body.id!r} exists")
-    command, event = CreateReward(terms=terms), RewardCreated(terms=terms)
+    command = CreateReward(terms=terms)
     if isinstance(body.codes, list) and pool is not None:
         # Before the reward is there: nobody finds it without its codes, and a repeat brings in none twice.
         await pool.add(program, body.id, body.codes)
-    saved = await _append(handler, known, program, None, command, event, actor, key, request, correlation)
+    saved = await _append(handler, known, program, None, command, actor, key, request, correlation)
     return await _told(handler, program, saved, 201)
 
 
@@ -169,8 +170,8 @@ async def change(
         given["gives"] = given_by(given["gives"])
     known = await _known(handler, program)
     terms = sane_terms(known, msgspec.structs.replace(found.terms, **given))
-    command, event = ChangeReward(terms=terms), RewardChanged(terms=terms)
-    saved = await _append(handler, known, program, found, command, event, actor, None, "", correlation)
+    command = ChangeReward(terms=terms)
+    saved = await _append(handler, known, program, found, command, actor, None, "", correlation)
     if codes and pool is not None:
         await pool.add(program, reward, codes)
     return await _told(handler, program, saved, 200)
@@ -206,12 +207,12 @@ async def _append(
     program: str,
     before: Reward | None,
     command: RewardCommand,
-    event: RewardCreated | RewardChanged,
     actor: str,
     key: str | None,
     request: str,
     correlation: str | None,
 ) -> Reward:
+    event = decide(command, before.terms if before else None)
     terms, stream = event.terms, reward_stream(program, event.terms.id)
     clock = await handler.clock.now(program)
     now = clock if before is None else max(clock, before.recorded_at + MICROSECOND)
