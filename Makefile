@@ -79,6 +79,12 @@ torture: $(READY) ## Kill everything under load, and count: make torture SECONDS
 	@TORTURE_SEED=$(SEED) $(BIN)/python -m pytest -q -n 2 tests/torture --ignore tests/torture/test_evening.py
 	@$(BIN)/python -m tests.torture $(or $(SECONDS),120) $(SEED)
 
+.PHONY: stress
+stress: SEED ?= $(shell echo $$RANDOM)
+stress: $(READY) ## Everything at once on few members: no deadlock: make stress SECONDS=300 SEED=7
+	@echo "SEED=$(SEED)"
+	@$(BIN)/python -m tests.torture.stress $(or $(SECONDS),300) $(SEED)
+
 .PHONY: lock
 lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(UV_LOCK) --output-file requirements/runtime.txt pyproject.toml

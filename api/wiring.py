@@ -23,6 +23,7 @@ from infrastructure.access import AccessTable
 from infrastructure.analytics import PostgresAnalytics
 from infrastructure.api_keys import ApiKeys
 from infrastructure.clock import utc_now
+from infrastructure.code_misses import PostgresMisses
 from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
 from infrastructure.erasures import PostgresErasures
@@ -30,6 +31,7 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
+from infrastructure.listed_codes import PostgresListedCodes
 from infrastructure.outgoing import Outgoing
 from infrastructure.overview import Overview
 from infrastructure.positions import PostgresPositions
@@ -85,6 +87,8 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Refusals
     access: AccessTable
     erasures: PostgresErasures
+    listed_codes: PostgresListedCodes
+    misses: PostgresMisses
     webhooks: PostgresWebhooks
     outgoing: Outgoing
     traces: Traces | None
@@ -150,6 +154,8 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         refusals=Refusals(pool),
         access=AccessTable(pool, settings.access_days),
         erasures=PostgresErasures(pool),
+        listed_codes=PostgresListedCodes(pool),
+        misses=PostgresMisses(pool),
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,

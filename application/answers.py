@@ -21,6 +21,7 @@ from domain.member.events import (
     BadgeRevoked,
     CodeRedeemed,
     ExperimentAssigned,
+    IssuedCodeUsed,
     LotActivated,
     LotsRescheduled,
     MemberReferred,
@@ -305,6 +306,35 @@ def code(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
         },
         "rulebook": rulebook(entry),
         "awards": awards(entry),
+        "effects": effects(entry),
+        "member": member_after(entry, member, book),
+        "position": stored.position,
+    }
+
+
+def issued_code(stored: Stored, member: str, book: CompiledRulebook | None) -> Json:
+    """The answer to the use of an issued unit's code: of which reward it was, and what it brought."""
+    entry = stored.entry
+    used = next(event for event in entry.events if isinstance(event, IssuedCodeUsed))
+    brought = next((event for event in entry.events if isinstance(event, PointsAdjusted)), None)
+    return {
+        "code": {
+            "code": used.code,
+            "reward": used.reward,
+            "redemption": used.redemption,
+            "at": used.at,
+            "gives": None
+            if brought is None
+            else {
+                "currency": brought.currency,
+                "points": brought.points,
+                "lot": brought.lot,
+                "expires_at": brought.expires_at,
+                "repaid": brought.repaid,
+            },
+        },
+        "rulebook": rulebook(entry),
+        "awards": [],
         "effects": effects(entry),
         "member": member_after(entry, member, book),
         "position": stored.position,

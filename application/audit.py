@@ -26,6 +26,7 @@ from application.history import view_as_of
 from application.programs import KnownProgram, fold_program, program_stream
 from application.tree_audit import TreeReader, check_trees
 from application.views import Json
+from domain.errors import Refused
 from domain.log import NO_DIGEST, TOPIC, Entry, Row, after, decode, encoded, row_digest, row_seal, stream_name
 from domain.member.shape import SHAPE, unpack
 from domain.member.state import Member
@@ -35,8 +36,12 @@ from domain.program.decide import thawed
 from domain.program.events import LeaderboardClosed, RulebookPublished
 from domain.program.state import Program
 from domain.redecide import redecide
+from domain.reward.decide import redecided
 from domain.rules.check import check
+from domain.rules.check_rewards import check_condition
+from domain.rules.expression import CheckFailed
 from domain.rules.ranking import digest
+from domain.rules.rewards import RewardTerms
 from domain.rules.rulebook import Rulebook, digest_of, read
 from domain.rules.timeline import Timeline
 
@@ -264,6 +269,8 @@ class _Task:
             self._outcomes(rows, entries)
         elif entries and entries[0].kind == "program":
             self._rulebooks(rows, entries)
+        elif entries and entries[0].kind == "reward":
+            self._reward(rows, entries)
         else:
             self.tally.verdicts["equal"] += sound
         self._head(rows, entries, heads)
@@ -345,6 +352,27 @@ class _Task:
                     wrong += _close_problems(event, books.get(event.rulebook))
             if wrong:
                 self.found(row, "; ".join(wrong), entry)
+            else:
+                self.tally.verdicts["equal"] += 1
+
+    def _reward(self, rows: list[Row], entries: list[Entry]) -> None:
+        """Decide a reward's entries again; each condition must give the tree that was stored with it."""
+        timeline = self._timeline(entries[0].program)
+        if timeline is None:
+            self.tally.verdicts["not_redecidable"] += len(entries)
+            return
+        terms: RewardTerms | None = None
+        for number, (row, entry) in enumerate(zip(rows, entries, strict=False)):
+            try:
+                terms = redecided(entry.input, entry.events, terms)
+                wrong = _condition_problem(terms, entry, timeline)
+            except (Refused, ValueError) as error:
+                # What comes after it stands on terms that nobody knows.
+                self.found(row, str(error), entry)
+                self.tally.verdicts["not_redecidable"] += len(entries) - number - 1
+                return
+            if wrong:
+                self.found(row, wrong, entry)
             else:
                 self.tally.verdicts["equal"] += 1
 
@@ -458,6 +486,19 @@ def _rulebook_problems(event: RulebookPublished, entry: Entry, before: Rulebook 
     judged = check(event.document, before=before)
     if not judged.ok or encoded(judged.trees) != encoded(event.trees):
         yield f"rulebook {event.number} does not give the trees that were stored with it"
+
+
+def _condition_problem(terms: RewardTerms, entry: Entry, timeline: Timeline) -> str:
+    """What is wrong with the stored meaning of a reward's condition, which was checked against the newest rules."""
+    if not terms.when:
+        return "a condition that nobody wrote" if terms.tree is not None else ""
+    if not 0 < entry.pins.timeline <= timeline.number:
+        return f"it was checked against rulebook {entry.pins.timeline}, which there is not"
+    try:
+        tree = check_condition(timeline.version(entry.pins.timeline).document, terms.when)
+    except CheckFailed as failed:
+        return f"its condition does not check: {failed}"
+    return "" if encoded(tree) == encoded(terms.tree) else "its condition does not give the tree that was stored"
 
 
 def _close_problems(event: LeaderboardClosed, book: Rulebook | None) -> Iterator[str]:

@@ -26,6 +26,7 @@ from application.ports import (
     Keys,
     NewRow,
     Save,
+    SourceMoved,
     TakeRefused,
     TimelineMoved,
     Unavailable,
@@ -152,6 +153,13 @@ class _Chain:
                 asked.fail(AlreadyThere(ClaimTaken(claim.kind, claim.key)))
         return [one for one in self.asked if not one.answer.done()]
 
+    def standing(self, moved: SourceMoved) -> list[_Asked]:
+        """Tell whoever stands on what has moved. Those that are left, in their order."""
+        for asked, wish, _ in self.decided:
+            if any(stream in moved.streams for stream, _ in wish.stands_on):
+                asked.fail(moved)
+        return [one for one in self.asked if not one.answer.done()]
+
     def save(self, member_key: tuple[UUID, bytes] | None = None) -> Save:
         self.rows[-1], self.loaded = with_state(self.rows[-1], self.loaded, self.known)
         return Save(
@@ -160,6 +168,7 @@ class _Chain:
             timeline=len(self.known.program.published),
             member_key=member_key,
             destroys_key=self.loaded.stream if self.erases else None,
+            stands_on=tuple({source for _, wish, _ in self.decided for source in wish.stands_on}),
         )
 
 
@@ -326,7 +335,8 @@ class Handler:
     async def handle(self, wanted: Wanted, loaded: Loaded, known: KnownProgram) -> Stored:
         """Carry out a wish on a member that was loaded for it just now, or is remembered.
 
-        Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, NothingDue, Unavailable.
+        Raises Refused (confirmed against the head), AlreadyThere when a claim is taken, SourceMoved when another stream
+        that the wish stands on has, NothingDue, Unavailable.
         """
         stream, asked = loaded.stream, _Asked(wanted)
         waiting = self._waiting.get(stream)
@@ -429,6 +439,8 @@ class Handler:
             except ClaimTaken as taken:
                 if taken.kind not in _OWN or not await self._moved(program, loaded):
                     asked = chain.without(taken)
+            except SourceMoved as moved:
+                asked = chain.standing(moved)
             except (HeadMoved, TimelineMoved, TakeRefused):
                 pass
             else:

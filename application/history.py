@@ -28,6 +28,7 @@ from domain.member.commands import (
     ReturnActivity,
     ReverseAdjustment,
     ReverseReferral,
+    UseIssuedCode,
 )
 from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
@@ -42,6 +43,7 @@ from domain.member.events import (
     ExperimentAssigned,
     HoldConfirmed,
     HoldReleased,
+    IssuedCodeUsed,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -522,9 +524,14 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
         case RewardReleased():
             text = f"{event.quantity} of {event.reward} given up, for {event.redemption}"
             return "reward_released", entry.recorded_at, None, None, None, text
+        case IssuedCodeUsed():
+            whose = "" if UUID(event.owner) == entry.stream_id else ", which another member has given"
+            text = f"The code {event.code} of {event.reward} was used{whose}"
+            return "issued_code_used", event.at, None, None, None, text
         case PointsAdjusted():
             sign = "+" if event.points > 0 else ""
-            text = f"{sign}{say(event.currency, event.points)} {event.currency} by hand: {event.reason}"
+            how = "for a code of" if isinstance(entry.input, UseIssuedCode) else "by hand:"
+            text = f"{sign}{say(event.currency, event.points)} {event.currency} {how} {event.reason}"
             points = event.points - event.repaid if event.points > 0 else event.points + event.debt
             if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
                 points, text = 0, f"{text}, pending"

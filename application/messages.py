@@ -38,6 +38,8 @@ _OWN: Mapping[str, frozenset[str]] = {
     "TierFloorSet": frozenset({"reason"}),
     "ReferralCodeIssued": frozenset({"code"}),
     "RewardIssued": frozenset({"codes"}),
+    "RewardReserved": frozenset({"codes"}),
+    "IssuedCodeUsed": frozenset({"code"}),
 }
 """What is personal, or may be: free text that was written about somebody."""
 

@@ -81,9 +81,7 @@ async def redeem_code(
     correlation: str | None = None,
 ) -> Answered:
     """Use a code. Raises CodeNotInCampaign, CodeNotTargeted, CodeOutsideWindow, CodeUsed."""
-    for at, text in (("/code", body.code), ("/campaign", body.campaign)):
-        if text is not None and (not 0 < len(text) <= MAX_CODE or UNPRINTABLE.search(text)):
-            raise BadId(f"1 to {MAX_CODE} characters without control characters", errors=[(at, "not such a text")])
+    sane_code(body)
     if body.at is not None:
         sane_time("/at", body.at)
     loaded, known = await handler.find(program, body.member)
@@ -101,6 +99,13 @@ async def redeem_code(
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
     return answered(found, answers.code(found, body.member, book))
+
+
+def sane_code(body: RedeemCodeBody) -> None:
+    """Raises BadId."""
+    for at, text in (("/code", body.code), ("/campaign", body.campaign)):
+        if text is not None and (not 0 < len(text) <= MAX_CODE or UNPRINTABLE.search(text)):
+            raise BadId(f"1 to {MAX_CODE} characters without control characters", errors=[(at, "not such a text")])
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
 
     The head of a stream must be exactly one version below its first row; further rows of it follow without gaps.
     `timeline` is the number of published rulebooks it was decided under; `publishes` raises that number.
+    `stands_on` are other streams that it was decided from, with the version that their head still has to be.
     """
 
     program: str
@@ -82,6 +83,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     member_key: tuple[UUID, bytes] | None = None
     destroys_key: UUID | None = None
     new_program: NewProgram | None = None
+    stands_on: tuple[tuple[UUID, int], ...] = ()
 
 
 class ClaimRow(msgspec.Struct, frozen=True):
@@ -103,6 +105,14 @@ class HeadMoved(SaveRefused):
 
 class TimelineMoved(SaveRefused):
     """Another rulebook was published meanwhile."""
+
+
+class SourceMoved(SaveRefused):
+    """Another stream that a save stands on has changed: who asked must look at it again. `streams` are those."""
+
+    def __init__(self, *streams: UUID) -> None:
+        super().__init__(", ".join(str(stream) for stream in streams))
+        self.streams = frozenset(streams)
 
 
 class ClaimTaken(SaveRefused):
@@ -138,7 +148,7 @@ class Watch(Protocol):
         """So many saves were tried in one transaction."""
 
     def conflicted(self, check: str) -> None:
-        """A save did not pass: head or timeline (it is decided again), take or claim."""
+        """A save did not pass: head, source or timeline (it is decided again), take or claim."""
 
     def looked_up(self, cache: str, *, hit: bool) -> None:
         """A cache had what was asked for, or it had to be made from the log."""

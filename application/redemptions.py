@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from application import answers, rewards
+from application import answers, codes, rewards
 from application.answers import Answered, answered
+from application.codes import CodePool
 from application.handle import Handler, Stored
 from application.history import Past, past
 from application.points import ID
@@ -13,7 +14,8 @@ from application.programs import KnownProgram
 from application.recent import Loaded
 from application.repeats import Ask, carry_out
 from application.rows import Wish
-from domain.errors import AmountOutOfRange, BadId, UnknownRedemption
+from domain.errors import AlreadyReversed, AmountOutOfRange, BadId, CodeUsed, UnknownRedemption
+from domain.log import Claim
 from domain.member.commands import (
     CancelRedemption,
     ConfirmRedemption,
@@ -57,14 +59,19 @@ async def confirm(
     actor: str,
     key: str | None = None,
     correlation: str | None = None,
+    pool: CodePool | None = None,
 ) -> Answered:
     """Spend what is held; said once more, the answer is the same. Raises HoldExpired, AlreadyConfirmed."""
     _amount(body.points)
     loaded, known, version = await _found(handler, program, redemption)
-    codes = await rewards.codes_for(handler, loaded.stream, version)
-    command = ConfirmRedemption(redemption=redemption, original=version, points=body.points, codes=codes)
+    fresh = await rewards.codes_for(handler, loaded.stream, version)
+    command = ConfirmRedemption(redemption=redemption, original=version, points=body.points, codes=fresh)
     ask = _ask(program, redemption, "confirm", body, actor, key, correlation)
-    return await _done(handler, ask, command, loaded, known)
+    done = await _done(handler, ask, command, loaded, known)
+    if pool is not None:
+        # Those of a list have been kept until now.
+        await pool.issued(program, done.body["redemption"]["codes"])
+    return done
 
 
 async def cancel(
@@ -93,7 +100,13 @@ async def give_back(
     loaded, known, version = await _found(handler, program, redemption)
     command = ReturnRedemption(redemption=redemption, original=version, points=body.points, mode=body.mode)
     ask = _ask(program, redemption, "return", body, actor, key, correlation)
-    return await _done(handler, ask, command, loaded, known)
+    void = await codes.spent_by_return(handler, program, redemption)
+    try:
+        return await _done(handler, ask, command, loaded, known, void)
+    except CodeUsed:
+        if await codes.were_returned(handler, program, void):
+            raise AlreadyReversed("all of the redemption has come back") from None
+        raise
 
 
 async def read(handler: Handler, program: str, redemption: str) -> Json:
@@ -158,8 +171,12 @@ def _ask(
     )
 
 
-async def _done(handler: Handler, ask: Ask, command: MemberCommand, loaded: Loaded, known: KnownProgram) -> Answered:
-    claims = rewards.code_claims(command.codes) if isinstance(command, ConfirmRedemption) else ()
+async def _done(
+    handler: Handler, ask: Ask, command: MemberCommand, loaded: Loaded, known: KnownProgram,
+    claims: tuple[Claim, ...] = (),
+) -> Answered:  # fmt: skip
+    if isinstance(command, ConfirmRedemption):
+        claims = rewards.code_claims(command.codes)
     wish = Wish(program=ask.program, command=command, actor=ask.actor, claims=claims)
     found = await carry_out(handler, ask, wish, loaded, known)
     book = await handler.programs.newest_at(ask.program, found.entry.pins.timeline)

@@ -18,6 +18,7 @@ from application.rows import Wish
 from domain.errors import (
     ActivityDiffers,
     AlreadyConfirmed,
+    CodeUsed,
     IdentityTaken,
     KeyReused,
     MemberErasedAlready,
@@ -31,6 +32,8 @@ from domain.log import Claim, decode
 _canonical = msgspec.json.Encoder(order="sorted")
 
 IDENTITIES = ("member", "email", "external")
+SPENT = "spent-code"
+"""Kind of claims: codes of issued units that are good no more. They were used, or their unit was returned."""
 
 SEPARATOR = "\x1f"
 """Between the parts of a key; no id may contain it."""
@@ -102,7 +105,7 @@ async def repeat(handler: Handler, ask: Ask, there: AlreadyThere) -> Stored:
             raise _clash(kind, key)
     if first is not None:
         return await stored(handler, first.stream, first.version, first.position)
-    if there.claim.kind in IDENTITIES:
+    if there.claim.kind in (*IDENTITIES, SPENT):
         raise _clash(there.claim.kind, there.claim.key)
     # Released between the two looks: an erasure, or a change of identity.
     raise KeyReused("the key was in use a moment ago: try again")
@@ -114,7 +117,7 @@ async def _same(handler: Handler, ask: Ask, kind: str, key: str, held: ClaimRow)
     if member is None:
         raise _clash(kind, key)  # the program's own stream holds it: no request of a member's
     if member.key is None:
-        raise MemberErasedAlready("the member was erased")
+        raise _clash(kind, key) if kind == SPENT else MemberErasedAlready("the member was erased")
     if Fingerprints(handler, handler.crypto.unwrap(member.key), ask).hash != held.hash:
         raise _clash(kind, key)
 
@@ -133,6 +136,8 @@ def _clash(kind: str, key: str) -> Refused:
         return ActivityDiffers(f"activity {name!r} of source {source!r} is recorded, with another body")
     if kind == "confirm":
         return AlreadyConfirmed("the redemption is confirmed, by another request")
+    if kind == SPENT:
+        return CodeUsed("the code was used, or its unit was returned")
     if kind == "member":
         return MemberExists(f"{key!r} is a member already")
     if kind in IDENTITIES:

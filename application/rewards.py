@@ -5,21 +5,25 @@ of the entry that they come from; stock is checked in the transaction that write
 """
 
 import re
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
 from application import answers
 from application.answers import Answered, answered
-from application.handle import Handler
-from application.payloads import sane_text, sane_time
+from application.codes import CodePool
+from application.eligibility import in_reach
+from application.handle import MAX_TRIES, Handler
 from application.points import Hold, RedeemBody, hold_seconds, sane_name
-from application.ports import ClaimTaken, HeadMoved, NewRow, NewState, Save
+from application.ports import ClaimTaken, HeadMoved, NewRow, NewState, Save, SourceMoved, Unavailable
 from application.programs import KnownProgram
 from application.referrals import new_code
 from application.repeats import Ask, carry_out
+from application.reward_terms import RewardBody, RewardChange, given_by, sane_codes, sane_terms, utc, validity
 from application.rows import Wish
 from application.rulebooks import PreconditionFailed, PreconditionRequired
 from domain.calendar import MICROSECOND
@@ -29,58 +33,22 @@ from domain.errors import (
     InvalidPayload,
     KeyReused,
     RewardExists,
-    UnknownCurrency,
+    SoldOut,
     UnknownReward,
 )
 from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, decode, encode, row_digest, stream_name
 from domain.member.commands import RedeemReward
 from domain.member.rewards import STOCK
-from domain.numbers import MAX_AMOUNT
 from domain.reward.commands import ChangeReward, CreateReward, RewardCommand
+from domain.reward.decide import decide
 from domain.reward.events import RewardChanged, RewardCreated
-from domain.rules.rewards import RewardKind, RewardTerms
+from domain.rules.rewards import ISSUED_CODE, RewardTerms
 
 Json = dict[str, Any]
 
 REWARD_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
-CODE = "issued-code"
-"""Kind of claims: codes of issued units."""
 MOST_UNITS = 100
 """Units of one redemption."""
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    currency: str
-    points: int
-
-
-class RewardBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A reward: what a unit costs, how many there are (null: no limit), how many a member may have, and when.
-
-    `codes`: `generate` gives each unit a code that cannot be guessed.
-    """
-
-    id: str
-    kind: RewardKind
-    price: Price
-    name: str = ""
-    stock: int | None = None
-    per_member: int | None = None
-    starts: datetime | None = None
-    ends: datetime | None = None
-    codes: Literal["generate"] | None = None
-
-
-class RewardChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is given replaces what was; null takes a limit away. `withdrawn`: it is not offered any more."""
-
-    price: Price | msgspec.UnsetType = msgspec.UNSET
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    stock: int | msgspec.UnsetType | None = msgspec.UNSET
-    per_member: int | msgspec.UnsetType | None = msgspec.UNSET
-    starts: datetime | msgspec.UnsetType | None = msgspec.UNSET
-    ends: datetime | msgspec.UnsetType | None = msgspec.UNSET
-    withdrawn: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reward(msgspec.Struct, frozen=True):
@@ -122,7 +90,7 @@ async def _fold(handler: Handler, stream: UUID) -> Reward | None:
 
 async def create(
     handler: Handler, program: str, body: RewardBody, *, actor: str, key: str | None = None,
-    correlation: str | None = None,
+    correlation: str | None = None, pool: CodePool | None = None,
 ) -> Answered:  # fmt: skip
     """Put a reward into the catalogue. Raises RewardExists, UnknownCurrency."""
     if not REWARD_ID.fullmatch(body.id):
@@ -135,12 +103,17 @@ async def create(
         name=body.name,
         stock=body.stock,
         per_member=body.per_member,
-        starts=_utc(body.starts),
-        ends=_utc(body.ends),
+        starts=utc(body.starts),
+        ends=utc(body.ends),
         generates_codes=body.codes == "generate",
+        when=body.when or "",
+        listed_codes=body.codes == "list" or isinstance(body.codes, list),
+        valid=validity(body.valid),
+        gives=given_by(body.gives),
     )
+    sane_codes(body.codes if isinstance(body.codes, list) else ())
     known = await _known(handler, program)
-    _sane(known, terms)
+    terms = sane_terms(known, terms)
     stream = reward_stream(program, body.id)
     request = handler.crypto.fingerprint(known.key, "rewards", msgspec.json.encode(body))
     made = await handler.store.rows(stream, upto=1)
@@ -151,8 +124,11 @@ async def create(
                 handler, program, Reward(terms, 1, made[0].digest, made[0].recorded_at, made[0].position), 200
             )
         raise RewardExists(f"the reward {body.id!r} exists")
-    command, event = CreateReward(terms=terms), RewardCreated(terms=terms)
-    saved = await _append(handler, known, program, None, command, event, actor, key, request, correlation)
+    command = CreateReward(terms=terms)
+    if isinstance(body.codes, list) and pool is not None:
+        # Before the reward is there: nobody finds it without its codes, and a repeat brings in none twice.
+        await pool.add(program, body.id, body.codes)
+    saved = await _append(handler, known, program, None, command, actor, key, request, correlation)
     return await _told(handler, program, saved, 201)
 
 
@@ -165,6 +141,7 @@ async def change(
     etag: str | None,
     actor: str,
     correlation: str | None = None,
+    pool: CodePool | None = None,
 ) -> Answered:
     """Offer a reward on other terms from now on. Raises UnknownReward, PreconditionRequired, PreconditionFailed."""
     found = await find(handler, program, reward)
@@ -180,29 +157,46 @@ async def change(
         given |= {"currency": price.currency, "points": price.points}
     for name in ("starts", "ends"):
         if name in given:
-            given[name] = _utc(given[name])
-    terms = msgspec.structs.replace(found.terms, **given)
+            given[name] = utc(given[name])
+    codes = given.pop("codes", [])
+    if codes and not found.terms.listed_codes:
+        raise InvalidPayload("the reward has no list of codes", errors=[("/codes", "only with `codes: list`")])
+    sane_codes(codes)
+    if "when" in given:
+        given["when"] = given["when"] or ""
+    if "valid" in given:
+        given["valid"] = validity(given["valid"])
+    if "gives" in given:
+        given["gives"] = given_by(given["gives"])
     known = await _known(handler, program)
-    _sane(known, terms)
-    command, event = ChangeReward(terms=terms), RewardChanged(terms=terms)
-    saved = await _append(handler, known, program, found, command, event, actor, None, "", correlation)
+    terms = sane_terms(known, msgspec.structs.replace(found.terms, **given))
+    command = ChangeReward(terms=terms)
+    saved = await _append(handler, known, program, found, command, actor, None, "", correlation)
+    if codes and pool is not None:
+        await pool.add(program, reward, codes)
     return await _told(handler, program, saved, 200)
 
 
-async def read(handler: Handler, program: str, reward: str) -> tuple[Json, str]:
+async def read(handler: Handler, program: str, reward: str, pool: CodePool | None = None) -> tuple[Json, str]:
     """A reward as it is offered now, and its etag."""
     found = await find(handler, program, reward)
-    return await _shape(handler, program, found), str(found.version)
+    shown = await _shape(handler, program, found)
+    if pool is not None and found.terms.listed_codes:
+        shown["codes_left"] = await pool.left(program, reward)
+    return shown, str(found.version)
 
 
-async def listing(handler: Handler, program: str, *, limit: int = 100, cursor: int = 0) -> Json:
-    """The catalogue, by id."""
+async def listing(
+    handler: Handler, program: str, member: str | None = None, *, limit: int = 100, cursor: int = 0
+) -> Json:
+    """The catalogue, by id; for a member, whether it could have a unit of each now, and why not."""
     await _known(handler, program)
     folded = [await _fold(handler, stream) for stream in await handler.store.rewards(program)]
     rewards = sorted((one for one in folded if one is not None), key=lambda one: one.terms.id)
     page = rewards[cursor : cursor + limit]
+    reached = await in_reach(handler, program, member, [one.terms for one in page]) if member is not None else {}
     return {
-        "items": [await _shape(handler, program, one) for one in page],
+        "items": [await _shape(handler, program, one) | reached.get(one.terms.id, {}) for one in page],
         "next_cursor": str(cursor + limit) if len(rewards) > cursor + limit else None,
     }
 
@@ -213,12 +207,12 @@ async def _append(
     program: str,
     before: Reward | None,
     command: RewardCommand,
-    event: RewardCreated | RewardChanged,
     actor: str,
     key: str | None,
     request: str,
     correlation: str | None,
 ) -> Reward:
+    event = decide(command, before.terms if before else None)
     terms, stream = event.terms, reward_stream(program, event.terms.id)
     clock = await handler.clock.now(program)
     now = clock if before is None else max(clock, before.recorded_at + MICROSECOND)
@@ -272,7 +266,11 @@ async def _shape(handler: Handler, program: str, reward: Reward) -> Json:
         "per_member": terms.per_member,
         "starts": terms.starts,
         "ends": terms.ends,
-        "codes": "generate" if terms.generates_codes else None,
+        "when": terms.when or None,
+        "codes_left": None,
+        "codes": "generate" if terms.generates_codes else "list" if terms.listed_codes else None,
+        "valid": msgspec.to_builtins(terms.valid),
+        "gives": msgspec.to_builtins(terms.gives),
         "withdrawn": terms.withdrawn,
         "version": reward.version,
     }
@@ -282,37 +280,12 @@ async def _known(handler: Handler, program: str) -> KnownProgram:
     return await handler.programs.get(program, await handler.store.timeline(program))
 
 
-def _sane(known: KnownProgram, terms: RewardTerms) -> None:
-    """Terms that can be kept. Raises AmountOutOfRange, BadTime, InvalidPayload, UnknownCurrency."""
-    newest = known.newest
-    if newest is None or terms.currency not in newest.document.currencies:
-        raise UnknownCurrency(
-            f"{terms.currency!r} is not a currency of this program", errors=[("/price/currency", "unknown")]
-        )
-    sane_text("/name", terms.name)
-    for at, amount in (("/price/points", terms.points), ("/stock", terms.stock), ("/per_member", terms.per_member)):
-        if amount is not None and not 0 <= amount <= MAX_AMOUNT:
-            raise AmountOutOfRange("an amount is 0 to 2^53 - 1", errors=[(at, "0 to 2^53 - 1")])
-    for at, instant in (("/starts", terms.starts), ("/ends", terms.ends)):
-        if instant is not None:
-            sane_time(at, instant)
-    if terms.starts is not None and terms.ends is not None and terms.ends <= terms.starts:
-        raise InvalidPayload("a reward ends after it starts", errors=[("/ends", "not after starts")])
-
-
-def _utc(instant: datetime | None) -> datetime | None:
-    if instant is None:
-        return None
-    sane_time("/starts", instant)
-    return instant.astimezone(UTC)
-
-
 # --- redeeming -----------------------------------------------------------------------------------
 
 
 async def redeem(
     handler: Handler, program: str, body: RedeemBody, *, actor: str, key: str | None = None,
-    correlation: str | None = None,
+    correlation: str | None = None, pool: CodePool | None = None,
 ) -> Answered:  # fmt: skip
     """Redeem points for units of a reward, or hold both. Raises UnknownReward, SoldOut, LimitReached, NotEligible."""
     assert body.reward is not None
@@ -329,9 +302,31 @@ async def redeem(
     if body.order is not None:
         sane_name("/order/source", body.order.source)
         sane_name("/order/id", body.order.id)
+    for _ in range(MAX_TRIES):
+        try:
+            return await _redeem(handler, program, body, quantity, actor, key, correlation, pool)
+        except SourceMoved:
+            continue  # it is offered on other terms by now
+    raise Unavailable("the reward is being changed again and again")
+
+
+async def _redeem(
+    handler: Handler,
+    program: str,
+    body: RedeemBody,
+    quantity: int,
+    actor: str,
+    key: str | None,
+    correlation: str | None,
+    pool: CodePool | None,
+) -> Answered:
+    assert body.reward is not None
     loaded, known = await handler.find(program, body.member)
     found = await find(handler, program, body.reward)
     codes = new_codes(handler, quantity) if found.terms.generates_codes and body.hold is None else ()
+    leased: tuple[str, ...] = ()
+    if found.terms.listed_codes:
+        codes = leased = await _leased(handler, pool, program, body, quantity)
     command = RedeemReward(
         id=body.id,
         terms=found.terms,
@@ -346,8 +341,16 @@ async def redeem(
         program=program, route="redemptions", body=msgspec.to_builtins(body), actor=actor, key=key,
         business=(("redemption", body.id),), correlation=correlation,
     )  # fmt: skip
-    wish = Wish(program=program, command=command, actor=actor, claims=code_claims(codes))
-    done = await carry_out(handler, ask, wish, loaded, known)
+    wish = Wish(
+        program=program,
+        command=command,
+        actor=actor,
+        claims=code_claims(codes),
+        stands_on=((reward_stream(program, body.reward), found.version),),
+    )
+    async with settled_lease(pool, program, leased, kept=body.hold is not None) as lease:
+        done = await carry_out(handler, ask, wish, loaded, known)
+        lease.used = not done.replayed
     book = await handler.programs.newest_at(program, done.entry.pins.timeline)
     return answered(done, answers.redemption(done, body.member, book))
 
@@ -356,12 +359,45 @@ def _seconds(hold: Hold | None) -> int | None:
     return hold_seconds(hold) if hold is not None else None
 
 
+class Lease:
+    """Codes that were leased for a redemption, and whether it has them."""
+
+    used = False
+
+
+@asynccontextmanager
+async def settled_lease(
+    pool: CodePool | None, program: str, codes: Sequence[str], *, kept: bool
+) -> AsyncIterator[Lease]:
+    """End the lease however the redemption ends: issued codes leave the list, those a hold keeps stay, claimed."""
+    lease = Lease()
+    try:
+        yield lease
+    finally:
+        if pool is not None and codes:
+            await (pool.issued if lease.used and not kept else pool.give_back)(program, codes)
+
+
+async def _leased(
+    handler: Handler, pool: CodePool | None, program: str, body: RedeemBody, quantity: int
+) -> tuple[str, ...]:
+    """Raises SoldOut where the list has fewer codes, unless it was this redemption that had the last."""
+    codes = await pool.lease(program, body.reward or "", quantity) if pool is not None else []
+    if len(codes) == quantity:
+        return tuple(codes)
+    if pool is not None:
+        await pool.give_back(program, codes)
+    if await handler.store.claim(program, "redemption", body.id) is None:
+        raise SoldOut(f"{len(codes)} codes of {body.reward} are left, {quantity} asked for")
+    return ()
+
+
 def new_codes(handler: Handler, quantity: int) -> tuple[str, ...]:
     return tuple(new_code(handler.new_id()) for _ in range(quantity))
 
 
 def code_claims(codes: tuple[str, ...]) -> tuple[Claim, ...]:
-    return tuple(Claim(CODE, code) for code in codes)
+    return tuple(Claim(ISSUED_CODE, code) for code in codes)
 
 
 async def codes_for(handler: Handler, stream: UUID, version: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from domain.member.decide import Decision
 from domain.member.draft import Circumstances
 from domain.member.settle import next_due
 from domain.member.shape import SHAPE, horizon_of, pack
+from domain.rules.rewards import ISSUED_CODE
 
 
 def promise(stream: UUID, version: int) -> str:
@@ -23,7 +24,8 @@ def promise(stream: UUID, version: int) -> str:
 class Wish(msgspec.Struct, kw_only=True, frozen=True):
     """A command for one member, with everything that the entry says around it.
 
-    `claims` are keys that must be new. `by_time` marks the sweeper's entries, which have no input.
+    `claims` are keys that must be new. `by_time` marks the sweeper's entries, which have no input. `stands_on` are
+    streams whose head the command was made from, with its version: the save is refused if one has moved.
     """
 
     program: str
@@ -34,6 +36,7 @@ class Wish(msgspec.Struct, kw_only=True, frozen=True):
     cause: str | None = None
     correlation: str | None = None
     by_time: bool = False
+    stands_on: tuple[tuple[UUID, int], ...] = ()
 
 
 def row_of(
@@ -41,6 +44,7 @@ def row_of(
 ) -> tuple[NewRow, Loaded]:
     """The entry of a decision as the log gets it, without a state; and the member as that entry leaves it."""
     recorded_at = circumstances.recorded_at
+    freed = tuple(Claim(ISSUED_CODE, code) for code in decision.freed)
     promises = tuple(Claim(kind, promise(loaded.stream, decision.member.version)) for kind in decision.promises)
     entry = Entry(
         stream=stream_name(wish.program, "member", loaded.stream),
@@ -66,7 +70,7 @@ def row_of(
         after=after(decision.member, recorded_at),
         claims=(*wish.claims, *promises) if promises else wish.claims,
         takes=decision.takes,
-        releases=wish.releases,
+        releases=(*wish.releases, *freed) if freed else wish.releases,
     )
     state = encode(entry)
     digest = row_digest(

@@ -118,6 +118,16 @@ class BelowMinimum(Refused):
     code = "below-minimum"
 
 
+class RateLimited(Refused):
+    """Too many codes were tried in vain: again after `seconds`."""
+
+    code = "rate-limited"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many codes were tried in vain: try again in {seconds} s")
+        self.seconds = seconds
+
+
 class NotEligible(Refused):
     code = "not-eligible"
 

@@ -57,6 +57,7 @@ from domain.member.redemptions import Redemption, redemption_of, redemption_sinc
 from domain.member.state import Member, evolve
 from domain.retelling import Retelling
 from domain.rules.compiled import NoSuchCurrency
+from domain.rules.rewards import ISSUED_CODE
 from domain.rules.timeline import Timeline
 from domain.takes import Taken, TakenNeeded, recorded_taken
 
@@ -385,6 +386,8 @@ def _compare(member: Member, entry: Entry, timeline: Timeline, history: StreamHi
         return Difference(entry.version, "different", "events differ")
     if encoded(decision.takes) != encoded(entry.takes):
         return Difference(entry.version, "different", "what it takes of shared quantities differs")
+    if decision.freed != tuple(claim.key for claim in entry.releases if claim.kind == ISSUED_CODE):
+        return Difference(entry.version, "different", "the codes that it gives up differ")
     if decision.at != entry.at or decision.settled != entry.settled:
         return Difference(entry.version, "different", "the decision instant differs")
     if encoded(after(decision.member, entry.recorded_at)) != encoded(entry.after):

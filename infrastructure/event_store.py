@@ -26,6 +26,7 @@ from application.ports import (
     HeadMoved,
     Save,
     SaveRefused,
+    SourceMoved,
     StateRow,
     TakeRefused,
     TimelineMoved,
@@ -72,6 +73,8 @@ WITH e AS MATERIALIZED (
 ), c AS MATERIALIZED (
     SELECT * FROM unnest(%b::int[], %b::uuid[], %b::int[], %b::int[], %b::bigint[], %b::bytea[])
     AS t(save, stream, month, shape, version, body)
+), l AS MATERIALIZED (
+    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[]) AS t(save, stream, version)
 ), bad AS MATERIALIZED (
     SELECT f.save, 'head' AS reason, '' AS kind, '' AS key
     FROM (SELECT save, stream, min(version) AS first, max(version) AS last, count(*) AS rows FROM e GROUP BY 1, 2) f
@@ -88,6 +91,9 @@ WITH e AS MATERIALIZED (
     SELECT q.save, 'take', q.kind, q.key FROM q
     LEFT JOIN takes x ON x.program = q.program AND x.kind = q.kind AND x.key = q.key
     WHERE (q.amount > 0 AND coalesce(x.used, 0) + q.taking > q.ceiling) OR coalesce(x.used, 0) + q.giving < 0
+  UNION ALL
+    SELECT l.save, 'source', '', l.stream::text FROM l LEFT JOIN state_rows x ON x.stream = l.stream
+    WHERE x.version IS DISTINCT FROM l.version
   UNION ALL
     SELECT p.save, 'timeline', '', '' FROM p JOIN programs x ON x.id = p.program WHERE x.timeline <> p.number
 ), n AS MATERIALIZED (
@@ -108,10 +114,12 @@ WITH e AS MATERIALIZED (
     SELECT k.program, k.kind, k.key, k.stream, k.version, n.position, k.hash
     FROM k JOIN n ON n.save = k.save AND n.stream = k.stream AND n.version = k.version
 ), g AS MATERIALIZED (
-    SELECT program, kind, key, sum(amount) AS amount, (array_agg(ceiling ORDER BY save DESC))[1] AS ceiling
+    -- What only comes back was taken under another ceiling, perhaps: the one that is there stays.
+    SELECT program, kind, key, sum(amount) AS amount,
+        (array_agg(ceiling ORDER BY save DESC) FILTER (WHERE amount > 0))[1] AS ceiling
     FROM q WHERE save NOT IN (SELECT save FROM bad) GROUP BY 1, 2, 3
 ), taken AS (
-    UPDATE takes x SET used = x.used + g.amount, ceiling = g.ceiling FROM g
+    UPDATE takes x SET used = x.used + g.amount, ceiling = coalesce(g.ceiling, x.ceiling) FROM g
     WHERE x.program = g.program AND x.kind = g.kind AND x.key = g.key
 ), first_taken AS (
     INSERT INTO takes (program, kind, key, used, ceiling)
@@ -250,15 +258,18 @@ class PostgresEventStore:
         batch: list[_Waiting] = []
         later: list[_Waiting] = []
         seen: set[object] = set()
+        sources: set[object] = set()
         for waiting in self._queue:
-            keys = waiting.keys()
-            if len(batch) >= MAX_BATCH or not keys.isdisjoint(seen) or (waiting.alone and batch):
-                later.append(waiting)
+            keys, stands_on = waiting.keys(), {stream for stream, _ in waiting.save.stands_on}
+            # Saves may stand on the same stream, but none beside one that moves it.
+            meets = not keys.isdisjoint(seen) or not keys.isdisjoint(sources) or not stands_on.isdisjoint(seen)
+            seen |= keys
+            sources |= stands_on
+            if len(batch) >= MAX_BATCH or meets or (waiting.alone and batch):
                 # Nothing that shares a key with a save put off may overtake it.
-                seen |= keys
+                later.append(waiting)
                 continue
             batch.append(waiting)
-            seen |= keys
             if waiting.alone:
                 later += self._queue[len(batch) + len(later) :]
                 break
@@ -530,6 +541,7 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
     timelines: list[list[Any]] = [[] for _ in range(3)]
     keys: list[list[Any]] = [[] for _ in range(4)]
     cold: list[list[Any]] = [[] for _ in range(6)]
+    sources: list[list[Any]] = [[] for _ in range(3)]
     for number, save in enumerate(saves):
         for row in save.rows:
             entry, state = row.entry, row.member_state
@@ -547,11 +559,13 @@ def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
                 _push(releases, number, row.program, claim.kind, claim.key, row.stream)
         for program, take in _takes(save):
             _push(takes, number, program, take.kind, take.key, take.amount, take.ceiling)
+        for stream, version in save.stands_on:
+            _push(sources, number, stream, version)
         if save.timeline is not None:
             _push(timelines, number, save.program, save.timeline)
         if save.member_key is not None:
             _push(keys, number, save.member_key[0], save.program, save.member_key[1])
-    return [*rows, *heads, *claims, *releases, *takes, *timelines, *keys, *cold]
+    return [*rows, *heads, *claims, *releases, *takes, *timelines, *keys, *cold, *sources]
 
 
 def _takes(save: Save) -> list[tuple[str, Take]]:
@@ -578,17 +592,23 @@ def _refusal(reason: str, kind: str, key: str) -> SaveRefused:
         return ClaimTaken(kind, key)
     if reason == "take":
         return TakeRefused(kind, key)
+    if reason == "source":
+        return SourceMoved(UUID(key))
     return HeadMoved() if reason == "head" else TimelineMoved()
 
 
 # A claim that is taken is final; a moved head only asks to look again. Business keys come before transport keys.
-_ORDER = (HeadMoved, TimelineMoved, TakeRefused, ClaimTaken)
-_CHECKS = {HeadMoved: "head", TimelineMoved: "timeline", TakeRefused: "take", ClaimTaken: "claim"}
+_ORDER = (HeadMoved, TimelineMoved, TakeRefused, SourceMoved, ClaimTaken)
+_CHECKS = {
+    HeadMoved: "head", TimelineMoved: "timeline", TakeRefused: "take", SourceMoved: "source", ClaimTaken: "claim",
+}  # fmt: skip
 
 
 def _worse(one: SaveRefused | None, other: SaveRefused) -> SaveRefused:
     if isinstance(one, ClaimTaken) and isinstance(other, ClaimTaken):
         return ClaimTaken(one.kind, one.key, one.all | other.all)
+    if isinstance(one, SourceMoved) and isinstance(other, SourceMoved):
+        return SourceMoved(*one.streams, *other.streams)
     if one is None or _ORDER.index(type(other)) > _ORDER.index(type(one)):
         return other
     return one

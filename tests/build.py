@@ -52,6 +52,7 @@ from domain.program.events import ProgramCreated, RulebookPublished
 from domain.redecide import StreamHistory
 from domain.rules.check import check
 from domain.rules.compiled import CompiledRulebook
+from domain.rules.rewards import ISSUED_CODE
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published, Timeline
 from domain.takes import Key, Take, Taken, TakenNeeded
@@ -280,6 +281,7 @@ def entry_of(
         after=after(decision.member, circumstances.recorded_at),
         claims=claims,
         takes=decision.takes,
+        releases=tuple(Claim(ISSUED_CODE, code) for code in decision.freed),
     )
 
 

@@ -1,6 +1,7 @@
-"""`guerdon import`: bring another program's members in, with what they have."""
+"""`guerdon import`: bring another program's members in, with what they have; and lists of codes."""
 
 import csv
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,37 @@ if TYPE_CHECKING:
 @click.group("import")
 def imports() -> None:
     """Bring in what another program has."""
+
+
+@imports.command("codes")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--program", default="main", show_default=True, help="The program that takes them in.")
+@click.option("--reward", required=True, help="Whose units they are for; a reward with `codes: list`.")
+@click.option("--json", "to_json", is_flag=True, help="Print the outcome as JSON.")
+def codes(*, file: Path, program: str, reward: str, to_json: bool) -> None:
+    """Codes for a reward, from a file, plain or .gz: one a line, as a CSV with the column code, or as NDJSON.
+
+    The file is read as it goes, so a million are no burden. A run that was stopped is started again: what is there
+    already, or issued, is not brought in twice. Exit code 1 when lines were refused.
+    """
+    from api.cli.session import session
+    from application.import_codes import Brought, import_codes
+
+    with gzip.open(file, "rt", encoding="utf-8-sig") if file.suffix == ".gz" else file.open(encoding="utf-8-sig") as f:
+
+        async def work(wired: "Wired") -> "Brought":
+            return await import_codes(wired.handler, wired.listed_codes, program, reward, f)
+
+        found = session(work)
+    if to_json:
+        as_json({"lines": found.lines, "added": found.added, "refused": found.refused})
+    else:
+        click.echo(f"{found.added} added, {found.lines - found.added - len(found.refused)} there already,"
+                   f" {len(found.refused)} refused")  # fmt: skip
+        for number in found.refused[:20]:
+            click.echo(f"  line {number}: no code of 1 to 200 characters that can be seen", err=True)
+    if found.refused:
+        raise Exit(1)
 
 
 @imports.command("members")

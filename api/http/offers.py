@@ -6,7 +6,7 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, number, once, page, parts, path_id, route, text, written
-from application import offers
+from application import codes, offers
 from application.offers import AssignBody, RedeemCodeBody
 
 _GONE = ("unknown-member", "member-erased")
@@ -54,7 +54,7 @@ async def assign(request: Req) -> ASGIResponse:
     "/v1/codes/redeem",
     **route(
         "client",
-        "Use the code of a coupon",
+        "Use the code of a coupon, or of a unit of a reward",
         body=RedeemCodeBody,
         answer=shapes.CodeRedeemed,
         status=201,
@@ -67,16 +67,26 @@ async def assign(request: Req) -> ASGIResponse:
             "not-eligible",
             "member-suspended",
             "from-the-future",
+            "rate-limited",
         ),
     ),
 )
 async def redeem_code(request: Req) -> ASGIResponse:
-    """For the first slot it is good for. Refused, nothing is done: the code stays as it is."""
+    """A coupon's for the first slot it is good for, a unit's once. Refused, nothing is done: the code stays as it is.
+
+    Who tries codes in vain waits longer each time; `Retry-After` says how long.
+    """
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, RedeemCodeBody)
-        done = await offers.redeem_code(
-            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+        done = await codes.redeem(
+            parts(request).handler,
+            parts(request).misses,
+            who.program,
+            body,
+            actor=who.actor,
+            key=key,
+            correlation=who.request,
         )
     return written(done)
 

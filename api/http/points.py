@@ -1,5 +1,7 @@
 """Routes that move points by request: returns, redemptions and what becomes of them, adjustments."""
 
+from typing import Any
+
 from litestar import get, post
 from litestar.response.base import ASGIResponse
 
@@ -62,10 +64,12 @@ async def redeem(request: Req) -> ASGIResponse:
     who = caller(request)
     with once(request) as key:
         body = await read_json(request, RedeemBody)
-        redeem_it = points.redeem if body.reward is None else rewards.redeem
-        done = await redeem_it(
-            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
-        )
+        more: Any = {"actor": who.actor, "key": key, "correlation": who.request}
+        if body.reward is None:
+            done = await points.redeem(parts(request).handler, who.program, body, **more)
+        else:
+            pool = parts(request).listed_codes
+            done = await rewards.redeem(parts(request).handler, who.program, body, pool=pool, **more)
     return written(done)
 
 
@@ -106,7 +110,14 @@ async def confirm(request: Req) -> ASGIResponse:
     with once(request) as key:
         body = await read_json(request, ConfirmBody)
         done = await redemptions.confirm(
-            parts(request).handler, who.program, redemption, body, actor=who.actor, key=key, correlation=who.request
+            parts(request).handler,
+            who.program,
+            redemption,
+            body,
+            actor=who.actor,
+            key=key,
+            correlation=who.request,
+            pool=parts(request).listed_codes,
         )
     return written(done)
 
@@ -141,7 +152,14 @@ async def cancel(request: Req) -> ASGIResponse:
         body=ReturnRedemptionBody,
         answer=shapes.RedemptionChanged,
         status=201,
-        codes=(*_NO_REDEMPTION, "already-reversed", "return-exceeds-activity", "not-eligible", "amount-out-of-range"),
+        codes=(
+            *_NO_REDEMPTION,
+            "already-reversed",
+            "return-exceeds-activity",
+            "not-eligible",
+            "code-used",
+            "amount-out-of-range",
+        ),
     ),
 )
 async def give_back(request: Req) -> ASGIResponse:

@@ -14,7 +14,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from application.ports import Unavailable
-from domain.errors import Refused
+from domain.errors import RateLimited, Refused
 from infrastructure.logging import where
 
 MEDIA_TYPE = "application/problem+json"
@@ -179,7 +179,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         note_refusal(request, told)
     headers = {"cache-control": "no-store"}
     if told.status in (429, 503):
-        headers["retry-after"] = str(RETRY_AFTER)
+        headers["retry-after"] = str(error.seconds if isinstance(error, RateLimited) else RETRY_AFTER)
     if told.status == 401:
         headers["www-authenticate"] = 'Bearer realm="guerdon"'
     if isinstance(error, HTTPException) and error.headers:

@@ -5,18 +5,31 @@ from litestar.response.base import ASGIResponse
 
 from api.http import shapes
 from api.http.body import read_json
-from api.http.route import Req, answer, caller, number, once, page, parts, path_id, route, written
+from api.http.route import Req, answer, caller, number, once, page, parts, path_id, route, text, written
 from application import rewards
-from application.rewards import RewardBody, RewardChange
+from application.reward_terms import RewardBody, RewardChange
 
 _TERMS = ("unknown-currency", "amount-out-of-range", "bad-time", "invalid-payload")
 
 
-@get("/v1/rewards", **route("client", "List the catalogue", answer=shapes.Page))
+@get(
+    "/v1/rewards",
+    **route(
+        "client",
+        "List the catalogue",
+        answer=shapes.Page,
+        query={"member": "With whether this member could have a unit of each now, and why not"},
+        codes=("unknown-member", "member-erased"),
+    ),
+)
 async def listing(request: Req) -> ASGIResponse:
     """By id; `left` is what is neither redeemed nor held, null where there is no limit."""
     found = await rewards.listing(
-        parts(request).handler, caller(request).program, limit=page(request), cursor=number(request, "cursor", 0)
+        parts(request).handler,
+        caller(request).program,
+        text(request, "member"),
+        limit=page(request),
+        cursor=number(request, "cursor", 0),
     )
     return answer(found)
 
@@ -38,7 +51,13 @@ async def create(request: Req) -> ASGIResponse:
     with once(request) as key:
         body = await read_json(request, RewardBody)
         done = await rewards.create(
-            parts(request).handler, who.program, body, actor=who.actor, key=key, correlation=who.request
+            parts(request).handler,
+            who.program,
+            body,
+            actor=who.actor,
+            key=key,
+            correlation=who.request,
+            pool=parts(request).listed_codes,
         )
     return written(done, {"etag": f'"{done.body["version"]}"'})
 
@@ -48,7 +67,9 @@ async def create(request: Req) -> ASGIResponse:
     **route("client", "Read a reward", answer=shapes.Reward, codes=("unknown-reward",)),
 )
 async def read(request: Req) -> ASGIResponse:
-    found, etag = await rewards.read(parts(request).handler, caller(request).program, path_id(request, "reward"))
+    found, etag = await rewards.read(
+        parts(request).handler, caller(request).program, path_id(request, "reward"), parts(request).listed_codes
+    )
     return answer(found, 200, {"etag": f'"{etag}"'})
 
 
@@ -77,5 +98,6 @@ async def change(request: Req) -> ASGIResponse:
             etag=etag.strip().removeprefix("W/").strip('"') if etag is not None else None,
             actor=who.actor,
             correlation=who.request,
+            pool=parts(request).listed_codes,
         )
     return written(done, {"etag": f'"{done.body["version"]}"'})

@@ -266,7 +266,10 @@ class RedemptionChanged(msgspec.Struct, kw_only=True):
 
 
 class Reward(msgspec.Struct, kw_only=True):
-    """`left` is what is neither redeemed nor held; null, as `stock`, where there is no limit."""
+    """`left` is what is neither redeemed nor held; null, as `stock`, where there is no limit.
+
+    `codes_left` counts the codes of a list, where one reward is read.
+    """
 
     id: str
     kind: Literal["discount", "product", "code", "credit", "gift"]
@@ -277,7 +280,11 @@ class Reward(msgspec.Struct, kw_only=True):
     per_member: int | None
     starts: datetime | None
     ends: datetime | None
-    codes: Literal["generate"] | None
+    when: str | None
+    codes: Literal["generate", "list"] | None
+    codes_left: int | None
+    valid: Json | None
+    gives: Json | None
     withdrawn: bool
     version: int
 
@@ -303,7 +310,10 @@ class OfferAssigned(msgspec.Struct, kw_only=True):
 
 
 class CodeRedeemed(msgspec.Struct, kw_only=True):
-    """`code` says of which campaign it was, and for which slot of which offer it was used."""
+    """`code` says of which campaign it was, and for which slot of which offer it was used.
+
+    Or of which `reward` and `redemption`, and what it `gives`.
+    """
 
     code: Json
     rulebook: RulebookPin

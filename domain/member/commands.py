@@ -389,6 +389,18 @@ class RedeemCode(Command, frozen=True, kw_only=True, tag="RedeemCode"):
     at: datetime | None = None
 
 
+class UseIssuedCode(Command, frozen=True, kw_only=True, tag="UseIssuedCode"):
+    """Use the code of a unit that the entry `entry` of the stream `owner` issued at `issued_at`, on these terms."""
+
+    code: str
+    redemption: str
+    owner: str
+    entry: int
+    issued_at: datetime
+    terms: RewardTerms
+    at: datetime | None = None
+
+
 class CorrectedAward(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """By how much a rule granted too little (positive) or too much, of `wanted` that it should have.
 
@@ -476,6 +488,7 @@ MemberCommand = (
     | ReverseReferral
     | AssignOffer
     | RedeemCode
+    | UseIssuedCode
     | ApplyCorrection
     | SetTierFloor
     | Settle

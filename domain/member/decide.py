@@ -12,6 +12,7 @@ import msgspec
 from domain.calendar import MICROSECOND
 from domain.errors import MemberErasedAlready, MemberExists, MergedAway, UnknownMember
 from domain.member.activities import Evaluated, record_activity
+from domain.member.codes import use_issued_code
 from domain.member.commands import (
     AbsorbMember,
     ActivatePending,
@@ -45,6 +46,7 @@ from domain.member.commands import (
     SetMemberStatus,
     SetTierFloor,
     Settle,
+    UseIssuedCode,
 )
 from domain.member.correcting import apply_correction
 from domain.member.coupons import redeem_code
@@ -86,7 +88,8 @@ class Decision(msgspec.Struct, frozen=True):
 
     `at` is the decision instant, `rulebook` the version it was decided under (0: none), `settled` how many of the
     events time alone made. `member` is the member after all of them, `takes` what the save takes of shared quantities.
-    `promises` are kinds of promises to other streams, which the entry makes by claims of its own.
+    `promises` are kinds of promises to other streams, which the entry makes by claims of its own. `freed` are codes of
+    units that are held no more, which the entry releases.
     """
 
     events: tuple[MemberEventUnion, ...]
@@ -97,6 +100,7 @@ class Decision(msgspec.Struct, frozen=True):
     evaluated: Evaluated | None = None
     takes: tuple[Take, ...] = ()
     promises: tuple[str, ...] = ()
+    freed: tuple[str, ...] = ()
 
 
 def decide(command: MemberCommand, member: Member, circumstances: Circumstances) -> Decision:
@@ -158,6 +162,8 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             assign_offer(draft, command)
         case RedeemCode():
             redeem_code(draft, command)
+        case UseIssuedCode():
+            use_issued_code(draft, command)
         case ApplyCorrection():
             apply_correction(draft, command)
         case EnrolMember():
@@ -197,6 +203,7 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
         evaluated,
         together(draft.takes),
         tuple(draft.promises),
+        tuple(draft.freed),
     )
 
 
@@ -225,7 +232,7 @@ def decision_instant(command: MemberCommand, recorded_at: datetime) -> datetime:
             return command.occurred_at
         case AssignOffer():
             return command.at
-        case RedeemCode():
+        case RedeemCode() | UseIssuedCode():
             return command.at or recorded_at
         case _:
             return recorded_at

@@ -221,6 +221,8 @@ class Draft:
         self.takes: list[Take] = []
         self.promises: list[str] = []
         """What other streams are to be told, by kind of promise."""
+        self.freed: list[str] = []
+        """Codes of units that are held no more: another member may have them."""
         self.now = circumstances.recorded_at
         self.version = member.version + 1
         """The version that the entry being written will have."""

@@ -562,13 +562,17 @@ class RedemptionReturned(MemberEvent, frozen=True, kw_only=True, tag="Redemption
 
 
 class RewardReserved(MemberEvent, frozen=True, kw_only=True, tag="RewardReserved"):
-    """Units of a reward are held with the price. `counts` moves the member's counter on the local `day`."""
+    """Units of a reward are held with the price. `counts` moves the member's counter on the local `day`.
+
+    `codes` are those of a list that are kept for them.
+    """
 
     redemption: str
     reward: str
     quantity: int
     day: int
     counts: dict[str, int] = {}
+    codes: tuple[str, ...] = ()
 
 
 class RewardIssued(MemberEvent, frozen=True, kw_only=True, tag="RewardIssued"):
@@ -595,8 +599,21 @@ class RewardReleased(MemberEvent, frozen=True, kw_only=True, tag="RewardReleased
     counts: dict[str, int] = {}
 
 
+class IssuedCodeUsed(MemberEvent, frozen=True, kw_only=True, tag="IssuedCodeUsed"):
+    """The code of a unit, which the stream `owner` has from a redemption, was used at `at`, for good."""
+
+    code: str
+    reward: str
+    redemption: str
+    owner: str
+    at: datetime
+
+
 class PointsAdjusted(MemberEvent, frozen=True, kw_only=True, tag="PointsAdjusted"):
-    """An operator's correction. Positive points opened `lot`; negative ones were drawn."""
+    """An operator's correction, or what a code brought (its reward is the `reason`).
+
+    Positive points opened `lot`; negative ones were drawn.
+    """
 
     adjustment: str
     currency: str
@@ -867,6 +884,7 @@ MemberEventUnion = (
     | RewardReserved
     | RewardIssued
     | RewardReleased
+    | IssuedCodeUsed
     | PointsAdjusted
     | AdjustmentReversed
     | PointsGivenBack

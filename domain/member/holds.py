@@ -183,6 +183,7 @@ def _release(draft: Draft, hold: Hold, at: datetime, reason: str) -> None:
     _keep_moved(draft, hold.currency, back, at)
     if hold.reward:
         give_up(draft, hold.id, hold.reward, hold.quantity, hold.day, hold.counts)
+        draft.freed += hold.codes
 
 
 def _back(draft: Draft, parts: Iterable[Lot], at: datetime) -> _Back:

@@ -44,6 +44,7 @@ from domain.member.events import (
     ExperimentAssigned,
     HoldConfirmed,
     HoldReleased,
+    IssuedCodeUsed,
     LotActivated,
     LotExpired,
     LotsRescheduled,
@@ -258,6 +259,7 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | RewardReserved()
                 | RewardIssued()
                 | RewardReleased()
+                | IssuedCodeUsed()
                 | RewardCreated()
                 | RewardChanged()
                 | OfferAssigned()

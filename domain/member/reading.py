@@ -95,7 +95,11 @@ class Reading:
         if function == "days":
             return counters.distinct_days(self._member, f"type:{name}", window, self.day)
         if function == "streak":
-            streak = self._book.streak(name)
+            try:
+                streak = self._book.streak(name)
+            except KeyError:
+                # A reward's condition may outlive the rulebook that it was checked against.
+                raise EvaluationError(f"no streak {name!r} in these rules") from None
             standing = self._member.streaks.get(streak.id)
             return streak.length_at(standing.current, standing.last, self.day) if standing else 0
         known = self._member.first if function == "first" else self._member.last

@@ -4,8 +4,11 @@ The terms stand in the command as the reward's own stream has them, so a redempt
 stream alone. Stock is shared by all members (a take); how many one member may have is its own counter.
 """
 
-from domain.errors import InvalidPayload, LimitReached, NotEligible, NotEnoughPoints, SoldOut
+from collections.abc import Iterator
+
+from domain.errors import InvalidPayload, LimitReached, NotEligible, NotEnoughPoints, Refused, SoldOut
 from domain.member.commands import RedeemReward
+from domain.member.condition import holds, reading_now
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import RewardIssued, RewardReleased, RewardReserved
@@ -13,34 +16,28 @@ from domain.member.spending import active, currency, set_aside, spend
 from domain.member.state import Hold
 from domain.member.wallet import balance, draw, spendable
 from domain.numbers import MAX_AMOUNT
+from domain.rules.compiled import CompiledRulebook
+from domain.rules.expression import Clause, clauses, compile_tree
 from domain.rules.rewards import RewardTerms
 from domain.takes import Take
 
 STOCK = "stock"
 """Kind of takes: units of a reward."""
+CONDITION = "condition-not-met"
+"""The reason where the reward's `when` does not hold."""
 
 
 def redeem_reward(draft: Draft, command: RedeemReward) -> None:
     """Spend the price and issue the units, or hold both. Raises SoldOut, LimitReached, NotEligible, NotEnoughPoints."""
-    active(draft)
     terms, quantity = command.terms, command.quantity
     book, policy = currency(draft, terms.currency)
     draft.rulebook = book.number
-    _in_time(draft, terms)
+    for refusal in obstacles(draft, book, terms, quantity):
+        raise refusal
     day = draft.local_day(book, draft.zone(book), draft.now)
-    counts = _counts(draft, terms, quantity, day)
-    takes: tuple[Take, ...] = ()
-    if terms.stock is not None:
-        left = terms.stock - draft.circumstances.taken.of(STOCK, terms.id)
-        if quantity > left:
-            raise SoldOut(f"{max(0, left)} of {terms.id} are left, {quantity} asked for")
-        takes = (Take(STOCK, terms.id, quantity, terms.stock),)
+    counts = {_counter(terms): quantity}
     points = terms.points * quantity
-    if points > MAX_AMOUNT:
-        raise InvalidPayload("the price is more than a number can hold", errors=[("/quantity", "fewer")])
-    available = balance(draft.member, terms.currency, draft.now).available
-    if points > available:
-        raise NotEnoughPoints(asked=points, available=available)
+    takes = (Take(STOCK, terms.id, quantity, terms.stock),) if terms.stock is not None else ()
     draft.takes += takes
     draws, _ = draw(spendable(draft.member, terms.currency, draft.now), points, policy.spend_order)
     if command.hold_seconds is None:
@@ -52,14 +49,51 @@ def redeem_reward(draft: Draft, command: RedeemReward) -> None:
         )
     else:
         set_aside(draft, command.id, terms.currency, points, draws, None, command.hold_seconds, takes)
-        draft.record(RewardReserved(redemption=command.id, reward=terms.id, quantity=quantity, day=day, counts=counts))
+        draft.record(
+            RewardReserved(
+                redemption=command.id, reward=terms.id, quantity=quantity, day=day, counts=counts, codes=command.codes
+            )
+        )
+
+
+def obstacles(draft: Draft, book: CompiledRulebook, terms: RewardTerms, quantity: int) -> Iterator[Refused]:
+    """Everything that keeps the member from having so many units now, in the order in which it is refused."""
+    try:
+        active(draft)
+    except Refused as refusal:
+        yield refusal
+    yield from _out_of_time(draft, terms)
+    if terms.tree is not None and not holds(compile_tree(terms.tree), reading_now(draft, book)):
+        yield NotEligible(f"{terms.id} is not for this member", reasons=[CONDITION], errors=_unmet(draft, book, terms))
+    # It counts whether or not there is a limit by now.
+    require(draft.member, draft.local_day(book, draft.zone(book), draft.now))
+    has = draft.member.totals.get(_counter(terms))
+    if terms.per_member is not None and (has.ever if has else 0) + quantity > terms.per_member:
+        yield LimitReached(f"a member has at most {terms.per_member} of {terms.id}")
+    if terms.stock is not None:
+        left = terms.stock - draft.circumstances.taken.of(STOCK, terms.id)
+        if quantity > left:
+            yield SoldOut(f"{max(0, left)} of {terms.id} are left, {quantity} asked for")
+    points = terms.points * quantity
+    if points > MAX_AMOUNT:
+        yield InvalidPayload("the price is more than a number can hold", errors=[("/quantity", "fewer")])
+    available = balance(draft.member, terms.currency, draft.now).available
+    if points > available:
+        yield NotEnoughPoints(asked=points, available=available)
+
+
+def why(draft: Draft, book: CompiledRulebook, terms: RewardTerms) -> tuple[Clause, ...]:
+    """The parts of the condition, each with what it came to for the member."""
+    return clauses(terms.tree, reading_now(draft, book)) if terms.tree is not None else ()
 
 
 def issue(draft: Draft, hold: Hold, points: int | None, codes: tuple[str, ...]) -> None:
     """Units that were held are the member's now."""
     if points not in (None, hold.points):
         raise InvalidPayload("a reward is confirmed whole", errors=[("/points", "leave it out")])
-    draft.record(RewardIssued(redemption=hold.id, reward=hold.reward, quantity=hold.quantity, codes=codes))
+    draft.record(
+        RewardIssued(redemption=hold.id, reward=hold.reward, quantity=hold.quantity, codes=hold.codes or codes)
+    )
 
 
 def give_up(draft: Draft, redemption: str, reward: str, quantity: int, day: int, counts: dict[str, int]) -> None:
@@ -77,20 +111,20 @@ def give_up(draft: Draft, redemption: str, reward: str, quantity: int, day: int,
     )
 
 
-def _in_time(draft: Draft, terms: RewardTerms) -> None:
+def _out_of_time(draft: Draft, terms: RewardTerms) -> Iterator[Refused]:
     if terms.withdrawn:
-        raise NotEligible(f"{terms.id} is not offered any more", reasons=["withdrawn"])
-    if terms.starts is not None and draft.now < terms.starts:
-        raise NotEligible(f"{terms.id} is not offered yet", reasons=["not-started"])
-    if terms.ends is not None and draft.now >= terms.ends:
-        raise NotEligible(f"{terms.id} is not offered any more", reasons=["ended"])
+        yield NotEligible(f"{terms.id} is not offered any more", reasons=["withdrawn"])
+    elif terms.starts is not None and draft.now < terms.starts:
+        yield NotEligible(f"{terms.id} is not offered yet", reasons=["not-started"])
+    elif terms.ends is not None and draft.now >= terms.ends:
+        yield NotEligible(f"{terms.id} is not offered any more", reasons=["ended"])
 
 
-def _counts(draft: Draft, terms: RewardTerms, quantity: int, day: int) -> dict[str, int]:
-    """What the member's own counter of the reward moves; it counts whether or not there is a limit by now."""
-    name = f"reward:{terms.id}"
-    require(draft.member, day)
-    has = draft.member.totals.get(name)
-    if terms.per_member is not None and (has.ever if has else 0) + quantity > terms.per_member:
-        raise LimitReached(f"a member has at most {terms.per_member} of {terms.id}")
-    return {name: quantity}
+def _unmet(draft: Draft, book: CompiledRulebook, terms: RewardTerms) -> list[tuple[str, str]]:
+    """What of the condition does not hold: whoever redeems reads it in the refusal."""
+    return [("/when", f"{part.text} is false") for part in why(draft, book, terms) if part.value is False]
+
+
+def _counter(terms: RewardTerms) -> str:
+    """What the member has of the reward, as its own counter."""
+    return f"reward:{terms.id}"

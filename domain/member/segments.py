@@ -5,11 +5,10 @@ sweeper came by. Between a member's entries windows slide on and nobody looks: a
 log or of a table says what was so at the last entry.
 """
 
+from domain.member.condition import holds, reading_now
 from domain.member.draft import Draft
 from domain.member.events import SegmentChanged
-from domain.member.reading import Reading
 from domain.rules.compiled import CompiledRulebook
-from domain.rules.expression import EvaluationError
 
 
 def judge(draft: Draft) -> None:
@@ -26,25 +25,5 @@ def judge(draft: Draft) -> None:
 
 
 def _inside(draft: Draft, book: CompiledRulebook) -> set[str]:
-    zone = draft.zone(book)
-    reading = Reading(
-        member=draft.member,
-        data={},
-        at=draft.now,
-        now=draft.now,
-        day=draft.local_day(book, zone, draft.now),
-        zone=zone,
-        offsets=draft.circumstances.offsets,
-        program=draft.circumstances.program,
-        tier_at=draft.now,
-        book=book,
-    )
-    found = set()
-    for name, holds in book.segments:
-        try:
-            if holds(reading):
-                found.add(name)
-        except EvaluationError:
-            # A condition that has no value does not hold.
-            continue
-    return found
+    reading = reading_now(draft, book)
+    return {name for name, condition in book.segments if holds(condition, reading)}

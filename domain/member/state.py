@@ -25,6 +25,7 @@ from domain.member.events import (
     HoldConfirmed,
     HoldReleased,
     Idle,
+    IssuedCodeUsed,
     LineReturned,
     LotActivated,
     LotExpired,
@@ -142,6 +143,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     quantity: int = 0
     day: int = 0
     counts: dict[str, int] = {}
+    codes: tuple[str, ...] = ()
 
 
 class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -354,10 +356,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 quantity=event.quantity,
                 day=event.day,
                 counts=event.counts,
+                codes=event.codes,
             )
             _count(member, event.counts, event.day)
         case RewardIssued() | RewardReleased():
             _count(member, event.counts, event.day)
+        case IssuedCodeUsed():
+            pass
         case RedemptionReturned():
             for back in event.lots:
                 _put_back(member, reopened(back, event.currency))

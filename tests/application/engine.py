@@ -20,9 +20,11 @@ from application.points import ActivityName, AdjustBody, Order, RedeemBody, Retu
 from application.programs import Programs
 from application.recent import Recent
 from infrastructure.clock import utc_now
+from infrastructure.code_misses import PostgresMisses
 from infrastructure.database import open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.keys import TableOfKeys
+from infrastructure.listed_codes import PostgresListedCodes
 from infrastructure.program_clock import ProgramClock
 from infrastructure.vault import Vault
 from infrastructure.zones import SystemZones
@@ -65,9 +67,13 @@ SHOP: Json = {
 class Engine:
     """One process's worth of the engine. `at` sets the clock; times of day are program-local UTC."""
 
-    def __init__(self, handler: Handler, clock: ProgramClock) -> None:
+    def __init__(
+        self, handler: Handler, clock: ProgramClock, codes: PostgresListedCodes, misses: PostgresMisses
+    ) -> None:
         self.handler = handler
         self.clock = clock
+        self.codes = codes
+        self.misses = misses
         self._number = 0
 
     def _id(self, given: str | None) -> str:
@@ -176,7 +182,7 @@ async def process(database_url: str) -> AsyncIterator[Engine]:
             recent=Recent(1_000),
         )
         try:
-            yield Engine(handler, clock)
+            yield Engine(handler, clock, PostgresListedCodes(pool), PostgresMisses(pool))
         finally:
             await store.stop()
 

@@ -14,9 +14,11 @@ from domain.member.events import (
     RewardReleased,
     RewardReserved,
 )
+from domain.rules.check_rewards import check_condition
 from domain.rules.rewards import RewardTerms
+from domain.rules.rulebook import read
 from tests.build import Stream, instant, points, rulebook
-from tests.spec import Outcome, Step, Told, bought, do, enrolled, given, spent, swept
+from tests.spec import Outcome, Step, Told, bought, do, enrolled, given, published, spent, swept
 
 BOOK = rulebook(points("activity.amount_minor"))
 MUG = RewardTerms(id="mug", kind="product", currency="points", points=10, stock=3)
@@ -125,6 +127,31 @@ def test_a_returned_reward_gives_everything_back_and_only_whole() -> None:
     held.when(confirmed("2026-01-06T12:01", "r2", points=5)).refused("invalid-payload")
     held.when(confirmed("2026-01-06T12:01", "r2")).when(sent_back("2026-01-07", "r2")).balance(25)
     assert stock(held) == 0
+
+
+def test_a_reward_may_be_for_some_members_only_and_says_for_whom() -> None:
+    book = rulebook(
+        points("activity.amount_minor"),
+        segments={"regulars": "history.count('purchase', 'ever') >= 2"},
+        tiers={"window": "lifetime", "levels": [{"id": "gold", "at": 60}]},
+    )
+    condition = "member.segments.regulars && member.tiers.status.level == 'gold'"
+    terms = mug(when=condition, tree=check_condition(read(book), condition))
+    once = given(book, enrolled(), bought(50)).when(wants("2026-01-03", terms=terms)).refused("not-eligible")
+    assert once.refusal is not None
+    assert once.refusal.reasons == ("condition-not-met",)
+    assert ("/when", "member.segments.regulars is false") in once.refusal.errors
+    twice = once.when(bought(10, "p2", "2026-01-04")).when(wants("2026-01-05", terms=terms))
+    twice.then(spent(10), told(RewardIssued, reward="mug")).balance(50)
+
+
+def test_a_condition_outlives_the_names_that_it_reads() -> None:
+    book = rulebook(points("activity.amount_minor"), streaks={"daily": {"on": "purchase"}})
+    condition = "history.streak('daily') >= 1"
+    terms = mug(when=condition, tree=check_condition(read(book), condition))
+    outcome = given(book, enrolled(), bought(50)).when(wants("2026-01-02T13:00", terms=terms)).balance(40)
+    outcome.when(published(BOOK, "2026-01-02T14:00"))
+    outcome.when(wants("2026-01-02T15:00", "r2", terms=terms)).refused("not-eligible")
 
 
 def test_a_gift_costs_nothing() -> None:

@@ -19,7 +19,7 @@ from domain.reward import commands as reward_commands
 from domain.reward import events as reward_events
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
-from domain.rules.rewards import RewardTerms
+from domain.rules.rewards import Gives, RewardTerms, Validity
 from domain.takes import Take
 
 HERE = Path(__file__).parent
@@ -121,6 +121,10 @@ MUG = RewardTerms(
     generates_codes=True,
     withdrawn=True,
 )
+CARD = RewardTerms(
+    id="card", kind="gift", currency="points", points=100, listed_codes=True, valid=Validity("P5D", "P10D"),
+    gives=Gives("credit", 2500), when="member.segments.regulars", tree=["segment", 1, 1, "regulars"],
+)  # fmt: skip
 
 EVENTS: list[Any] = [
     events.MemberEnrolled(
@@ -305,6 +309,9 @@ EVENTS: list[Any] = [
         counts={"reward:mug": 2},
     ),
     events.RewardReleased(redemption="h1", reward="mug", quantity=2, day=739676, counts={"reward:mug": -2}),
+    events.IssuedCodeUsed(
+        code="7KQ2M9XTB4HZ0", reward="card", redemption="h1", owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", at=AT
+    ),
     reward_events.RewardCreated(terms=MUG),
     reward_events.RewardChanged(terms=MUG),
 ]  # fmt: skip
@@ -406,6 +413,10 @@ INPUTS: list[Any] = [
         id="h1", terms=MUG, version=3, quantity=2, codes=("7KQ2M9XTB4HZ0",), order_source="shop", order_id="p1",
         hold_seconds=900,
     ),
+    commands.UseIssuedCode(
+        code="7KQ2M9XTB4HZ0", redemption="h1", owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=5, issued_at=AT,
+        terms=CARD, at=LATER,
+    ),
     reward_commands.CreateReward(terms=MUG),
     reward_commands.ChangeReward(terms=MUG),
 ]  # fmt: skip
@@ -432,6 +443,8 @@ GAINED: dict[str, Any] = {
     "gives-back": commands.ReturnActivity(
         source="shop", id="r3", activity_source="shop", activity_id="p1", original=2, occurred_at=AT, gives_back=True
     ),
+    "kept-codes": events.RewardReserved(redemption="h1", reward="card", quantity=1, day=739676, codes=("A1",)),
+    "card": reward_events.RewardCreated(terms=CARD),
     "codes": commands.ConfirmRedemption(redemption="h1", original=5, codes=("7KQ2M9XTB4HZ0",)),
     "held": commands.RedeemPoints(id="h1", currency="points", points=40, hold_seconds=900),
     "by-hand-idle": events.PointsAdjusted(

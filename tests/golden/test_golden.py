@@ -12,8 +12,11 @@ import pytest
 from domain.log import ENGINE, TOPIC, Entry, Event, Input, decode, encode, encoded, row_digest, row_seal
 from domain.program.events import ProgramCreated, RulebookPublished
 from domain.redecide import redecide
+from domain.reward.decide import redecided
 from domain.rules.check import check
+from domain.rules.check_rewards import check_condition
 from domain.rules.compiled import CompiledRulebook
+from domain.rules.rewards import RewardTerms
 from domain.rules.rulebook import digest_of, read
 from domain.rules.timeline import Published, Timeline
 from tests.golden.make_games import GAMES
@@ -22,6 +25,7 @@ from tests.golden.make_log import LOG
 from tests.golden.make_market import MARKET
 from tests.golden.make_offers import OFFERS
 from tests.golden.make_redemptions import REDEMPTIONS
+from tests.golden.make_rewards import BOOK, CATALOGUE, REWARDS
 from tests.golden.make_segments import SEGMENTS
 from tests.golden.make_shapes import HERE, shapes_in, tags
 
@@ -33,6 +37,7 @@ LOGS = {
     SEGMENTS: (500, 497, 2),
     LATE: (800, 797, 2),
     REDEMPTIONS: (800, 797, 2),
+    REWARDS: (800, 723, 1),
 }
 """The golden logs, which never change: how many entries, decisions of members, and rulebooks they have."""
 ELSEWHERE = {
@@ -57,11 +62,6 @@ ELSEWHERE = {
     "CorrectionApplied",
     "TierFloorSet",
     "TierHeld",
-    "RewardCreated",
-    "RewardChanged",
-    "RewardReserved",
-    "RewardIssued",
-    "RewardReleased",
 }
 """Events that only their own files of shapes have: an erasure ends a key, closes and transfers are of many streams."""
 
@@ -148,6 +148,16 @@ def test_every_golden_decision_comes_out_the_same_without_time_zone_data(log: Pa
     assert [found for found in verdicts if found[1].verdict != "equal"] == []
     assert len(verdicts) == LOGS[log][1]
     assert ENGINE == 1, "a new engine needs a golden log of its own beside this one, and this one its old engine"
+
+
+def test_every_golden_reward_is_offered_as_it_was() -> None:
+    terms: dict[str, RewardTerms | None] = defaultdict(lambda: None)
+    for line in gzip.decompress(REWARDS.read_bytes()).splitlines():
+        entry = decode(line)
+        if entry.kind == "reward":
+            terms[entry.stream] = found = redecided(entry.input, entry.events, terms[entry.stream])
+            assert found.tree is None or encoded(check_condition(read(BOOK), found.when)) == encoded(found.tree)
+    assert sorted(one.id for one in terms.values() if one is not None) == sorted(one.id for one in CATALOGUE)
 
 
 def test_every_golden_rulebook_still_gives_its_trees(log: Path, lines: list[bytes]) -> None:

@@ -1,0 +1,1 @@
+DROP TABLE code_misses, listed_codes;
