@@ -2,13 +2,14 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from application import points, redemptions, rewards
 from application.audit import verify
 from application.points import Hold, RedeemBody
 from application.redemptions import ConfirmBody, ReturnRedemptionBody
-from application.rewards import Price, RewardBody
+from application.rewards import Price, RewardBody, RewardChange
 from domain.errors import LimitReached, SoldOut
 from infrastructure.database import connect
 from infrastructure.row_reader import readers
@@ -143,3 +144,29 @@ def test_points_alone_are_redeemed_as_before(database_url: str) -> None:
             assert done.body["redemption"]["codes"] == []
 
     run(story)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_unit_of_before_the_stock_was_raised_comes_back_though_more_are_taken_than_there_were(
+    database_url: str, held: bool
+) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await put(engine, msgspec.structs.replace(MUG, stock=2))
+            await engine.enrol()
+            await engine.adjust(100)
+            await redeem(engine, "ann", "first")
+            await redeem(engine, "ann", "second", ttl="PT15M")
+            change = RewardChange(stock=4)
+            await rewards.change(engine.handler, PROGRAM, "mug", change, etag="*", actor="test")
+            for name in ("third", "fourth"):
+                await redeem(engine, "ann", name)
+            if held:
+                await redemptions.cancel(engine.handler, PROGRAM, "second", actor="test")
+            else:
+                body = ReturnRedemptionBody()
+                await redemptions.give_back(engine.handler, PROGRAM, "first", body, actor="test")
+            assert await left(engine) == 1
+
+    run(story)
+    sound(database_url)
