@@ -67,11 +67,14 @@ async def _repeat(life: Life, numbers: Numbers, statistics: Statistics) -> None:
 
 
 def _told(answer: Answered) -> object:
-    """An answer, but for the name that a member has by now, and for what is left of a reward."""
+    """An answer, but for the names that members have by now, and for what is left of a reward."""
     body = msgspec.json.decode(msgspec.json.encode(answer.body))
     body.pop("left", None)
-    if isinstance(body.get("member"), dict):
-        body["member"].pop("id", None)
+    for who in ("member", "from", "to"):
+        if isinstance(body.get(who), dict):
+            del body[who]["id"]
+    if "transfer" in body:
+        del body["transfer"]["from"], body["transfer"]["to"]
     return body
 
 

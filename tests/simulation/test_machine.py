@@ -53,7 +53,7 @@ def test_whatever_members_do_the_laws_hold(database_server: str) -> None:
                 Machine,
                 settings=settings(
                     max_examples=LIVES,
-                    stateful_step_count=LENGTH + 1,
+                    stateful_step_count=LENGTH + 2,
                     deadline=None,
                     database=None,
                     suppress_health_check=list(HealthCheck),
