@@ -72,6 +72,12 @@ bench-full: $(READY) ## All benchmarks, in hours: with a log of ten million entr
 simulate: $(READY) ## Random lives over the whole application, of one seed: make simulate SEED=7 STEPS=3000
 	@$(BIN)/python -m tests.simulation $(or $(SEED),1) $(or $(STEPS),3000)
 
+.PHONY: mutants
+mutants: $(READY) ## Does a test fail when the domain is changed? make mutants OF="domain.member.wallet*"
+	@$(BIN)/mutmut run "$(or $(OF),domain.member.wallet*)" >$(VENV)/mutants.log || { tail -20 $(VENV)/mutants.log; exit 1; }
+	@$(BIN)/mutmut results
+	@$(BIN)/python -m tests.mutants
+
 .PHONY: torture
 torture: SEED ?= $(shell echo $$RANDOM)
 torture: $(READY) ## Kill everything under load, and count: make torture SECONDS=120 SEED=7
