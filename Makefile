@@ -69,8 +69,14 @@ bench-full: $(READY) ## All benchmarks, in hours: with a log of ten million entr
 	@$(BIN)/python -m benchmarks --full $(FIGURES)
 
 .PHONY: simulate
-simulate: $(READY) ## Deterministic simulation: make simulate SEED=7
-	@$(BIN)/python -m tests.simulation $(SEED)
+simulate: $(READY) ## Random lives over the whole application, of one seed: make simulate SEED=7 STEPS=3000
+	@$(BIN)/python -m tests.simulation $(or $(SEED),1) $(or $(STEPS),3000)
+
+.PHONY: mutants
+mutants: $(READY) ## Does a test fail when the domain is changed? make mutants OF="domain.member.wallet*"
+	@$(BIN)/mutmut run "$(or $(OF),domain.member.wallet*)" >$(VENV)/mutants.log || { tail -20 $(VENV)/mutants.log; exit 1; }
+	@$(BIN)/mutmut results
+	@$(BIN)/python -m tests.mutants
 
 .PHONY: torture
 torture: SEED ?= $(shell echo $$RANDOM)

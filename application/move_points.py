@@ -9,6 +9,7 @@ from application import answers
 from application.answers import Answered
 from application.handle import AlreadyThere, Handler, Stored
 from application.payloads import MEMBER_ID
+from application.ports import ClaimTaken
 from application.recent import Loaded
 from application.repeats import Ask, Fingerprints, repeat
 from application.rows import Wish
@@ -70,8 +71,6 @@ async def transfer(
         raise NotEligible("points stay what they are: there is no rate between currencies", reasons=["cross-currency"])
     sender, _ = await handler.find(program, body.from_)
     receiver, _ = await handler.find(program, body.to)
-    if sender.stream == receiver.stream:
-        raise NotEligible("whoever gives points does not receive them", reasons=["same-member"])
     ask = _ask(program, "transfers", body, actor, key, correlation, ((TRANSFER, body.id),))
 
     def sends(one: Loaded, other: Loaded) -> Wish:
@@ -84,7 +83,12 @@ async def transfer(
         )
         return _wish(ask, command, _claims(handler, ask, one))
 
-    done = await _moved(handler, ask, (sender.stream, receiver.stream), sends)
+    if sender.stream != receiver.stream:
+        done = await _moved(handler, ask, (sender.stream, receiver.stream), sends)
+    else:
+        done = await _repeated(
+            handler, ask, NotEligible("whoever gives points does not receive them", reasons=["same-member"])
+        )
     book = await handler.programs.newest_at(program, done.first.entry.pins.timeline)
     moved = _event(done.first, PointsSent)
     return _answered(
@@ -135,7 +139,10 @@ async def reverse(
         )
         return _wish(ask, command, (*_claims(handler, ask, one), Claim(REVERSED, transfer_id)))
 
-    done = await _moved(handler, ask, (receiver, sender), sends)
+    if receiver != sender:
+        done = await _moved(handler, ask, (receiver, sender), sends)
+    else:
+        done = await _repeated(handler, ask, NotEligible("both members are one by now", reasons=["same-member"]))
     book = await handler.programs.newest_at(program, done.first.entry.pins.timeline)
     back = _event(done.first, PointsSent)
     people = [(await handler.load(program, stream))[0].member.id for stream in (receiver, sender)]
@@ -164,8 +171,6 @@ async def _now(
     """Where the two members of a transfer are by now: one that was merged since has its lots at the survivor's."""
     to, _ = await handler.load(program, receiver)
     giver, _ = await handler.load(program, sender)
-    if to.stream == giver.stream:
-        raise NotEligible("both members are one by now", reasons=["same-member"])
     if to.stream != receiver:
         before = to.member.absorbed.index(receiver.hex)
         parts = tuple(msgspec.structs.replace(part, lot=moved_id(part.lot, before)) for part in parts)
@@ -194,9 +199,21 @@ async def _moved(handler: Handler, ask: Ask, streams: tuple[UUID, UUID], sends: 
             ask.key is None or await handler.store.claim(ask.program, "key", ask.key) is None
         ):
             raise AlreadyReversed("the transfer was reversed") from None
-        first = await repeat(handler, ask, there)
-        event = _event(first, PointsSent)
-        return Both(first, await _entry(handler, UUID(event.to), event.entry))
+        return await _first(handler, ask, there)
+
+
+async def _repeated(handler: Handler, ask: Ask, otherwise: NotEligible) -> Both:
+    """What was done when the two members were not yet one, to the same request. Raises `otherwise` for a new one."""
+    for kind, name in (*ask.business, *((("key", ask.key),) if ask.key is not None else ())):
+        if await handler.store.claim(ask.program, kind, name) is not None:
+            return await _first(handler, ask, AlreadyThere(ClaimTaken(kind, name)))
+    raise otherwise
+
+
+async def _first(handler: Handler, ask: Ask, there: AlreadyThere) -> Both:
+    first = await repeat(handler, ask, there)
+    event = _event(first, PointsSent)
+    return Both(first, await _entry(handler, UUID(event.to), event.entry))
 
 
 async def _sent(handler: Handler, program: str, transfer_id: str) -> Stored:

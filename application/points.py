@@ -10,6 +10,7 @@ from application import answers, referrals
 from application.answers import Answered, answered
 from application.handle import Handler
 from application.payloads import MAX_ID, command_of, sane_time
+from application.recent import Loaded
 from application.repeats import SEPARATOR, Ask, carry_out
 from application.rows import Wish
 from application.sealing import seal_payload
@@ -307,7 +308,7 @@ async def _return(handler: Handler, ask: Ask, command: ReturnActivity, reversing
     origin = held.stream.hex if held.stream != loaded.stream else ""
     command = msgspec.structs.replace(command, original=held.version, origin=origin)
     if reversing is not None:
-        if reversing.member not in (None, loaded.member.id):
+        if reversing.member is not None and not await _is(handler, ask.program, reversing.member, loaded):
             raise UnknownActivity(
                 "the activity that is reversed is another member's", errors=[("/member", "not whose it was")]
             )
@@ -327,6 +328,11 @@ async def _return(handler: Handler, ask: Ask, command: ReturnActivity, reversing
         await referrals.keep(handler, ask.program, found)
     book = await handler.programs.newest_at(ask.program, found.entry.pins.timeline)
     return answered(found, answers.returned(found, loaded.member.id, book))
+
+
+async def _is(handler: Handler, program: str, member: str, loaded: Loaded) -> bool:
+    """Whether a client's id is of this member, or of one that was merged into it."""
+    return member == loaded.member.id or (await handler.find(program, member))[0].stream == loaded.stream
 
 
 def _evaluated(book: CompiledRulebook, path: str, reading: Reading) -> Any:

@@ -10,6 +10,7 @@ from application.codes import CodePool
 from application.handle import Handler, Stored
 from application.history import Past, past
 from application.points import ID
+from application.ports import ClaimRow
 from application.programs import KnownProgram
 from application.recent import Loaded
 from application.repeats import Ask, carry_out
@@ -97,8 +98,14 @@ async def give_back(
 ) -> Answered:
     """Give back what was spent. A key makes it repeatable: there may be several. Raises AlreadyReversed."""
     _amount(body.points)
-    loaded, known, version = await _found(handler, program, redemption)
-    command = ReturnRedemption(redemption=redemption, original=version, points=body.points, mode=body.mode)
+    loaded, known, held = await _held(handler, program, redemption)
+    command = ReturnRedemption(
+        redemption=redemption,
+        original=loaded.number_of(held.stream, held.version),
+        points=body.points,
+        mode=body.mode,
+        origin=held.stream.hex if held.stream != loaded.stream else "",
+    )
     ask = _ask(program, redemption, "return", body, actor, key, correlation)
     void = await codes.spent_by_return(handler, program, redemption)
     try:
@@ -148,13 +155,19 @@ def _shape(found: Redemption) -> Json:
 
 async def _found(handler: Handler, program: str, redemption: str) -> tuple[Loaded, KnownProgram, int]:
     """The member whose redemption it is, and the entry that made it. Raises UnknownRedemption."""
+    loaded, known, held = await _held(handler, program, redemption)
+    return loaded, known, loaded.number_of(held.stream, held.version)
+
+
+async def _held(handler: Handler, program: str, redemption: str) -> tuple[Loaded, KnownProgram, ClaimRow]:
+    """The same, with the entry as it stands in the stream of whoever the member was then."""
     if not ID.fullmatch(redemption):
         raise BadId("an id is 1 to 128 of A-Z a-z 0-9 . _ ~ -", errors=[("/redemption", "not such an id")])
     held = await handler.store.claim(program, "redemption", redemption)
     if held is None:
         raise UnknownRedemption(f"there is no redemption {redemption!r} in this program")
     loaded, known = await handler.load(program, held.stream)
-    return loaded, known, loaded.number_of(held.stream, held.version)
+    return loaded, known, held
 
 
 def _ask(

@@ -23,7 +23,15 @@ from application.repeats import Ask, carry_out, stored
 from application.rows import Wish, promise
 from domain.errors import NotEligible, Refused, SelfReferral, UnknownCode
 from domain.log import Claim, Entry
-from domain.member.commands import Introduction, IssueReferralCode, PayReferral, ReferMember, ReverseReferral
+from domain.member.closing import first_key
+from domain.member.commands import (
+    Introduction,
+    IssueReferralCode,
+    PayReferral,
+    ReferMember,
+    ReturnActivity,
+    ReverseReferral,
+)
 from domain.member.events import PointsEarned, ReferralConverted, ReferralReversed, ReferralRewarded, ReferralTakenBack
 from domain.member.referrals import DUE, UNDUE
 
@@ -218,18 +226,30 @@ def _command(entry: Entry) -> tuple[PayReferral, UUID]:
 async def _reversal(handler: Handler, program: str, entry: Entry) -> tuple[ReverseReferral, UUID] | None:
     """The reversal of what was paid; what is not paid yet is paid first, so that each promise has its own entry."""
     event = next(event for event in entry.events if isinstance(event, ReferralReversed))
-    converted = (await stored(handler, entry.stream_id, event.conversion, 0)).entry
+    friend, conversion = _converted(entry, event)
+    converted = (await stored(handler, friend, conversion, 0)).entry
     await _keep(handler, program, DUE, converted)
-    paid = await handler.store.claim(program, KEPT[DUE], promise(entry.stream_id, event.conversion))
+    paid = await handler.store.claim(program, KEPT[DUE], promise(friend, conversion))
     if paid is None:
         return None
-    payment, _ = _command(converted)
+    payment, owner = _command(converted)
+    # Whoever was paid may have been merged since.
+    survivor, _ = await handler.load(program, owner)
     command = ReverseReferral(
         friend=payment.friend,
         conversion=payment.conversion,
         referrals=payment.referrals,
         rulebook=payment.rulebook,
         occurred_at=entry.at,
-        paid=paid.version,
+        paid=survivor.number_of(paid.stream, paid.version),
+        origin=paid.stream.hex if paid.stream != survivor.stream else "",
     )
-    return command, UUID(event.owner)
+    return command, owner
+
+
+def _converted(entry: Entry, event: ReferralReversed) -> tuple[UUID, int]:
+    """Where the entry stands that counted: in this stream, or in that of a member which was merged into it since."""
+    asked = entry.input
+    if event.conversion < 0 and isinstance(asked, ReturnActivity):
+        return UUID(asked.origin), first_key(event.conversion)
+    return entry.stream_id, event.conversion

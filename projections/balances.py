@@ -8,6 +8,10 @@ from typing import Annotated
 import msgspec
 
 from application.follow import Placed, Projection, Rows, Table
+from domain.log import After, Entry
+from domain.member import wallet
+from domain.member.events import MemberMerged
+from domain.member.movements import movements
 from projections.columns import Currency, Position, Program, RecordedAt, Stream, Version
 
 
@@ -26,10 +30,10 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
 
 
 def apply(rows: Rows, at: Placed) -> None:
-    """An entry carries the balances that resulted from it, of every currency the member ever had."""
+    """An entry carries the balances that resulted from it, of every currency the member was granted or has any of."""
     if at.entry.after is None:
         return
-    for currency, balance in at.entry.after.balances.items():
+    for currency, balance in (at.entry.after.balances | _gone(at.entry, at.entry.after)).items():
         rows[(at.stream, currency)] = Balance(
             at.program,
             at.stream,
@@ -45,6 +49,17 @@ def apply(rows: Rows, at: Placed) -> None:
         )
 
 
+def _gone(entry: Entry, after: After) -> dict[str, wallet.Balance]:
+    """Points that no rule had granted, the last of which left with this entry: no balance tells of them any more."""
+    if all(getattr(event, "currency", None) in after.balances for event in entry.events if _moves(event)):
+        return {}
+    return {line.currency: wallet.Balance() for line in movements(entry) if line.currency not in after.balances}
+
+
+def _moves(event: object) -> bool:
+    return hasattr(event, "currency") or isinstance(event, MemberMerged)
+
+
 BALANCES = Projection(
     table=Table(
         name="balances",
@@ -55,6 +70,6 @@ BALANCES = Projection(
         # Few owe anything: the index is small, and other balances change without it.
         indexes=("(program, debt DESC, stream) WHERE debt > 0",),
     ),
-    version=2,
+    version=3,
     apply=apply,
 )

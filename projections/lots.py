@@ -142,7 +142,7 @@ def apply(rows: Rows, at: Placed) -> None:
             case HoldReleased():
                 _let_go(rows, at, event)
             case RedemptionReturned():
-                _draw(rows, at, _nothing_of(event.expired), "expired")
+                _ended(rows, at, event.expired)
                 for back in event.lots:
                     _came_back(rows, at, back, event)
             case PointsAdjusted():
@@ -164,9 +164,7 @@ def apply(rows: Rows, at: Placed) -> None:
             case PointsGivenBack():
                 for one in event.lots:
                     _reopen(rows, at, event, one)
-                for draw in event.expired:
-                    row: Lot = rows[(at.stream, draw.lot)]
-                    rows[(at.stream, draw.lot)] = row if row.remaining else replace(row, state="expired")
+                _ended(rows, at, event.expired)
             case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
                     _draw(rows, at, draws, "returned")
@@ -280,6 +278,14 @@ def _draw(rows: Rows, at: Placed, draws: tuple[Draw, ...] | tuple[Part, ...], en
         rows[(at.stream, draw.lot)] = replace(row, remaining=remaining, state=row.state if remaining else ends_as)
 
 
+def _ended(rows: Rows, at: Placed, draws: tuple[Draw, ...]) -> None:
+    """Points came back to lots that had ended. One that was gone before its member was merged has no row here."""
+    for draw in draws:
+        row: Lot | None = rows.get((at.stream, draw.lot))
+        if row is not None and not row.remaining:
+            rows[(at.stream, draw.lot)] = replace(row, state="expired")
+
+
 def _free(event: HoldConfirmed | HoldReleased) -> tuple[Draw, ...]:
     return (*event.released, *event.repaid, *event.expired)
 
@@ -332,7 +338,7 @@ LOTS = Projection(
         key=("stream", "lot"),
         indexes=("(program, expires_at) WHERE remaining > 0",),
     ),
-    version=3,
+    version=4,
     reads=reads,
     apply=apply,
 )

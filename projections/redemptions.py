@@ -2,12 +2,14 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
-from domain.member.commands import RedeemPoints, RedeemReward
+from domain.member.closing import first_key
+from domain.member.commands import RedeemPoints, RedeemReward, ReturnRedemption
 from domain.member.events import HoldConfirmed, HoldReleased, PointsHeld, PointsRedeemed, RedemptionReturned
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
 
@@ -41,10 +43,18 @@ class Redemption(msgspec.Struct, frozen=True, gc=False):
 
 def reads(at: Placed) -> list[Key]:
     return [
-        (at.stream, event.original)
+        _key(at, event)
         for event in at.entry.events
         if isinstance(event, HoldConfirmed | HoldReleased | RedemptionReturned)
     ]
+
+
+def _key(at: Placed, event: HoldConfirmed | HoldReleased | RedemptionReturned) -> Key:
+    """The entry that redeemed: of this stream, or of that of a member which was merged into it since."""
+    asked = at.entry.input
+    if event.original < 0 and isinstance(asked, ReturnRedemption) and asked.origin:
+        return (UUID(asked.origin), first_key(event.original))
+    return (at.stream, event.original)
 
 
 def apply(rows: Rows, at: Placed) -> None:
@@ -54,13 +64,13 @@ def apply(rows: Rows, at: Placed) -> None:
             case PointsRedeemed() | PointsHeld():
                 rows[(at.stream, at.entry.version)] = _made(at, event)
             case HoldConfirmed():
-                key = (at.stream, event.original)
+                key = _key(at, event)
                 rows[key] = replace(rows[key], state="confirmed", points=event.points, value_minor=event.value_minor)
             case HoldReleased():
-                key = (at.stream, event.original)
+                key = _key(at, event)
                 rows[key] = replace(rows[key], state="cancelled" if event.reason == "cancelled" else "expired")
             case RedemptionReturned():
-                key = (at.stream, event.original)
+                key = _key(at, event)
                 returned = rows[key].returned + event.points
                 rows[key] = replace(rows[key], returned=returned, state="returned" if event.complete else "confirmed")
             case _:
@@ -103,7 +113,7 @@ REDEMPTIONS = Projection(
         key=("stream", "version"),
         indexes=("(program, redeemed_at)",),
     ),
-    version=3,
+    version=4,
     reads=reads,
     apply=apply,
 )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
+from domain.member.commands import ReverseReferral
 from domain.member.events import ReferralRewarded, ReferralTakenBack
 from projections.columns import Position, Program, RecordedAt, Rulebook, Stream, Version
 
@@ -29,7 +30,14 @@ class Reward(msgspec.Struct, frozen=True, gc=False):
 
 def reads(at: Placed) -> list[Key]:
     events = [event for event in at.entry.events if isinstance(event, ReferralTakenBack)]
-    return [(at.stream, UUID(event.friend), event.conversion) for event in events]
+    return [_key(at, event) for event in events]
+
+
+def _key(at: Placed, event: ReferralTakenBack) -> Key:
+    """What was granted: to this member, or to one that was merged into it since."""
+    asked = at.entry.input
+    stream = UUID(asked.origin) if isinstance(asked, ReverseReferral) and asked.origin else at.stream
+    return (stream, UUID(event.friend), event.conversion)
 
 
 def apply(rows: Rows, at: Placed) -> None:
@@ -50,7 +58,7 @@ def apply(rows: Rows, at: Placed) -> None:
                 at.recorded_at,
             )
         elif isinstance(event, ReferralTakenBack):
-            key = (at.stream, UUID(event.friend), event.conversion)
+            key = _key(at, event)
             rows[key] = replace(rows[key], state="taken_back", taken_back_at=at.entry.at)
 
 
@@ -62,7 +70,7 @@ REFERRAL_REWARDS = Projection(
         key=("stream", "friend", "conversion"),
         indexes=("(program, effective_at)",),
     ),
-    version=1,
+    version=2,
     apply=apply,
     reads=reads,
 )

@@ -8,7 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from application.follow import Key, Placed, Projection, Rows, Table
-from domain.member.events import MemberReferred, ReferralConverted, ReferralReversed
+from domain.member.commands import ReturnActivity
+from domain.member.events import MemberAbsorbed, MemberReferred, ReferralConverted, ReferralReversed
 from projections.columns import Position, Program, RecordedAt, Rulebook, Stream, Version
 
 
@@ -29,9 +30,27 @@ class Referral(msgspec.Struct, frozen=True, gc=False):
 
 
 def reads(at: Placed) -> list[Key]:
-    """The row, where something counts for a friend who is there already."""
-    counts = any(isinstance(event, ReferralConverted | ReferralReversed) for event in at.entry.events)
-    return [(at.stream,)] if counts else []
+    """The row of the friend for whom something counts: who is there already, and may have been merged since."""
+    found: list[Key] = []
+    for event in at.entry.events:
+        match event:
+            case ReferralConverted():
+                found.append((at.stream,))
+            case ReferralReversed():
+                found.append(_friend(at, event))
+            case MemberAbsorbed() if event.closing.referred is not None:
+                found += [(at.stream,), (UUID(event.member),)]
+            case _:
+                pass
+    return found
+
+
+def _friend(at: Placed, event: ReferralReversed) -> Key:
+    """Whose row it counted in: this member's, or that of one which was merged into it since."""
+    asked = at.entry.input
+    if event.conversion < 0 and isinstance(asked, ReturnActivity):
+        return (UUID(asked.origin),)
+    return (at.stream,)
 
 
 def apply(rows: Rows, at: Placed) -> None:
@@ -54,13 +73,27 @@ def apply(rows: Rows, at: Placed) -> None:
                     position=at.position,
                     recorded_at=at.recorded_at,
                 )
+            case MemberAbsorbed() if event.closing.referred is not None and key not in rows:
+                # Whoever was merged came with the code, and what the survivor does counts from now on.
+                theirs: Referral = rows[(UUID(event.member),)]
+                rows[key] = replace(
+                    theirs,
+                    stream=at.stream,
+                    conversions=0,
+                    reversals=0,
+                    first_at=None,
+                    version=at.version,
+                    position=at.position,
+                    recorded_at=at.recorded_at,
+                )
             case ReferralConverted():
                 row = rows[key]
                 first = row.first_at if row.first_at is not None and row.first_at < event.at else event.at
                 rows[key] = replace(row, conversions=row.conversions + 1, first_at=first)
             case ReferralReversed():
-                row = rows[key]
-                rows[key] = replace(row, conversions=row.conversions - 1, reversals=row.reversals + 1)
+                friend = _friend(at, event)
+                row = rows[friend]
+                rows[friend] = replace(row, conversions=row.conversions - 1, reversals=row.reversals + 1)
             case _:
                 pass
 
@@ -73,7 +106,7 @@ REFERRALS = Projection(
         key=("stream",),
         indexes=("(program, owner)", "(program, referred_at)"),
     ),
-    version=1,
+    version=2,
     apply=apply,
     reads=reads,
 )

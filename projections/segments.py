@@ -23,9 +23,8 @@ class SegmentMember(msgspec.Struct, frozen=True, gc=False):
 
 
 def reads(at: Placed) -> list[Key]:
-    """The rows of the segments that were left."""
-    left = (event for event in at.entry.events if isinstance(event, SegmentChanged) and not event.inside)
-    return [(at.stream, event.segment) for event in left]
+    """The rows of the segments that were left, or come into: perhaps not for the first time."""
+    return [(at.stream, event.segment) for event in at.entry.events if isinstance(event, SegmentChanged)]
 
 
 def apply(rows: Rows, at: Placed) -> None:
@@ -58,7 +57,7 @@ SEGMENTS = Projection(
         key=("stream", "segment"),
         indexes=("(program, segment) WHERE left_at IS NULL",),
     ),
-    version=1,
+    version=2,
     reads=reads,
     apply=apply,
 )

@@ -18,6 +18,11 @@ def moved_key(entry: int, before: int) -> int:
     return entry - (before + 1) * ROOM
 
 
+def first_key(entry: int) -> int:
+    """The number that an absorbed stream's entry has in that stream, however often it has moved."""
+    return entry % ROOM
+
+
 def moved_id(name: str, before: int) -> str:
     """The same for a lot or a slot: `12.1` is the first of entry 12. '' stays."""
     entry, _, number = name.partition(".")

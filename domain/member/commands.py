@@ -175,13 +175,15 @@ class CancelRedemption(Command, frozen=True, kw_only=True, tag="CancelRedemption
 class ReturnRedemption(Command, frozen=True, kw_only=True, tag="ReturnRedemption"):
     """Give back what was redeemed by the entry `original`: all that is left of it, or `points`.
 
-    `mode` is `reverse` or `reissue`; without one, what the currency says.
+    `mode` is `reverse` or `reissue`; without one, what the currency says. `origin` is the stream of the entry where
+    that is of a member which this one has absorbed.
     """
 
     redemption: str
     original: int
     points: int | None = None
     mode: str | None = None
+    origin: str = ""
 
     def __post_init__(self) -> None:
         _positive(self.points)
@@ -364,7 +366,10 @@ class PayReferral(Command, frozen=True, kw_only=True, tag="PayReferral"):
 
 
 class ReverseReferral(Command, frozen=True, kw_only=True, tag="ReverseReferral"):
-    """Take back what the entry `paid` of this stream granted: it was returned at `occurred_at`."""
+    """Take back what the entry `paid` of this stream granted: it was returned at `occurred_at`.
+
+    `origin` is the stream of that entry where it is of a member which this one has absorbed.
+    """
 
     friend: str
     conversion: int
@@ -372,6 +377,7 @@ class ReverseReferral(Command, frozen=True, kw_only=True, tag="ReverseReferral")
     rulebook: int
     occurred_at: datetime
     paid: int
+    origin: str = ""
 
 
 class AssignOffer(Command, frozen=True, kw_only=True, tag="AssignOffer"):

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from application import corrections, redemptions, reversals
+from application import activities, corrections, redemptions, reversals
 from application.answers import Answered
 from application.merge_members import MergeBody, merge
+from application.payloads import ActivityBody
 from application.points import Hold, RedeemBody, redeem
 from application.redemptions import ReturnRedemptionBody
 from application.reversals import ReverseBody
@@ -152,3 +153,44 @@ def test_a_member_with_points_held_is_not_merged(database_url: str) -> None:
 
     run(story)
     sound(database_url)
+
+
+REFUNDS: Json = {
+    **WRONG,
+    "activities": WRONG["activities"]
+    | {
+        "refund": {
+            "data": {"type": "object", "properties": {"order": {"type": "string"}}},
+            "role": "reverses",
+            "of": "purchase",
+            "original": "activity.order",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("member", ["ann", "old"])
+def test_a_feed_that_knows_the_old_id_returns_the_order_at_the_survivor(database_url: str, member: str) -> None:
+    async def story() -> None:
+        async with opened(database_url, REFUNDS) as engine:
+            for name in ("ann", "old", "eve"):
+                await engine.enrol(name)
+            await engine.buy(100_00, member="old", name="o1")
+            await merged(engine)
+            assert await engine.available() > 0
+
+            async def refund(whose: str) -> Answered:
+                body = ActivityBody(
+                    id="b1", source="shop", type="refund", member=whose, data={"order": "o1"},
+                    occurred_at=await engine.clock.now(PROGRAM),
+                )  # fmt: skip
+                return await activities.record(engine.handler, PROGRAM, body, actor="test")
+
+            with pytest.raises(UnknownActivity):
+                await refund("eve")
+            first = await refund(member)
+            assert (first.body["member"]["id"], await engine.available()) == ("ann", 0)
+            again = await refund(member)
+            assert (again.replayed, again.position) == (True, first.position)
+
+    run(story)

@@ -2,8 +2,11 @@
 
 import asyncio
 
+from application import merge_members, redemptions
 from application.follow import Projector, Runner
+from application.merge_members import MergeBody
 from application.offers import AssignBody, assign
+from application.redemptions import ReturnRedemptionBody
 from application.replay import replay
 from infrastructure.database import connect, open_pool
 from infrastructure.positions import PostgresPositions
@@ -65,5 +68,57 @@ def test_tables_follow_transfers_and_merges_and_a_rebuild_equals_them(database_u
             incremental = await tables.digests()
             await replay(ANALYTICS, store=store, positions=positions, tables=tables, afresh=True)
             assert await tables.digests() == incremental
+
+    asyncio.run(story())
+
+
+def test_a_redemption_of_a_member_that_was_merged_since_comes_back_in_the_tables_too(database_url: str) -> None:
+    """Through two merges: the survivor knows the entry that redeemed by a number that no stream has."""
+
+    async def story() -> None:
+        async with opened(database_url) as engine, open_pool(database_url, 1, 4) as pool:
+            tables, positions = PostgresTables(ANALYTICS, pool), PostgresPositions(database_url, pool)
+            await tables.ensure()
+            for name in ("ann", "old", "eve"):
+                await engine.enrol(name)
+                await engine.buy(100_00, member=name)
+                await engine.redeem(40, member=name, name=f"{name}-r")
+            for survivor, loser in (("old", "eve"), ("ann", "old")):
+                body = MergeBody(id=f"m-{loser}", survivor=survivor, loser=loser)
+                await merge_members.merge(engine.handler, PROGRAM, body, actor="test")
+            for name, back in (("eve-r", 15), ("eve-r", None), ("old-r", 30), ("ann-r", None)):
+                again = ReturnRedemptionBody(points=back)
+                await redemptions.give_back(engine.handler, PROGRAM, name, again, actor="test")
+            await Runner(Projector(ANALYTICS, tables), engine.handler.store, positions).catch_up()
+            with connect(database_url) as connection:
+                assert connection.execute("SELECT position, error FROM parked").fetchall() == []
+                assert connection.execute(_BALANCE, ["ann"]).fetchone() == (300 - 10,)
+                rows = "SELECT redemption, returned, state FROM analytics.redemptions ORDER BY 1"
+                assert connection.execute(rows).fetchall() == [
+                    ("ann-r", 40, "returned"),
+                    ("eve-r", 40, "returned"),
+                    ("old-r", 30, "confirmed"),
+                ]
+
+    asyncio.run(story())
+
+
+def test_points_that_come_back_to_a_lot_that_a_merged_member_had_used_up_and_that_has_ended(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine, open_pool(database_url, 1, 4) as pool:
+            tables, positions = PostgresTables(ANALYTICS, pool), PostgresPositions(database_url, pool)
+            await tables.ensure()
+            for name in ("ann", "old"):
+                await engine.enrol(name)
+                await engine.buy(40_00, member=name)
+            await engine.redeem(40, member="old", name="all")
+            body = MergeBody(id="m", survivor="ann", loser="old")
+            await merge_members.merge(engine.handler, PROGRAM, body, actor="test")
+            await engine.at(START + days(400))
+            await redemptions.give_back(engine.handler, PROGRAM, "all", ReturnRedemptionBody(), actor="test")
+            await Runner(Projector(ANALYTICS, tables), engine.handler.store, positions).catch_up()
+            with connect(database_url) as connection:
+                assert connection.execute("SELECT position, error FROM parked").fetchall() == []
+                assert connection.execute(_BALANCE, ["ann"]).fetchone() == (0,)
 
     asyncio.run(story())

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from application import activities, explanations, history, referrals
+from application import activities, explanations, history, merge_members, referrals
 from application.audit import verify
 from application.follow import Projector, Runner
 from application.handle import Handler
+from application.merge_members import MergeBody
 from application.ports import Unavailable
 from application.referrals import UseBody
 from application.replay import replay
@@ -323,3 +324,43 @@ def test_tables_list_friends_and_what_they_brought(database_url: str) -> None:
             assert await tables.digests() == incremental
 
     run(story)
+
+
+@pytest.mark.parametrize("merged", [("olga",), ("fred",), ("olga", "fred"), ("olga", "ann")])
+def test_what_a_friend_brought_is_taken_back_from_whoever_has_it_by_now(
+    database_url: str, merged: tuple[str, ...]
+) -> None:
+    """Owner and friend may both have been merged since, and their survivors too; the tables follow."""
+
+    async def story() -> None:
+        async with opened(database_url, FRIENDS) as engine, open_pool(database_url, 1, 4) as pool:
+            tables, positions = PostgresTables(ANALYTICS, pool), PostgresPositions(database_url, pool)
+            await tables.ensure()
+            await come(engine)
+            survivors = {"olga": "ann", "fred": "bob", "ann": "cem"}
+            for name in survivors.values():
+                await engine.enrol(name)
+            await engine.buy(50_00, member="fred", name="p1")
+            for name in merged:
+                body = MergeBody(id=f"m-{name}", survivor=survivors[name], loser=name)
+                await merge_members.merge(engine.handler, PROGRAM, body, actor="test")
+            assert sum([sum(await pending(engine, name)) for name in ("olga", "fred")]) == 307
+            await engine.give_back("p1")
+            assert await referrals.keep_all(engine.handler, PROGRAM) == 0
+            assert sum([sum(await pending(engine, name)) for name in ("olga", "fred")]) == 7
+            await engine.buy(50_00, member="fred", name="p2")
+            assert sum([sum(await pending(engine, name)) for name in ("olga", "fred")]) == 307
+            await Runner(Projector(ANALYTICS, tables), engine.handler.store, positions).catch_up()
+            async with pool.connection() as connection:
+                parked = await (await connection.execute("SELECT position, error FROM parked")).fetchall()
+                assert parked == []
+                states = (
+                    "SELECT state FROM analytics.referral_rewards WHERE 'friends' = ANY(referrals) ORDER BY position"
+                )
+                found = await (await connection.execute(states)).fetchall()
+                assert found == [("taken_back",), ("rewarded",)]
+                counts = "SELECT sum(conversions)::int, sum(reversals)::int FROM analytics.referrals"
+                assert await (await connection.execute(counts)).fetchone() == (2, 1)
+
+    asyncio.run(story())
+    sound(database_url)

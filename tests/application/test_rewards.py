@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from application import codes, points, redemptions, rewards
@@ -289,3 +290,29 @@ def test_lists_are_brought_in_from_files_of_any_shape(database_url: str) -> None
                 await bring("F", reward="none")
 
     run(story)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_unit_of_before_the_stock_was_raised_comes_back_though_more_are_taken_than_there_were(
+    database_url: str, held: bool
+) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await put(engine, msgspec.structs.replace(MUG, stock=2))
+            await engine.enrol()
+            await engine.adjust(100)
+            await redeem(engine, "ann", "first")
+            await redeem(engine, "ann", "second", ttl="PT15M")
+            change = RewardChange(stock=4)
+            await rewards.change(engine.handler, PROGRAM, "mug", change, etag="*", actor="test")
+            for name in ("third", "fourth"):
+                await redeem(engine, "ann", name)
+            if held:
+                await redemptions.cancel(engine.handler, PROGRAM, "second", actor="test")
+            else:
+                body = ReturnRedemptionBody()
+                await redemptions.give_back(engine.handler, PROGRAM, "first", body, actor="test")
+            assert await left(engine) == 1
+
+    run(story)
+    sound(database_url)

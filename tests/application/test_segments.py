@@ -68,6 +68,23 @@ def test_members_are_counted_as_of_their_last_entry(database_url: str) -> None:
     assert left == (3,)
 
 
+def test_who_comes_back_into_a_segment_is_counted_again(database_url: str) -> None:
+    """The followers have read between: the row of the first time is there."""
+
+    async def story() -> None:
+        async with opened(database_url, copy.deepcopy(FIRST)) as engine:
+            await engine.enrol()
+            for count in (1, 2):
+                await engine.buy(9_000, name=f"a{count}")
+                assert await counted(database_url, engine) == {"vip": 1}
+                await engine.give_back(f"a{count}")
+                assert await counted(database_url, engine) == {"vip": 0}
+
+    asyncio.run(story())
+    with connect(database_url) as database:
+        assert database.execute("SELECT count(*) FROM parked").fetchone() == (0,)
+
+
 def test_a_draft_s_segments_are_tried_on_history(database_url: str) -> None:
     async def story() -> None:
         async with opened(database_url) as engine:

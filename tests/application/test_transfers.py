@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from application import history, members, move_points
+from application import history, members, merge_members, move_points
 from application.answers import Answered
+from application.merge_members import MergeBody
 from application.move_points import ReverseBody, TransferBody
 from domain.errors import (
     AlreadyReversed,
@@ -173,5 +174,27 @@ def test_wishes_that_come_during_a_transfer_are_served_after_it(database_url: st
                 *(engine.buy(100, member="ann") for _ in range(20)),
             )
             assert (await engine.available("ann"), await engine.available("bob")) == (110, 10)
+
+    run(story)
+
+
+def test_a_transfer_and_its_reversal_are_answered_again_once_both_members_are_one(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await two(engine)
+            sent, back = await transfer(engine, 40, key="k1"), await reverse(engine, key="k2")
+            body = MergeBody(id="m1", survivor="ann", loser="bob")
+            await merge_members.merge(engine.handler, PROGRAM, body, actor="test")
+            for first, again in (
+                (sent, await transfer(engine, 40, key="k1")),
+                (sent, await transfer(engine, 40)),
+                (back, await reverse(engine, key="k2")),
+            ):
+                assert again.replayed
+                assert again.position == first.position
+            for new in (transfer(engine, 40, "t2"), reverse(engine), reverse(engine, key="k3")):
+                with pytest.raises(NotEligible):
+                    await new
+            assert await engine.available("ann") == 100
 
     run(story)

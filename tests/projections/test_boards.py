@@ -17,7 +17,7 @@ from infrastructure.database import connect
 from infrastructure.migrate import migrate
 from infrastructure.tables import ANALYST, columns
 from projections import ANALYTICS
-from tests.build import Stream, World, adjust, enrol, folded, instant, per, points, purchase, refund, rulebook
+from tests.build import Stream, World, adjust, enrol, folded, instant, per, points, purchase, redeem, refund, rulebook
 from tests.projections.boards import House, house, interleaved, lives, world, write
 
 Rows = list[tuple[Any, ...]]
@@ -118,6 +118,23 @@ def test_movements_sum_to_zero_and_to_the_balances(database_url: str) -> None:
             assert differing == []
 
     asyncio.run(run())
+
+
+def test_points_by_hand_that_are_gone_leave_a_balance_of_nothing(database_url: str) -> None:
+    """No rule had granted any: once they are spent, the entry tells of no balance in them."""
+    spends, owes = Stream(world(), number=1), Stream(world(), number=2)
+    for one in (spends, owes):
+        one.do(enrol(member=f"m{one.id.int}"), "2026-01-01")
+    spends.do(adjust(30, id="gift"), "2026-01-02")
+    spends.do(redeem(30, id="voucher"), "2026-01-03")
+    owes.do(adjust(-30, id="fraud", allow_negative=True), "2026-01-02")
+    owes.do(adjust(30, id="paid"), "2026-01-03")
+    rows = _ask(
+        database_url,
+        [spends, owes],
+        "SELECT currency, available, debt, version FROM analytics.balances ORDER BY stream",
+    )
+    assert rows == [("points", 0, 0, 3), ("points", 0, 0, 3)]
 
 
 @pytest.mark.parametrize("day", range(2, 14))
@@ -405,8 +422,8 @@ def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
 
 _VERSIONS = """
 members 2: program stream member status enrolled_at erased_at time_zone version position recorded_at merged_into
-balances 2: program stream currency available pending held debt lifetime version position recorded_at
-lots 3: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
+balances 3: program stream currency available pending held debt lifetime version position recorded_at
+lots 4: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
     rulebook version position recorded_at
 movements 1: program stream version line currency account points effective_at recorded_at kind cause lot rule
     rulebook position
@@ -415,8 +432,8 @@ awards 2: program stream version number rule rulebook currency wanted granted re
     occurred_at recorded_at day position
 tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
     rulebook recorded_at position
-segments 1: program segment stream entered_at left_at rulebook recorded_at position
-redemptions 3: program stream version redemption source order_source order_id currency points debt value_minor
+segments 2: program segment stream entered_at left_at rulebook recorded_at position
+redemptions 4: program stream version redemption source order_source order_id currency points debt value_minor
     reward quantity returned state redeemed_at held_until recorded_at rulebook position
 offer_progress 2: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions
     currency points uses rule rulebook version position recorded_at
@@ -433,9 +450,9 @@ leaderboard_snapshots 1: program leaderboard board period number rank stream sco
 streaks 1: program stream streak current longest previous first_period last_period moved_at version position
     recorded_at
 badges 1: program stream badge period granted_at day revoked_at version rulebook position recorded_at
-referrals 1: program stream owner code referrals referred_at conversions reversals first_at rulebook version position
+referrals 2: program stream owner code referrals referred_at conversions reversals first_at rulebook version position
     recorded_at
-referral_rewards 1: program stream friend conversion referrals state effective_at taken_back_at rulebook version
+referral_rewards 2: program stream friend conversion referrals state effective_at taken_back_at rulebook version
     position recorded_at
 leaderboard_counts 1: program leaderboard board period depth bucket members
 """
