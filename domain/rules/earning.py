@@ -186,6 +186,8 @@ class _Run:
         self.lineless: list[str] = []
         self.other_arm: dict[str, str] = {}
         self.arms: dict[str, str] = {}
+        self.gains: dict[str, dict[str, int]] = {}
+        """By multiplier: what it adds to the base as it stands now."""
         self.stopped = False
 
     @cached_property
@@ -370,11 +372,15 @@ class _Run:
     def _wants(self, match: _Match) -> dict[str, int]:
         if match.rule.rule.phase != "multiply":
             return match.wants
-        try:
-            return self._gains(match.rule, match.lines)
-        except EvaluationError as error:
-            self._fail(match.rule, error)
-            return {}
+        name = match.rule.rule.id
+        gains = self.gains.get(name)
+        if gains is None:
+            try:
+                gains = self.gains[name] = self._gains(match.rule, match.lines)
+            except EvaluationError as error:
+                self._fail(match.rule, error)
+                return {}
+        return gains
 
     def _grant(self, match: _Match) -> None:
         phase = match.rule.rule.phase
@@ -382,9 +388,12 @@ class _Run:
             self.assigning.append(match.rule)
         for currency, wanted in self._wants(match).items():
             self.grants.append(Grant(match.rule, currency, wanted))
+            if phase == "add":
+                continue
+            self.gains = {}
             if phase == "multiply":
                 _multiply(self.base[currency], match, wanted)
-            elif phase == "base":
+            else:
                 base = self.base.setdefault(currency, _Base())
                 base.exact = base.exact.plus(match.exact)
                 base.issued += wanted
