@@ -236,12 +236,13 @@ class _Run:
                 self._grant(match)
             return
         # What a loser would have granted is asked before any multiplier has changed the base.
-        missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
+        missed = {match.rule.rule.id: self._wants(match) for match in matches if match.rule.rule.id in lost}
         for match in matches:
-            if id(match) in missed:
-                self._skip(match, missed[id(match)], LimitedBy(left=0, group=lost[match.rule.rule.id]))
-            elif match.rule.rule.category is not None:
-                self._stack(match, match.rule.rule.category)
+            own = match.rule.rule
+            if own.id in missed:
+                self._skip(match, missed[own.id], LimitedBy(left=0, group=lost[own.id]))
+            elif own.category is not None:
+                self._stack(match, own.category)
             else:
                 self._grant(match)
 
@@ -334,12 +335,12 @@ class _Run:
         """What a multiplier adds to the base as it stands now, by currency."""
         only = rule.rule.award.currency if rule.rule.award else None
         gains = {}
-        for currency, base in sorted(self.base.items()):
+        for currency, base in sorted(self.base.items()) if len(self.base) > 1 else self.base.items():
             if only not in (None, currency) or base.issued <= 0:
                 continue
-            total = _multiplied(base, rule, lines)
-            gains[currency] = max(0, total.whole(rule.rule.round) - base.issued)
-            if base.issued + gains[currency] > MAX_AMOUNT:
+            whole = _multiplied(base, rule, lines).whole(rule.rule.round)
+            gains[currency] = gain = max(0, whole - base.issued)
+            if base.issued + gain > MAX_AMOUNT:
                 raise EvaluationError("points are out of range")
         return gains
 
@@ -363,7 +364,8 @@ class _Run:
                 continue
             winner = rivals[0]
             if choice == "best":
-                winner = max(rivals, key=lambda match: sum(self._wants(match).values()))
+                together = [sum(self._wants(match).values()) for match in rivals]
+                winner = rivals[together.index(max(together))]
             elif choice == "newest":
                 winner = max(rivals, key=lambda match: match.rule.starts)
             lost |= {match.rule.rule.id: group for match in rivals if match is not winner}
