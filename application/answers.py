@@ -369,7 +369,7 @@ def effects(entry: Entry) -> list[Json]:
     """What else happened: tiers, points spent by a feed, results, arms drawn, offers, streaks, badges, referrals."""
     found: list[Json] = []
     for event in entry.events[entry.settled :]:
-        if isinstance(event, PointsEarned | PointsClawedBack | ActivityRestated | TierRestated):
+        if isinstance(event, _RESTATING):
             found += restated(entry, event)
         elif isinstance(event, TierChanged):
             found.append({"kind": "tier_changed", "set": event.set, "from": event.from_, "to": event.to})
@@ -413,15 +413,17 @@ def effects(entry: Entry) -> list[Json]:
 def restated(entry: Entry, event: PointsEarned | PointsClawedBack | ActivityRestated | TierRestated) -> list[Json]:
     """What a late activity changes of earlier entries: which activity comes out differently, and by how much."""
     match event:
+        case PointsEarned() | PointsClawedBack():
+            if event.restated is None:
+                return []
+            points = event.points if isinstance(event, PointsEarned) else -event.points
+            what = {"rule": event.rule, "currency": event.currency, "points": points}
+            return [{"kind": "award_restated", **what} | _of(entry, event)]
         case TierRestated():
             moved = {"set": event.set, "from": event.from_, "to": event.to}
             return [{"kind": "tier_restated", **moved, "at": event.at}]
         case ActivityRestated() if event.activity != entry.version:
             return [{"kind": "restated", "activity": activity_ref(entry.stream_id, event.activity)}]
-        case PointsEarned() | PointsClawedBack() if event.restated is not None:
-            points = event.points if isinstance(event, PointsEarned) else -event.points
-            what = {"rule": event.rule, "currency": event.currency, "points": points}
-            return [{"kind": "award_restated", **what} | _of(entry, event)]
         case _:
             return []
 
@@ -432,6 +434,8 @@ def _of(entry: Entry, event: object) -> Json:
     return {"activity": activity_ref(entry.stream_id, about.activity)} if about is not None else {}
 
 
+# The commonest events of all, so the union of them is not made anew for each.
+_RESTATING = (PointsEarned, PointsClawedBack, ActivityRestated, TierRestated)
 _OFFERS = (OfferAssigned, OfferViewed, OfferCompleted, OfferReopened, OfferWithdrawn, CodeRedeemed)
 _KINDS = dict(
     zip(

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -33,6 +34,11 @@ POLL = 0.2
 """Seconds after which the log is looked at even though nothing was notified."""
 PATIENCE = 1.0
 """Seconds to wait before trying again what was not possible."""
+RESTS = 4
+"""How many times as long as it worked a follower rests: most of what a batch costs is the same for few entries and for
+many, and it is taken from those who write."""
+LONGEST_REST = 0.5
+"""Seconds. Who waits for a position (`?at_least=`) waits for this as well."""
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
@@ -305,7 +311,7 @@ class Runner:
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises OtherVersion."""
-        await lead(self.follower.name, self._positions, self.step, self._forget)
+        await lead(self.follower.name, self._positions, self.step, self._forget, self._batch)
 
     def _forget(self) -> None:
         self._position = None
@@ -374,23 +380,34 @@ class Runner:
 
 
 async def lead(
-    follower: str, positions: Positions, step: Callable[[], Awaitable[int]], begin: Callable[[], None]
+    follower: str, positions: Positions, step: Callable[[], Awaitable[int]], begin: Callable[[], None], batch: int
 ) -> None:
-    """Take steps until cancelled, in the one process that leads; `begin` comes before the first one, and whenever
-    another process may have taken some.
+    """Take steps of up to `batch` entries until cancelled, in the one process that leads.
+
+    `begin` comes before the first one, and whenever another process may have taken some. Unless it is behind by a whole
+    batch, it rests in between.
     """
     while True:
         try:
             async with positions.leading(follower) as turn:
                 begin()
                 while True:
-                    if not await step():
+                    began = perf_counter()
+                    taken = await step()
+                    if taken < batch:
+                        await asyncio.sleep(rest_after(perf_counter() - began))
+                    if not taken:
                         await turn.wait(POLL)
         except Overtaken:
             log.info("overtaken", follower=follower)
         except Unavailable as error:
             log.warning("follower waits", follower=follower, reason=str(error))
             await asyncio.sleep(PATIENCE)
+
+
+def rest_after(seconds: float) -> float:
+    """How long a follower rests that has worked so long."""
+    return min(RESTS * seconds, LONGEST_REST)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:

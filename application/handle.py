@@ -343,14 +343,19 @@ class Handler:
         if waiting is not None:
             # Somebody is saving this member: losing a race to oneself is wasted work.
             waiting.append(asked)
-            return await asked.answer
+            stored = await asked.answer
+            await self._turns.take()
+            return stored
         waiting = self._waiting[stream] = []
         after: Loaded | None = None
         try:
             after, _ = await self._run([asked], loaded, known)
         finally:
             self._leave(known.program.id, stream, after)
-        return asked.answer.result()
+        stored = asked.answer.result()
+        # A commit wakes all whom it saved: what is made of it is made in turns, too.
+        await self._turns.take()
+        return stored
 
     @asynccontextmanager
     async def alone(self, program: str, *streams: UUID) -> AsyncIterator[None]:

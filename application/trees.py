@@ -86,7 +86,7 @@ class Gardener:
 
     async def run(self) -> None:
         """Follow the log until cancelled. Raises OtherVersion."""
-        await lead(FOLLOWER, self._positions, self._paced, self._forget)
+        await lead(FOLLOWER, self._positions, self._paced, self._forget, self._batch)
 
     async def catch_up(self) -> int:
         """Take in all that is in the log now; the position that the trees stand at. Others may do so meanwhile."""

@@ -37,7 +37,9 @@ class Offsets:
     def at(self, zone: str, instant: datetime) -> timedelta:
         if zone == "UTC":
             return _NO_OFFSET
-        seconds = int((instant - EPOCH).total_seconds())
+        since = instant - EPOCH
+        # Towards zero, as seconds were pinned from the first entry on.
+        seconds = since.days * 86_400 + since.seconds if since.days >= 0 else int(since.total_seconds())
         known = self.used.setdefault(zone, {})
         offset = known.get(seconds)
         if offset is None:
@@ -131,7 +133,8 @@ def days_in_month(month: int) -> int:
 
 @lru_cache(maxsize=4096)
 def month_of(day: int) -> int:
-    found = date.fromordinal(day)
+    """The month of a day; that of the first day for what lies before the calendar."""
+    found = date.fromordinal(max(day, 1))
     return found.year * 12 + found.month - 1
 
 
@@ -188,6 +191,7 @@ def _window(window: str) -> tuple[str, Period | None]:
     return "rolling", period
 
 
+@lru_cache(maxsize=4096)
 def window_start(window: str, day: int) -> int | None:
     """First local day of the window that ends with `day` (included); None for all time.
 

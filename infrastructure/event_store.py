@@ -36,7 +36,8 @@ from application.ports import (
 )
 from application.spans import span
 from domain.log import Row
-from domain.takes import Key, Take, together
+from domain.takes import Key
+from infrastructure import appending, arrays
 from infrastructure.access import note
 from infrastructure.database import told
 
@@ -44,106 +45,6 @@ log = structlog.get_logger()
 
 _LOCK = "LOCK TABLE stored_events IN EXCLUSIVE MODE"
 _NOTIFY = "NOTIFY stored_events"
-
-_APPEND = """
-WITH e AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::text[],
-                         %b::timestamptz[], %b::bytea[])
-    WITH ORDINALITY AS t(save, stream, version, topic, state, program, kind, recorded_at, digest, ord)
-), h AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::int[], %b::timestamptz[], %b::bytea[])
-    AS t(save, stream, version, shape, due_at, hot)
-), k AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[], %b::text[])
-    AS t(save, program, kind, key, stream, version, hash)
-), r AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[])
-    AS t(save, program, kind, key, stream)
-), q AS MATERIALIZED (
-    -- What each save takes, and the sums of all that saves up to it take and give back: they count even where one of
-    -- those saves is refused, which at worst makes a later one decide again.
-    SELECT t.*, sum(greatest(amount, 0)) OVER upto AS taking, sum(least(amount, 0)) OVER upto AS giving
-    FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
-    AS t(save, program, kind, key, amount, ceiling)
-    WINDOW upto AS (PARTITION BY program, kind, key ORDER BY save)
-), p AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::int[]) AS t(save, program, number)
-), m AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::text[], %b::bytea[]) AS t(save, stream, program, key)
-), c AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::int[], %b::int[], %b::bigint[], %b::bytea[])
-    AS t(save, stream, month, shape, version, body)
-), l AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[]) AS t(save, stream, version)
-), bad AS MATERIALIZED (
-    SELECT f.save, 'head' AS reason, '' AS kind, '' AS key
-    FROM (SELECT save, stream, min(version) AS first, max(version) AS last, count(*) AS rows FROM e GROUP BY 1, 2) f
-    LEFT JOIN LATERAL (
-        SELECT s.originator_version AS version FROM stored_events s
-        WHERE s.originator_id = f.stream ORDER BY s.originator_version DESC LIMIT 1
-    ) h ON true
-    WHERE coalesce(h.version, 0) <> f.first - 1 OR f.last <> f.first + f.rows - 1
-  UNION ALL
-    SELECT k.save, 'claim', k.kind, k.key FROM k JOIN LATERAL (
-        SELECT 1 FROM claims x WHERE x.program = k.program AND x.kind = k.kind AND x.key = k.key LIMIT 1
-    ) x ON true
-  UNION ALL
-    SELECT q.save, 'take', q.kind, q.key FROM q
-    LEFT JOIN takes x ON x.program = q.program AND x.kind = q.kind AND x.key = q.key
-    WHERE (q.amount > 0 AND coalesce(x.used, 0) + q.taking > q.ceiling) OR coalesce(x.used, 0) + q.giving < 0
-  UNION ALL
-    SELECT l.save, 'source', '', l.stream::text FROM l LEFT JOIN state_rows x ON x.stream = l.stream
-    WHERE x.version IS DISTINCT FROM l.version
-  UNION ALL
-    SELECT p.save, 'timeline', '', '' FROM p JOIN programs x ON x.id = p.program WHERE x.timeline <> p.number
-), n AS MATERIALIZED (
-    SELECT o.*, nextval('stored_events_notification_id_seq') AS position
-    FROM (SELECT * FROM e WHERE save NOT IN (SELECT save FROM bad) ORDER BY ord) o
-), stored AS (
-    INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id,
-                               program, kind, recorded_at, digest, seal)
-    SELECT stream, version, topic, state, position, program, kind, recorded_at, digest,
-           sha256(digest || int8send(position))
-    FROM n
-), released AS (
-    DELETE FROM claims x USING r
-    WHERE r.save NOT IN (SELECT save FROM bad) AND x.program = r.program AND x.kind = r.kind AND x.key = r.key
-        AND x.stream = r.stream
-), claimed AS (
-    INSERT INTO claims (program, kind, key, stream, version, position, hash)
-    SELECT k.program, k.kind, k.key, k.stream, k.version, n.position, k.hash
-    FROM k JOIN n ON n.save = k.save AND n.stream = k.stream AND n.version = k.version
-), g AS MATERIALIZED (
-    -- What only comes back was taken under another ceiling, perhaps: the one that is there stays.
-    SELECT program, kind, key, sum(amount) AS amount,
-        (array_agg(ceiling ORDER BY save DESC) FILTER (WHERE amount > 0))[1] AS ceiling
-    FROM q WHERE save NOT IN (SELECT save FROM bad) GROUP BY 1, 2, 3
-), taken AS (
-    UPDATE takes x SET used = x.used + g.amount, ceiling = coalesce(g.ceiling, x.ceiling) FROM g
-    WHERE x.program = g.program AND x.kind = g.kind AND x.key = g.key
-), first_taken AS (
-    INSERT INTO takes (program, kind, key, used, ceiling)
-    SELECT program, kind, key, amount, ceiling FROM g
-    WHERE NOT EXISTS (SELECT FROM takes x WHERE x.program = g.program AND x.kind = g.kind AND x.key = g.key)
-), keyed AS (
-    INSERT INTO member_keys (stream, program, key)
-    SELECT stream, program, key FROM m WHERE save NOT IN (SELECT save FROM bad)
-), cooled AS (
-    INSERT INTO cold_rows (stream, month, shape, version, body)
-    SELECT stream, month, shape, version, body FROM c WHERE save NOT IN (SELECT save FROM bad)
-    ON CONFLICT (stream, month) DO UPDATE SET shape = excluded.shape, version = excluded.version, body = excluded.body
-), heads AS (
-    INSERT INTO state_rows (stream, program, kind, version, position, recorded_at, digest, shape, due_at, hot)
-    SELECT n.stream, n.program, n.kind, n.version, n.position, n.recorded_at, n.digest, h.shape, h.due_at, h.hot
-    FROM h JOIN n ON n.save = h.save AND n.stream = h.stream AND n.version = h.version
-    ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position,
-        recorded_at = excluded.recorded_at, digest = excluded.digest, shape = excluded.shape,
-        due_at = excluded.due_at, hot = excluded.hot
-)
-SELECT save, position, NULL, NULL, NULL FROM n
-UNION ALL SELECT save, NULL, reason, kind, key FROM bad
-ORDER BY 1, 2
-"""
 
 _FOUND = """k.key, s.stream, s.program, s.kind, s.version, s.position, s.recorded_at, s.digest, s.shape, s.due_at,
     s.hot, p.timeline, CASE WHEN p.sandbox THEN p.clock END"""
@@ -284,7 +185,7 @@ class PostgresEventStore:
             await connection.execute("BEGIN", prepare=True)
             await connection.execute(_LOCK, prepare=True)
             await connection.execute(_NOTIFY, prepare=True)
-            await cursor.execute(_APPEND, _arrays([one.save for one in batch]), prepare=True)
+            await cursor.execute(appending.APPEND, appending.columns_of([one.save for one in batch]), prepare=True)
             if not batch[0].alone:
                 await connection.execute("COMMIT", prepare=True)
         rows = await cursor.fetchall()
@@ -381,6 +282,7 @@ class PostgresEventStore:
                 self._dsn, autocommit=True, application_name="guerdon writer"
             )
             await self._connection.execute("SET TIME ZONE 'UTC'")
+            arrays.register(self._connection)
             # The plan must not depend on the sizes of the first batches.
             await self._connection.execute("SET plan_cache_mode = force_generic_plan")
             await self._connection.execute("SET jit = off")
@@ -531,60 +433,10 @@ class PostgresEventStore:
         return [row[0] for row in found]
 
 
-def _arrays(saves: Sequence[Save]) -> list[list[Any]]:
-    """The saves as the columns of the append statement."""
-    rows: list[list[Any]] = [[] for _ in range(9)]
-    heads: list[list[Any]] = [[] for _ in range(6)]
-    claims: list[list[Any]] = [[] for _ in range(7)]
-    releases: list[list[Any]] = [[] for _ in range(5)]
-    takes: list[list[Any]] = [[] for _ in range(6)]
-    timelines: list[list[Any]] = [[] for _ in range(3)]
-    keys: list[list[Any]] = [[] for _ in range(4)]
-    cold: list[list[Any]] = [[] for _ in range(6)]
-    sources: list[list[Any]] = [[] for _ in range(3)]
-    for number, save in enumerate(saves):
-        for row in save.rows:
-            entry, state = row.entry, row.member_state
-            _push(
-                rows, number, row.stream, entry.version, row.topic, row.state, row.program, row.kind,
-                entry.recorded_at, row.digest,
-            )  # fmt: skip
-            if state is not None:
-                _push(heads, number, row.stream, entry.version, state.shape, state.due_at, state.hot)
-                for month, body in state.cold.items():
-                    _push(cold, number, row.stream, month, state.shape, entry.version, body)
-            for claim in entry.claims:
-                _push(claims, number, row.program, claim.kind, claim.key, row.stream, entry.version, claim.hash)
-            for claim in entry.releases:
-                _push(releases, number, row.program, claim.kind, claim.key, row.stream)
-        for program, take in _takes(save):
-            _push(takes, number, program, take.kind, take.key, take.amount, take.ceiling)
-        for stream, version in save.stands_on:
-            _push(sources, number, stream, version)
-        if save.timeline is not None:
-            _push(timelines, number, save.program, save.timeline)
-        if save.member_key is not None:
-            _push(keys, number, save.member_key[0], save.program, save.member_key[1])
-    return [*rows, *heads, *claims, *releases, *takes, *timelines, *keys, *cold, *sources]
-
-
-def _takes(save: Save) -> list[tuple[str, Take]]:
-    """What a save takes, once per quantity: two of its rows may take of the same."""
-    by_program: dict[str, list[Take]] = {}
-    for row in save.rows:
-        by_program.setdefault(row.program, []).extend(row.entry.takes)
-    return [(program, take) for program, takes in by_program.items() for take in together(takes)]
-
-
 def _unreachable(error: Exception) -> bool:
     # A limit such as that of an index entry's length counts as operational too, but is the fault of one save.
     limit = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "").startswith("54")
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not limit
-
-
-def _push(columns: list[list[Any]], *values: Any) -> None:
-    for column, value in zip(columns, values, strict=True):
-        column.append(value)
 
 
 def _refusal(reason: str, kind: str, key: str) -> SaveRefused:

@@ -49,28 +49,44 @@ def days_of(member: Member, name: str, first: int, last: int) -> list[int]:
 
 def require(member: Member, day: int) -> None:
     """Raises ColdHistoryNeeded when the days from `day` on are not all here."""
-    if member.since and month_of(max(day, 1)) < member.since:
+    if member.since and month_of(day) < member.since:
         raise ColdHistoryNeeded(f"days from {day} on")
 
 
 def _sum(member: Member, name: str, first: int, last: int | None) -> int:
-    return sum([step for _, step in _days(member, name, first, last)])
+    # What every decision asks several times: without a list of pairs.
+    total = 0
+    for whole, days in _months(member, name, first, last):
+        if whole:
+            total += sum(days.values())
+        else:
+            for day, step in days.items():
+                if first <= day and (last is None or day <= last):
+                    total += step
+    return total
 
 
 def _days(member: Member, name: str, first: int, last: int | None) -> list[tuple[int, int]]:
     """The local days first..last on which the counter moved, with its steps. `last` None: to the end."""
-    months = member.months
-    low, high = month_of(max(first, 1)), month_of(last) if last is not None else max(months, default=0)
-    # A window is a few months of many, or longer than there are any.
-    numbers = range(low, high + 1) if high - low < len(months) else (one for one in months if low <= one <= high)
     found: list[tuple[int, int]] = []
-    for number in numbers:
-        rows = months.get(number)
-        days = rows.counts.get(name) if rows is not None else None
-        if not days:
-            continue
-        if low < number < high:
+    for whole, days in _months(member, name, first, last):
+        if whole:
             found += days.items()
         else:
             found += [(day, step) for day, step in days.items() if first <= day and (last is None or day <= last)]
+    return found
+
+
+def _months(member: Member, name: str, first: int, last: int | None) -> list[tuple[bool, dict[int, int]]]:
+    """The months of the days first..last in which the counter moved, and whether all days of each are among them."""
+    months = member.months
+    low, high = month_of(first), month_of(last) if last is not None else max(months, default=0)
+    # A window is a few months of many, or longer than there are any.
+    numbers = range(low, high + 1) if high - low < len(months) else [one for one in months if low <= one <= high]
+    found = []
+    for number in numbers:
+        rows = months.get(number)
+        days = rows.counts.get(name) if rows is not None else None
+        if days:
+            found.append((low < number < high, days))
     return found

@@ -232,6 +232,7 @@ class Draft:
         """Whether what new versions of the rules say of what the member has stands in this draft already."""
         self._lots = 0
         self._slots = 0
+        self._stamp = Stamp(self.version, at, self.now, 0)
 
     @property
     def learned_at(self) -> datetime:
@@ -250,7 +251,9 @@ class Draft:
         return f"{self.version}.{self._slots}"
 
     def record(self, event: MemberEventUnion) -> None:
-        stamp = Stamp(self.version, self.at, self.now, self.rulebook)
+        stamp = self._stamp
+        if stamp.at is not self.at or stamp.rulebook != self.rulebook:
+            stamp = self._stamp = Stamp(self.version, self.at, self.now, self.rulebook)
         evolve(self.member, event, stamp)
         self.events.append(event)
 

@@ -27,6 +27,7 @@ def open_lots(
     What an `occasion` brings is known when it happens: a lot that becomes available later does so by itself.
     """
     known_at = draft.now if occasion is None else occasion.at
+    debt = draft.member.debt
     lives: dict[tuple[int, int], Life] = {}
     totals: dict[str, int] = {}
     for award in earned.awards:
@@ -45,7 +46,7 @@ def open_lots(
             raise AmountOutOfRange("the balance would exceed 2^53 - 1")
         totals[award.currency] = total
         draft.takes += award.takes
-        owed = draft.member.debt.get(award.currency, 0)
+        owed = debt.get(award.currency, 0)
         draft.record(
             PointsEarned(
                 lot=draft.new_lot(),

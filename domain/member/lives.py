@@ -8,6 +8,7 @@ import msgspec
 from domain.member.draft import Draft
 from domain.member.events import Idle, LotsRescheduled
 from domain.member.state import BY_HAND, Lot
+from domain.member.wallet import open_lots
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.expiry import available_at, expires_at
 from domain.rules.rulebook import Availability, Expiry
@@ -91,6 +92,8 @@ def begin(draft: Draft, lot: Lot) -> None:
 
 def keep_alive(draft: Draft, kind: str, occurred_at: datetime, zone: str) -> None:
     """An activity of a type moves the end of those lots that end by inactivity; never to an earlier instant."""
+    if not open_lots(draft.member).idle:
+        return
     moved: dict[tuple[str, datetime], list[str]] = {}
     for lot in draft.member.lots:
         if lot.idle is None or (lot.idle.activities and kind not in lot.idle.activities):

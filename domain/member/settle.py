@@ -20,7 +20,7 @@ from domain.member.segments import judge
 from domain.member.slots import Slot
 from domain.member.standing import follow
 from domain.member.state import Hold, Lot, Member
-from domain.member.wallet import age
+from domain.member.wallet import age, open_lots
 from domain.rules.timeline import Published
 
 # At equal instants: activations, closings of offers, edits of the rules, then reviews and levels that begin with a
@@ -91,15 +91,7 @@ def next_due(member: Member) -> datetime | None:
     if not member.exists:
         return None
     # The same as `_due` says, but one of every decision's steps: without an object for each lot.
-    soonest = FOREVER
-    for lot in member.lots:
-        ends = lot.expires_at
-        if ends is not None and ends < soonest:
-            soonest = ends
-        if not lot.active:
-            begins = lot.available_at
-            if begins is not None and begins < soonest and begins < (ends or FOREVER):
-                soonest = begins
+    soonest = open_lots(member).due()
     for standing in member.tiers.values():
         if standing.valid_until is not None and standing.valid_until < soonest:
             soonest = standing.valid_until

@@ -6,6 +6,7 @@ refuses nothing and knows no clock.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, assert_never
 
 import msgspec
@@ -80,6 +81,7 @@ from domain.member.events import (
     TierUpgradePlanned,
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
+from domain.member.lots import Lots
 from domain.member.slots import Slot, changed, opened
 from domain.takes import Take
 
@@ -287,6 +289,8 @@ class Member(msgspec.Struct, gc=False):
         # Three years have many months, and a decision writes in one or two.
         if not isinstance(self.months, Shared) or self.months.own:
             self.months = Shared(self.months)
+        if not isinstance(self.lots, Lots):
+            self.lots = Lots(self.lots)
         return replace(
             self,
             lots=self.lots.copy(),
@@ -312,11 +316,13 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case PointsEarned():
             if event.points:
                 _open(member, event, event.points, event.rule, stamp)
-                counts = {f"granted:{event.currency}": event.points}
+                granted, earned = _named(event.currency)
+                counts = {granted: event.points}
                 if event.available_at is not None and event.available_at <= _known(event, stamp):
-                    counts[f"earned:{event.currency}"] = event.points
+                    counts[earned] = event.points
                 _count(member, counts, event.day)
-            _count(member, event.counts, event.day)
+            if event.counts:
+                _count(member, event.counts, event.day)
         case ActivityRecorded():
             _count(member, event.counts, event.day)
             first, last = member.first.get(event.type), member.last.get(event.type)
@@ -757,6 +763,12 @@ def _owe(member: Member, currency: str, points: int) -> None:
             del member.debt[currency]
 
 
+@lru_cache(maxsize=256)
+def _named(currency: str) -> tuple[str, str]:
+    """The counters of what is granted in a currency, and of what of that can be spent."""
+    return f"granted:{currency}", f"earned:{currency}"
+
+
 def _count(member: Member, counts: dict[str, int], day: int) -> None:
     """Move counters on a local day by their steps."""
     if not counts:
@@ -769,9 +781,10 @@ def _count(member: Member, counts: dict[str, int], day: int) -> None:
         if days is None:
             days = by_name[name] = {}
         before = days.get(day, 0)
+        after = before + step
         moved = 0 if before else 1
-        if before + step:
-            days[day] = before + step
+        if after:
+            days[day] = after
         else:
             moved -= 1
             del days[day]

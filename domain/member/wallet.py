@@ -7,6 +7,7 @@ import msgspec
 
 from domain.calendar import FOREVER
 from domain.member.events import Draw
+from domain.member.lots import Lots
 from domain.member.state import Lot, Member
 
 
@@ -25,15 +26,7 @@ class Balance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 
 def balance(member: Member, currency: str, now: datetime) -> Balance:
     """The balance at `now` of a member settled up to `now`."""
-    available = pending = 0
-    for lot in member.lots:
-        ends = lot.expires_at
-        if lot.currency == currency and (ends is None or now < ends):
-            begins = lot.available_at
-            if begins is not None and begins <= now:
-                available += lot.remaining
-            else:
-                pending += lot.remaining
+    available, pending = open_lots(member).sums(currency, now)
     total = member.totals.get(f"granted:{currency}")
     return Balance(
         available=available,
@@ -42,6 +35,14 @@ def balance(member: Member, currency: str, now: datetime) -> Balance:
         debt=member.debt.get(currency, 0),
         lifetime=total.ever if total else 0,
     )
+
+
+def open_lots(member: Member) -> Lots:
+    """A member's lots, with what is kept beside them from now on."""
+    lots = member.lots
+    if not isinstance(lots, Lots):
+        lots = member.lots = Lots(lots)
+    return lots
 
 
 def currencies(member: Member) -> list[str]:

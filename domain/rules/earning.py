@@ -186,6 +186,8 @@ class _Run:
         self.lineless: list[str] = []
         self.other_arm: dict[str, str] = {}
         self.arms: dict[str, str] = {}
+        self.gains: dict[str, dict[str, int]] = {}
+        """By multiplier: what it adds to the base as it stands now."""
         self.stopped = False
 
     @cached_property
@@ -234,12 +236,13 @@ class _Run:
                 self._grant(match)
             return
         # What a loser would have granted is asked before any multiplier has changed the base.
-        missed = {id(match): self._wants(match) for match in matches if match.rule.rule.id in lost}
+        missed = {match.rule.rule.id: self._wants(match) for match in matches if match.rule.rule.id in lost}
         for match in matches:
-            if id(match) in missed:
-                self._skip(match, missed[id(match)], LimitedBy(left=0, group=lost[match.rule.rule.id]))
-            elif match.rule.rule.category is not None:
-                self._stack(match, match.rule.rule.category)
+            own = match.rule.rule
+            if own.id in missed:
+                self._skip(match, missed[own.id], LimitedBy(left=0, group=lost[own.id]))
+            elif own.category is not None:
+                self._stack(match, own.category)
             else:
                 self._grant(match)
 
@@ -332,12 +335,12 @@ class _Run:
         """What a multiplier adds to the base as it stands now, by currency."""
         only = rule.rule.award.currency if rule.rule.award else None
         gains = {}
-        for currency, base in sorted(self.base.items()):
+        for currency, base in sorted(self.base.items()) if len(self.base) > 1 else self.base.items():
             if only not in (None, currency) or base.issued <= 0:
                 continue
-            total = _multiplied(base, rule, lines)
-            gains[currency] = max(0, total.whole(rule.rule.round) - base.issued)
-            if base.issued + gains[currency] > MAX_AMOUNT:
+            whole = _multiplied(base, rule, lines).whole(rule.rule.round)
+            gains[currency] = gain = max(0, whole - base.issued)
+            if base.issued + gain > MAX_AMOUNT:
                 raise EvaluationError("points are out of range")
         return gains
 
@@ -361,7 +364,8 @@ class _Run:
                 continue
             winner = rivals[0]
             if choice == "best":
-                winner = max(rivals, key=lambda match: sum(self._wants(match).values()))
+                together = [sum(self._wants(match).values()) for match in rivals]
+                winner = rivals[together.index(max(together))]
             elif choice == "newest":
                 winner = max(rivals, key=lambda match: match.rule.starts)
             lost |= {match.rule.rule.id: group for match in rivals if match is not winner}
@@ -370,11 +374,15 @@ class _Run:
     def _wants(self, match: _Match) -> dict[str, int]:
         if match.rule.rule.phase != "multiply":
             return match.wants
-        try:
-            return self._gains(match.rule, match.lines)
-        except EvaluationError as error:
-            self._fail(match.rule, error)
-            return {}
+        name = match.rule.rule.id
+        gains = self.gains.get(name)
+        if gains is None:
+            try:
+                gains = self.gains[name] = self._gains(match.rule, match.lines)
+            except EvaluationError as error:
+                self._fail(match.rule, error)
+                return {}
+        return gains
 
     def _grant(self, match: _Match) -> None:
         phase = match.rule.rule.phase
@@ -382,9 +390,12 @@ class _Run:
             self.assigning.append(match.rule)
         for currency, wanted in self._wants(match).items():
             self.grants.append(Grant(match.rule, currency, wanted))
+            if phase == "add":
+                continue
+            self.gains = {}
             if phase == "multiply":
                 _multiply(self.base[currency], match, wanted)
-            elif phase == "base":
+            else:
                 base = self.base.setdefault(currency, _Base())
                 base.exact = base.exact.plus(match.exact)
                 base.issued += wanted

@@ -96,6 +96,8 @@ class Limits:
         rule, currency = grant.rule.rule, grant.currency
         if grant.lost_to is not None:
             return Awarded(rule.id, currency, grant.wanted, 0, grant.lost_to, {})
+        if not rule.cap and rule.budget is None:
+            return Awarded(rule.id, currency, grant.wanted, grant.wanted, None, {})
         granted, limited_by = grant.wanted, None
         for number, cap in enumerate(rule.cap):
             left = max(0, self._left(cap, rule, currency))

@@ -17,6 +17,7 @@ from application.audit import verify
 from application.handle import MAX_RUN
 from application.members import StatusBody
 from application.ports import Save
+from application.turns import AT_ONCE
 from domain.errors import ActivityDiffers, MemberErasedAlready, NotEnoughPoints, Refused
 from domain.log import decode
 from domain.member.commands import EraseMember, RecordActivity
@@ -82,6 +83,42 @@ def test_two_hundred_activities_of_one_member_are_a_few_saves(database_url: str)
 
     run(story)
     sound(database_url)
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("members", [1, 30])
+def test_those_whom_one_commit_has_saved_answer_in_turns(database_url: str, members: int) -> None:
+    """Given 30 saves in one batch, or one run of one member, when they are committed, then a few answer at once."""
+
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            for number in range(members):
+                await engine.enrol(f"m{number}")
+            loop, answered, at = asyncio.get_running_loop(), list[int](), 0
+
+            def tick() -> None:
+                nonlocal at
+                at += 1
+                ticking.append(loop.call_soon(tick))
+
+            async def buy(number: int) -> None:
+                await engine.buy(100, member=f"m{number % members}")
+                answered.append(at)
+
+            ticking = [loop.call_soon(tick)]
+            store = engine.handler.store
+            assert isinstance(store, Watched)
+            store.gate.clear()
+            buying = [asyncio.create_task(buy(number)) for number in range(30)]
+            await store.asked.wait()
+            for _ in range(30):
+                await asyncio.sleep(0)
+            store.gate.set()
+            await asyncio.gather(*buying)
+            ticking[-1].cancel()
+            assert max(answered.count(turn) for turn in answered) <= AT_ONCE
+
+    run(story)
 
 
 def test_what_one_of_them_spends_the_next_ones_do_not_have(database_url: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from infrastructure import event_store
+from infrastructure import appending, event_store
 from infrastructure.database import connect
 from infrastructure.positions import PostgresPositions, PostgresTransaction, database_errors
 
@@ -13,10 +13,10 @@ from infrastructure.positions import PostgresPositions, PostgresTransaction, dat
 def without_check(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     """Let every save pass one of the checks: head, claim, take or timeline."""
     begin, end = "bad AS MATERIALIZED (", "), n AS MATERIALIZED ("
-    assert f"'{reason}'" in event_store._APPEND
-    assert event_store._APPEND.count(begin) == event_store._APPEND.count(end) == 1
-    patched = event_store._APPEND.replace(begin, f"{begin} SELECT * FROM (")
-    monkeypatch.setattr(event_store, "_APPEND", patched.replace(end, f") b WHERE reason <> '{reason}' {end}"))
+    assert f"'{reason}'" in appending.APPEND
+    assert appending.APPEND.count(begin) == appending.APPEND.count(end) == 1
+    patched = appending.APPEND.replace(begin, f"{begin} SELECT * FROM (")
+    monkeypatch.setattr(appending, "APPEND", patched.replace(end, f") b WHERE reason <> '{reason}' {end}"))
 
 
 def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:
