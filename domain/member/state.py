@@ -101,8 +101,11 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
     rulebook: int
 
 
-class Lot(msgspec.Struct, frozen=True, gc=False):
-    """Points that came together and end together. `remaining` is what has not been spent, taken or expired."""
+class Lot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Points that came together and end together. `remaining` is what has not been spent, taken or expired.
+
+    Packed by place, not by name: most of a hot row is lots.
+    """
 
     id: str
     currency: str
