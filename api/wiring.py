@@ -24,6 +24,7 @@ from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
 from infrastructure.event_store import PostgresEventStore
+from infrastructure.inbox import PostgresInbox
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
@@ -80,6 +81,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker
     refusals: Refusals
     webhooks: PostgresWebhooks
+    inbox: PostgresInbox
     outgoing: Outgoing
     traces: Traces | None
 
@@ -142,6 +144,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         worker=Worker(jobs),
         refusals=Refusals(pool),
         webhooks=PostgresWebhooks(pool),
+        inbox=PostgresInbox(dsn, pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,
     )
