@@ -19,13 +19,13 @@ import structlog
 
 from application import activities
 from application.answers import Answered
+from application.attempts import Failed, attempt
 from application.follow import to_the_end
 from application.handle import Handler
 from application.inbox import opened
 from application.payloads import ActivityBody
 from application.ports import Unavailable
 from application.spans import span
-from domain.errors import MemberErasedAlready, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,6 @@ PAGE = 256
 BUCKETS_AT_ONCE = 8
 AT_ONCE = 64
 """Activities that a process records together."""
-TRIES = 3
-"""How often one is tried that fails without being refused."""
 POLL = 0.2
 PATIENCE = 1.0
 RECORDED_KEPT = timedelta(days=7)
@@ -175,26 +173,14 @@ class Drain:
                 outcomes.append(await self._one(due))
 
     async def _one(self, due: Due) -> Ended:
-        for tried in range(1, TRIES + 1):
-            try:
-                secret = await self._handler.keys.program_key(due.program)
-                body = opened(self._handler, secret, due.ref, due.body)
-                done = await self._record(due.program, body, due)
-            except Unavailable:
-                raise
-            except Refused as refused:
-                erased = isinstance(refused, MemberErasedAlready)
-                return Ended(due.ref, code=refused.code, detail=refused.message[:500], erased=erased)
-            except Exception as error:
-                log.exception("activity not recorded", inbox=due.ref.hex, tried=tried)
-                failed = type(error).__name__
-                if tried == TRIES:
-                    return Ended(due.ref, code="internal", detail=f"It broke here: {failed}.")
-                await asyncio.sleep(POLL * tried)
-            else:
-                name = done.body.get("ref") or done.body.get("return", {}).get("ref")
-                return Ended(due.ref, activity=name, position=done.position)
-        raise AssertionError("the last try ends it")
+        async def record() -> Answered:
+            secret = await self._handler.keys.program_key(due.program)
+            return await self._record(due.program, opened(self._handler, secret, due.ref, due.body), due)
+
+        done = await attempt(record, inbox=due.ref.hex)
+        if isinstance(done, Failed):
+            return Ended(due.ref, code=done.code, detail=done.detail, erased=done.erased)
+        return Ended(due.ref, activity=done.body.get("ref"), position=done.position)
 
     async def _prune(self) -> None:
         now = self._handler.wall()

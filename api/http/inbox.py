@@ -90,7 +90,9 @@ async def listing(request: Req) -> ASGIResponse:
 
 @post(
     "/v1/activities/inbox/retry",
-    **route("operator", "Try parked activities again", body=RetryBody, answer=shapes.Retried),
+    **route(
+        "operator", "Try parked activities again", body=RetryBody, answer=shapes.Retried, codes=("unknown-inbox-entry",)
+    ),
 )
 async def retry(request: Req) -> ASGIResponse:
     """Those named by `inbox`, with a `code`, of a `member`, or all: 10,000 at once. They keep their place."""

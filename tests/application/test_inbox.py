@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from application import inbox
 from application.answers import Answered
-from application.draining import AT_ONCE, PAGE, PARKED_KEPT, RECORDED_KEPT, TRIES, Drain, Due, Record, recording
+from application.attempts import TRIES
+from application.draining import AT_ONCE, PAGE, PARKED_KEPT, RECORDED_KEPT, Drain, Due, Record, recording
 from application.inbox import BUCKETS, Taken
 from application.payloads import ActivityBody
 from application.ports import Unavailable
