@@ -63,7 +63,11 @@ def carrier(plan: Plan) -> Carrier:
         from infrastructure.brokers.jetstream import JetStream
 
         return JetStream(plan.url, plan.name, plan.prefix)
-    raise ValueError("give the address of a broker, such as nats://localhost:4222")
+    if scheme in KAFKA_SCHEMES:
+        from infrastructure.brokers.kafka import Kafka
+
+        return Kafka(plan.url, plan.name, plan.programs, plan.prefix)
+    raise ValueError("give the address of a broker: nats://localhost:4222, or kafka://localhost:9092")
 
 
 def read(raw: bytes) -> ActivityBody:

