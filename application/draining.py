@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 PAGE = 256
 """Activities of a bucket that are read at once."""
-BUCKETS_AT_ONCE = 8
-AT_ONCE = 64
+BUCKETS_AT_ONCE = 16
+AT_ONCE = 256
 """Activities that a process records together."""
 POLL = 0.2
 PATIENCE = 1.0
