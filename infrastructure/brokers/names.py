@@ -24,4 +24,4 @@ def events(prefix: str, program: str) -> str:
 def safe(url: str) -> str:
     """An address without the password that may be in it."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
