@@ -96,7 +96,9 @@ lock: $(READY) ## Renew requirements/*.txt from pyproject.toml
 	@$(UV_LOCK) --output-file requirements/runtime.txt pyproject.toml
 	@$(UV_LOCK) --extra otel --constraints requirements/runtime.txt --output-file requirements/otel.txt pyproject.toml
 	@$(UV_LOCK) --extra cluster --constraints requirements/otel.txt --output-file requirements/cluster.txt pyproject.toml
+	@$(UV_LOCK) --extra brokers --constraints requirements/runtime.txt --output-file requirements/brokers.txt pyproject.toml
 	@$(UV_LOCK) --extra dev --constraints requirements/otel.txt --constraints requirements/cluster.txt \
+		--constraints requirements/brokers.txt \
 		--output-file requirements/dev.txt pyproject.toml
 	@$(UV_LOCK) --extra demo --constraints requirements/dev.txt --output-file requirements/demo.txt pyproject.toml
 

@@ -28,6 +28,7 @@ from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
 from infrastructure.erasures import PostgresErasures
 from infrastructure.event_store import PostgresEventStore
+from infrastructure.inbox import PostgresInbox
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
@@ -90,6 +91,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     listed_codes: PostgresListedCodes
     misses: PostgresMisses
     webhooks: PostgresWebhooks
+    inbox: PostgresInbox
     outgoing: Outgoing
     traces: Traces | None
 
@@ -157,6 +159,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         listed_codes=PostgresListedCodes(pool),
         misses=PostgresMisses(pool),
         webhooks=PostgresWebhooks(pool),
+        inbox=PostgresInbox(dsn, pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         traces=Traces() if settings.traces else None,
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import growth, http, inprocess, logs, others, ranks, reading, rules, segments, trees
+from benchmarks import growth, http, inbox, inprocess, logs, others, ranks, reading, rules, segments, trees
 from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import BY_KEY, FIGURES, Figure, Line, Measured, lines_of
 from benchmarks.table import append, printed
@@ -33,6 +33,10 @@ MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "rules_100": rules.rules_100,
     "segment_count": segments.segment_count,
     "tree_follower": trees.tree_follower,
+    "inbox_take": inbox.inbox_take,
+    "inbox_drain": inbox.inbox_drain,
+    "inbox_read_p99_ms": inbox.inbox_read_p99_ms,
+    "broker_events": inbox.broker_events,
     "two_workers": http.two_workers,
     "growth_history": growth.growth_history,
     "growth_log": growth.growth_log,

@@ -127,6 +127,12 @@ FIGURES = (
         lower_is_better=True,
     ),
     Figure("tree_follower", "writing while the tree of the log grows, to writing alone", "times", "value", 0.98, 0.95),
+    Figure("inbox_take", "taken to be recorded later, 1,000 at a time", _RATE, "value", 10_000, 3_000),
+    Figure("inbox_drain", "recorded out of the inbox, one process", _RATE, "ratio", 0.5, 0.15),
+    Figure(
+        "inbox_read_p99_ms", "member read while a backlog is recorded", "ms", "value", 10, 50, lower_is_better=True,
+    ),
+    Figure("broker_events", "events to NATS JetStream, each synced", "events/s", "value", 1_000, 300),
     Figure("two_workers", "two workers to one, 64 connections", "times", "value", 1.3, 1.0),
     Figure("vs_eventsourcing", "saves, 64 in flight, to the library's own", "times", "value", 10, 5),
     Figure("vs_emmett", "the same, to Emmett on Node", "times", "value", 5, 3, needs_node=True),

@@ -27,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     run: str
     members: int
-    what: str  # a kind of request: single, batch, hot, read, own
+    what: str  # a kind of request: single, batch, later, hot, read, own
     count: int
     connections: int = 64
     seconds: float = 2.0
@@ -66,12 +66,12 @@ def requests_of(plan: Plan) -> list[bytes]:
                 _post("/v1/activities", workload.purchase(plan.run, n, plan.members, member=whose), plan.key)
                 for n in range(plan.count)
             ]
-        case "batch":
+        case "batch" | "later":
             numbers = [range(n * BATCH, (n + 1) * BATCH) for n in range(plan.count)]
             bodies = [
                 b"[%s]" % b",".join(workload.purchase(plan.run, n, plan.members) for n in some) for some in numbers
             ]
-            return [_post("/v1/activities/batch", body, plan.key) for body in bodies]
+            return [_post("/v1/activities/batch", body, plan.key, later=plan.what == "later") for body in bodies]
         case "read":
             return [_get(f"/v1/members/{workload.member_of(n * 7_919 % plan.members)}", plan.key)
                     for n in range(plan.count)]  # fmt: skip
@@ -96,8 +96,9 @@ def _get(path: str, key: str) -> bytes:
     return _head(f"GET {path}", key)
 
 
-def _post(path: str, body: bytes, key: str) -> bytes:
-    return _head(f"POST {path}", key, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n") + body
+def _post(path: str, body: bytes, key: str, *, later: bool = False) -> bytes:
+    more = "Prefer: respond-async\r\n" if later else ""
+    return _head(f"POST {path}", key, f"{more}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n") + body
 
 
 def drive(plan: Plan) -> Answers:
@@ -169,7 +170,7 @@ def wrong_in(answer: bytes | bytearray) -> str:
     if answer[9:11] != b"20":
         return answer[:2_000].decode(errors="replace")
     if b'{"items":[' in answer:
-        good = answer.count(b'"status":201')
+        good = answer.count(b'"status":201') + answer.count(b'"status":202')
         if good != BATCH:
             return f"{BATCH - good} of a batch were refused"
     return ""

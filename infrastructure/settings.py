@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: int  # that requests under way have to end, once the server is told to stop
     remembered_members: int = 50_000  # by each worker, some 7 kB each
     previous_master_key: bytes | None = None  # while the master key is rotated
+    most_waiting: int = 2_000_000  # activities in the inbox, before no more are taken
     traces: bool = False  # whether OpenTelemetry's own variables ask for them
     access_days: int = 730  # that it stays known who looked at members
     webhooks_to_loopback: bool = False  # whether webhooks may lead to this machine: for trying things out
@@ -60,6 +61,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         workers=_whole_number(environ, "GUERDON_WORKERS", default=1, low=1, high=1_024),
         drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
         remembered_members=_whole_number(environ, "GUERDON_REMEMBERED_MEMBERS", default=50_000, low=2, high=10_000_000),
+        most_waiting=_whole_number(environ, "GUERDON_MOST_WAITING", default=2_000_000, low=0, high=1_000_000_000),
         traces=_traces(environ),
         access_days=_whole_number(environ, "GUERDON_ACCESS_DAYS", default=730, low=30, high=36_500),
         webhooks_to_loopback=_yes_or_no(environ, "GUERDON_WEBHOOKS_TO_LOOPBACK"),

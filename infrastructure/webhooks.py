@@ -1,6 +1,6 @@
 """Webhooks, and what they are to be told, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -241,6 +241,13 @@ class PostgresWebhooks:
         """Whose stream it is, as of now."""
         found = await self._all("SELECT kind, hot FROM state_rows WHERE stream = %s", (stream,))
         return _read_whose(*found[0]) if found else Whose()
+
+    async def all_whose(self, transaction: Transaction, streams: Collection[UUID]) -> dict[UUID, Whose]:
+        """The same of many, in a follower's transaction."""
+        found = await transaction.connection.execute(
+            "SELECT stream, kind, hot FROM state_rows WHERE stream = ANY(%s)", (list(streams),)
+        )
+        return {stream: _read_whose(kind, hot) for stream, kind, hot in await found.fetchall()}
 
     async def _all(self, query: str, params: Any) -> list[Any]:
         with database_errors():

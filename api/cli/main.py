@@ -8,6 +8,7 @@ import sys
 import rich_click as click
 
 from api.cli.audit import audit, replay
+from api.cli.bridge import bridge
 from api.cli.correct import correct
 from api.cli.demo import demo
 from api.cli.doctor import doctor
@@ -34,7 +35,7 @@ def guerdon() -> None:
 
 COMMANDS = (
     run, demo, serve, follow, migrate, programs, keys, rules, ingest, imports, correct, export, erasures, replay,
-    audit, listen, trigger, doctor,
+    audit, listen, trigger, bridge, doctor,
 )  # fmt: skip
 
 for command in COMMANDS:

@@ -66,7 +66,9 @@ def serve() -> None:
 @click.command()
 @click.option("--attached", is_flag=True, hidden=True, help="End when standard input is closed.")
 def follow(*, attached: bool) -> None:
-    """Run the followers alone: keep tables and proofs of the log, tell webhooks, write down what time has made true."""
+    """Run the followers alone: keep tables and proofs of the log, tell webhooks, record what waits in the inbox, write
+    down what time has made true.
+    """
     from api.cli.session import session
 
     if attached:
@@ -85,6 +87,7 @@ async def _follow(wired: "Wired") -> None:
         _sweep(wired),
         _note_for_webhooks(wired),
         _tell_webhooks(wired),
+        _drain_inbox(wired),
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
     if sys.platform != "win32":  # which has no such signals
@@ -109,6 +112,13 @@ async def _tell_webhooks(wired: "Wired") -> None:
     from infrastructure.clock import utc_now
 
     await Deliveries(wired.webhooks, wired.outgoing, wired.vault, utc_now, random).run()
+
+
+async def _drain_inbox(wired: "Wired") -> None:
+    """Record what was taken to be recorded later."""
+    from application.draining import Drain
+
+    await Drain(wired.handler, wired.inbox).run()
 
 
 async def _sweep(wired: "Wired") -> None:

@@ -13,7 +13,7 @@ import msgspec
 from litestar import get, post
 from litestar.response.base import ASGIResponse
 
-from api.http import cloudevents, shapes
+from api.http import cloudevents, inbox, shapes
 from api.http.body import MAX_BATCH_BODY, MAX_BODY, check_json, decode, media_type, read_bytes, read_json
 from api.http.metrics import Metrics
 from api.http.problems import AtTheDoor, note_refusal, problem
@@ -22,11 +22,14 @@ from application import activities, explanations, rulebooks
 from application.activities import SimulateBody
 from application.answers import Answered
 from application.payloads import ActivityBody
+from domain.errors import Refused
 
 MAX_ITEMS = 10_000
 AT_ONCE = 64
 """Items of a batch that are worked on together: enough to fill the log's transactions."""
 NDJSON = "application/x-ndjson"
+
+ByMember = defaultdict[str, list[tuple[int, ActivityBody]]]
 
 _JSON = ("", "application/json")
 _CODES = (
@@ -52,11 +55,15 @@ _CODES = (
         body_types=("application/json", cloudevents.STRUCTURED, cloudevents.BATCHED),
         answer=shapes.Activity,
         status=201,
-        codes=_CODES,
+        later=shapes.Taken,
+        headers=("Prefer",),
+        codes=(*_CODES, "backlog-full"),
     ),
 )
 async def record(request: Req) -> ASGIResponse:
     """Durable before it is answered. The same (source, id) again gives the first answer again.
+
+    With `Prefer: respond-async` it is kept, answered with 202, and recorded soon after.
 
     Also takes CloudEvents 1.0: structured, batched (answered like a batch), and binary (`ce-` headers).
     """
@@ -64,9 +71,15 @@ async def record(request: Req) -> ASGIResponse:
         kind = media_type(request)
         raw = await read_bytes(request)
         if kind == cloudevents.BATCHED:
-            return answer(await _all(request, _array(raw), _from_event, key))
+            return answer(await _all(request, _array(raw), _from_event, key), _status(request))
         with _counted(request):
             body = _one(request, kind, raw)
+            if inbox.asked_later(request):
+                (taken,) = await inbox.take(request, [(body, key)])
+                if isinstance(taken, Refused):
+                    raise taken
+                if taken.ref is not None:
+                    return inbox.accepted(taken)
             done = await _record(request, body, key)
     return written(done)
 
@@ -93,13 +106,16 @@ def _one(request: Req, kind: str, raw: bytes) -> ActivityBody:
         body=list[ActivityBody],
         body_types=("application/json", NDJSON),
         answer=shapes.Batch,
-        codes=("too-large",),
+        later=shapes.Batch,
+        headers=("Prefer",),
+        codes=("too-large", "backlog-full"),
     ),
 )
 async def batch(request: Req) -> ASGIResponse:
     """An array, or a line of JSON each (then the answer has a line for each). Up to 10,000.
 
-    Activities of one member are recorded in the order given. One that is refused stops no other.
+    Activities of one member are recorded in the order given. One that is refused stops no other. With
+    `Prefer: respond-async` they are kept, answered with 202, and recorded soon after.
     """
     with once(request) as key:
         kind = media_type(request)
@@ -107,10 +123,15 @@ async def batch(request: Req) -> ASGIResponse:
         if kind == NDJSON:
             done = await _all(request, [line for line in raw.split(b"\n") if line.strip()], _from_json, key)
             lines = b"".join(msgspec.json.encode(item) + b"\n" for item in done["items"])
-            return ASGIResponse(body=lines, media_type=NDJSON, headers={"guerdon-position": str(done["position"])})
+            return ASGIResponse(
+                body=lines,
+                media_type=NDJSON,
+                status_code=_status(request),
+                headers={"guerdon-position": str(done["position"])},
+            )
         if kind not in _JSON:
             raise AtTheDoor("unsupported-media-type", f"Send a JSON array, or lines of JSON as {NDJSON}.")
-        return answer(await _all(request, _array(raw), _from_json, key))
+        return answer(await _all(request, _array(raw), _from_json, key), _status(request))
 
 
 @post(
@@ -177,7 +198,7 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
     if len(items) > MAX_ITEMS:
         raise AtTheDoor("too-large", f"A batch has at most {MAX_ITEMS} items.")
     answers: list[Json] = [{}] * len(items)
-    by_member: dict[str, list[tuple[int, ActivityBody]]] = defaultdict(list)
+    by_member = ByMember(list)
     for index, raw in enumerate(items):
         if index % 100 == 99:
             # Others want to be served meanwhile.
@@ -190,6 +211,8 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
             answers[index] = _refused(request, index, refused)
         else:
             by_member[body.member or body.member_email or ""].append((index, body))
+    if inbox.asked_later(request):
+        by_member = await _taken(request, by_member, key, answers)
     position = 0
     waiting = iter(by_member.values())
 
@@ -198,7 +221,7 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
         for line in lines:
             for index, body in line:
                 try:
-                    done = await _record(request, body, f"{key}/{index}" if key is not None else None)
+                    done = await _record(request, body, _own_key(key, index))
                 except Exception as error:  # noqa: BLE001 - one item's fault is not the batch's
                     answers[index] = _refused(request, index, error)
                 else:
@@ -207,6 +230,28 @@ async def _all(request: Req, items: list[bytes], read_one: Callable[[bytes], Act
 
     await asyncio.gather(*(work(waiting) for _ in range(min(AT_ONCE, len(by_member)))))
     return {"items": answers, "position": position or await parts(request).positions.head()}
+
+
+async def _taken(request: Req, by_member: ByMember, key: str | None, answers: list[Json]) -> ByMember:
+    """Take them in, in the order given. What is left is recorded already: its answer is asked for."""
+    items = sorted((one for line in by_member.values() for one in line), key=lambda one: one[0])
+    taken = await inbox.take(request, [(body, _own_key(key, index)) for index, body in items])
+    left = ByMember(list)
+    for (index, body), one in zip(items, taken, strict=True):
+        if not isinstance(one, Refused) and one.ref is None:
+            left[body.member or body.member_email or ""].append((index, body))
+        else:
+            answers[index] = inbox.item(request, index, one)
+    return left
+
+
+def _status(request: Req) -> int:
+    """Of the answer to a batch."""
+    return 202 if inbox.asked_later(request) else 200
+
+
+def _own_key(key: str | None, index: int) -> str | None:
+    return f"{key}/{index}" if key is not None else None
 
 
 async def _record(request: Req, body: ActivityBody, key: str | None) -> Answered:

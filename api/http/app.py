@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
+from api.broker import asyncapi
 from api.console.app import ROUTER as CONSOLE
 from api.http import (
     access,
@@ -21,6 +22,7 @@ from api.http import (
     audit,
     corrections,
     export,
+    inbox,
     leaderboards,
     members,
     moves,
@@ -54,6 +56,10 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     activities.record,
     activities.batch,
     activities.simulate,
+    inbox.listing,
+    inbox.retry,
+    inbox.read,
+    inbox.discard,
     activities.find,
     activities.read,
     activities.explain,
@@ -150,6 +156,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     system.readyz,
     system.metrics,
     pages.openapi,
+    pages.asyncapi,
     pages.root,
     pages.docs,
     pages.docs_asset,
@@ -196,6 +203,7 @@ def assemble(wire: Callable[[], AbstractAsyncContextManager[Wired]], metrics: Me
     # Around the router, not a middleware of its routes: what finds no route is a request too.
     app.asgi_handler = observed(hot(app.asgi_handler, HANDLERS), metrics)
     app.state.openapi = document(HANDLERS, _version())
+    app.state.asyncapi = asyncapi.document(_version())
     return app
 
 

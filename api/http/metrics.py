@@ -15,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from application.ports import Unavailable
+from infrastructure.inbox import Backed, PostgresInbox
 from infrastructure.positions import Lag, PostgresPositions
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -80,15 +81,16 @@ class Metrics:
 
     # --- what Prometheus reads ---
 
-    async def page(self, positions: PostgresPositions) -> bytes:
+    async def page(self, positions: PostgresPositions, inbox: PostgresInbox) -> bytes:
         """Everything as Prometheus' text. Without a database there is nothing of the followers in it."""
         try:
             async with asyncio.timeout(PATIENCE):
-                lags = await positions.lags()
+                lags, backed = await positions.lags(), await inbox.backed()
         except (TimeoutError, Unavailable):
-            lags = []
+            lags, backed = [], None
         followers = CollectorRegistry(auto_describe=False)
         followers.register(_Followers(lags))
+        followers.register(_Inbox(backed))
         return generate_latest(self._together()) + generate_latest(followers)
 
     def _together(self) -> CollectorRegistry:
@@ -113,6 +115,31 @@ class Metrics:
         if found is None:
             found = self._known[key] = metric.labels(*labels)
         return found
+
+
+class _Inbox(Collector):
+    """What waits to be recorded, as the database told just now."""
+
+    def __init__(self, backed: Backed | None) -> None:
+        self._backed = backed
+
+    def collect(self) -> Iterator[Metric]:
+        if self._backed is None:
+            return
+        for name, meaning, value in (
+            (
+                "guerdon_inbox_waiting",
+                "Activities that wait to be recorded; about, beyond 10,000.",
+                self._backed.waiting,
+            ),
+            ("guerdon_inbox_oldest_seconds", "How long the oldest of them has waited.", self._backed.oldest),
+            (
+                "guerdon_inbox_parked",
+                "Activities that could not be recorded; counted up to 10,000.",
+                self._backed.parked,
+            ),
+        ):
+            yield GaugeMetricFamily(name, meaning, value=value)
 
 
 class _Followers(Collector):

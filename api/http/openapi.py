@@ -29,7 +29,9 @@ def document(handlers: Iterable[HTTPRouteHandler], version: str) -> bytes:
         for method in sorted(handler.http_methods)
         if method != "OPTIONS"
     ]
-    kinds = {kind for *_, declared in routes for kind in (declared.body, declared.answer) if kind is not None}
+    kinds = {
+        kind for *_, declared in routes for kind in (declared.body, declared.answer, declared.later) if kind is not None
+    }
     ordered = [*sorted(kinds, key=str), Problem]
     schemas, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(ordered, schemas, strict=True))
@@ -87,6 +89,7 @@ def _operation(
                 "description": "Success.",
                 "content": {"application/json": {"schema": schema_of[declared.answer]}} if declared.answer else {},
             },
+            **({"202": _later(declared, schema_of)} if declared.later is not None else {}),
             **({"200": _repeat(declared, schema_of)} if declared.status == 201 else {}),
             **_problems(codes),
         },
@@ -104,6 +107,14 @@ def _repeat(declared: Route, schema_of: Mapping[Any, Json]) -> Json:
         "description": "The same request came before: its first answer again.",
         "headers": {"Idempotent-Replayed": {"schema": {"type": "string", "const": "true"}}},
         "content": {"application/json": {"schema": schema_of[declared.answer]}} if declared.answer else {},
+    }
+
+
+def _later(declared: Route, schema_of: Mapping[Any, Json]) -> Json:
+    return {
+        "description": "To `Prefer: respond-async`: taken, and recorded later.",
+        "headers": {"Location": {"schema": {"type": "string"}}, "Preference-Applied": {"schema": {"type": "string"}}},
+        "content": {"application/json": {"schema": schema_of[declared.later]}},
     }
 
 

@@ -35,6 +35,12 @@ _PAGE = """<!doctype html>
 """
 
 
+@get("/asyncapi.json", status_code=200)
+async def asyncapi(request: Req) -> ASGIResponse:
+    """What goes over a broker, as AsyncAPI 3.0."""
+    return ASGIResponse(body=request.app.state.asyncapi, media_type="application/json")
+
+
 @get("/openapi.json", status_code=200)
 async def openapi(request: Req) -> ASGIResponse:
     """What this server can do, as OpenAPI 3.1."""

@@ -57,6 +57,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-job": Kind(404, "No such job"),
     "unknown-correction": Kind(404, "No such correction"),
     "unknown-webhook": Kind(404, "No such webhook"),
+    "unknown-inbox-entry": Kind(404, "No such entry of the inbox"),
     "method-not-allowed": Kind(405, "This address does not take this method"),
     "member-exists": Kind(409, "The member exists"),
     "program-exists": Kind(409, "The program exists"),
@@ -105,6 +106,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "rate-limited": Kind(429, "Too many requests"),
     "internal": Kind(500, "Something broke here"),
     "behind": Kind(503, "The answer is not ready yet"),
+    "backlog-full": Kind(503, "Too much waits to be recorded"),
     "unavailable": Kind(503, "Cannot answer now"),
 }
 

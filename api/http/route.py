@@ -58,6 +58,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `reads` lets auditors in; GET routes always do. `projected` routes answer from tables that followers keep,
     `proven` ones from the trees of the log. `many` lists members out of tables.
+    `later` is what is answered with 202 to who does not want to wait.
     `query` maps names to what they mean.
     """
 
@@ -71,6 +72,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body_types: tuple[str, ...] = ("application/json",)
     answer: Any = None
     status: int = 200
+    later: Any = None
     query: Mapping[str, str] = {}
     headers: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()

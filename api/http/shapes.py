@@ -165,6 +165,42 @@ class BatchItem(msgspec.Struct, kw_only=True):
     problem: Problem | None = None
 
 
+class Taken(msgspec.Struct, kw_only=True):
+    """An activity that cannot be lost any more, and is recorded soon: see `/v1/activities/inbox/{inbox}`."""
+
+    inbox: str
+    state: Literal["waiting"]
+
+
+class InboxProblem(msgspec.Struct, kw_only=True):
+    code: str
+    detail: str
+
+
+class InboxEntry(msgspec.Struct, kw_only=True):
+    """`activity` is the reference of the recorded one; `problem` says why it is parked."""
+
+    inbox: str
+    state: Literal["waiting", "recorded", "parked"]
+    source: str
+    id: str
+    member: str | None
+    received_at: datetime
+    ended_at: datetime | None
+    activity: str | None
+    position: int | None
+    problem: InboxProblem | None
+
+
+class InboxList(msgspec.Struct, kw_only=True):
+    items: list[InboxEntry]
+    next_cursor: str | None
+
+
+class Retried(msgspec.Struct, kw_only=True):
+    retried: int
+
+
 class Batch(msgspec.Struct, kw_only=True):
     items: list[BatchItem]
     position: int

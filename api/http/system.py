@@ -35,4 +35,6 @@ async def readyz(request: Req) -> ASGIResponse:
 async def metrics(request: Req) -> ASGIResponse:
     """Counters for Prometheus, of all workers of this server, and how far the followers are."""
     found: Metrics = request.app.state.metrics
-    return ASGIResponse(body=await found.page(parts(request).positions), headers={"content-type": CONTENT_TYPE})
+    return ASGIResponse(
+        body=await found.page(parts(request).positions, parts(request).inbox), headers={"content-type": CONTENT_TYPE}
+    )

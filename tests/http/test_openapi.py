@@ -58,3 +58,9 @@ async def test_every_reference_leads_somewhere(nobody: Someone) -> None:
 
     for reference in references(document):
         assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+async def test_what_goes_over_a_broker_is_described_too(nobody: Someone) -> None:
+    answer = await nobody.get("/asyncapi.json")
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.json()["asyncapi"] == "3.0.0"

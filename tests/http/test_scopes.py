@@ -15,7 +15,17 @@ from tests.http.conftest import RETURN, Someone, opened, purchase, with_scopes
 
 pytestmark = pytest.mark.anyio
 
-_OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/{name:str}", "/problems/{code:str}"}
+_OPEN = {
+    "/",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/docs",
+    "/docs/{name:str}",
+    "/problems/{code:str}",
+}
 
 # Written out once more: the specification does not ask the code who may do what.
 _MAY = {

@@ -1,0 +1,2 @@
+-- What waits in it is lost.
+DROP TABLE inbox;

@@ -1,0 +1,1 @@
+"""Brokers: real ones, that are killed."""
