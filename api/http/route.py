@@ -52,7 +52,8 @@ _POSITION = re.compile(r"[0-9]{1,18}")
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A route as it is guarded and documented.
 
-    `reads` lets auditors in; GET routes always do. `projected` routes answer from tables that followers keep,
+    `reads` lets auditors in; GET routes always do. A write that does not `remember` its key may happen twice when it is
+    sent twice. `projected` routes answer from tables that followers keep,
     `proven` ones from the trees of the log.
     `query` maps names to what they mean.
     """
@@ -60,6 +61,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope
     summary: str
     reads: bool = False
+    remembers: bool = True
     projected: bool = False
     proven: bool = False
     body: Any = None
