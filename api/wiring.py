@@ -24,6 +24,7 @@ from infrastructure.clock import utc_now
 from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
 from infrastructure.event_store import PostgresEventStore
+from infrastructure.gateway import PostgresGateway
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
@@ -81,6 +82,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Refusals
     webhooks: PostgresWebhooks
     outgoing: Outgoing
+    gateway: PostgresGateway
     traces: Traces | None
 
 
@@ -143,6 +145,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         refusals=Refusals(pool),
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
+        gateway=PostgresGateway(pool),
         traces=Traces() if settings.traces else None,
     )
     try:

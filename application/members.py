@@ -6,7 +6,7 @@ and as HMACs under the program's key where they must be unique.
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -373,6 +373,13 @@ def _identities(handler: Handler, known: KnownProgram, personal: Personal) -> tu
         for external in personal.external_ids
     )
     return tuple(found)
+
+
+def identity(handler: Handler, known: KnownProgram, kind: Literal["email", "external_id"], value: str) -> Claim:
+    """The claim that a member with this identity holds. Raises InvalidPayload, BadId."""
+    if kind == "email":
+        return _identities(handler, known, Personal(email=value))[0]
+    return _identities(handler, known, Personal(external_ids=_externals([value])))[0]
 
 
 def canonical_email(email: str) -> str:

@@ -38,6 +38,7 @@ class AsyncClient:
         self.clock = AsyncClock(transport)
         self.codes = AsyncCodes(transport)
         self.corrections = AsyncCorrections(transport)
+        self.gateway = AsyncGateway(transport)
         self.jobs = AsyncJobs(transport)
         self.keys = AsyncKeys(transport)
         self.leaderboards = AsyncLeaderboards(transport)
@@ -569,6 +570,258 @@ class AsyncCorrections:
                 answer=str,
                 repeats="safe",
                 query={"at_least": at_least},
+            )
+        )
+
+
+class AsyncGateway:
+    """`/v1/gateway`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def check(
+        self,
+        *,
+        mapping: str | dict[str, Any],
+        headers: dict[str, str] | UnsetType = UNSET,
+        body: Any | UnsetType = UNSET,
+    ) -> models.GatewayChecked:
+        """Check a mapping, and try it on a message: `POST /v1/gateway/check`.
+
+        Findings, and what the message would mean. Nothing is written, and no signature is looked at. Scope:
+        operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/gateway/check",
+                answer=models.GatewayChecked,
+                repeats="safe",
+                body=only_given({"mapping": mapping, "headers": headers, "body": body}),
+            )
+        )
+
+    async def letters(
+        self,
+        *,
+        state: str | None = None,
+        source: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.LetterList:
+        """What was taken in, and what became of it: `GET /v1/gateway/inbox`.
+
+        The latest first. Recorded letters are kept for 30 days. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/gateway/inbox",
+                answer=models.LetterList,
+                repeats="safe",
+                query={"state": state, "source": source, "limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    async def iter_letters(
+        self,
+        *,
+        state: str | None = None,
+        source: str | None = None,
+        limit: int | None = None,
+        at_least: int | None = None,
+    ) -> AsyncIterator[models.Letter]:
+        """Every item of `letters`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = await self.letters(state=state, source=source, limit=limit, at_least=at_least, cursor=cursor)
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def letter(self, letter: str, *, at_least: int | None = None) -> models.LetterShown:
+        """Read a letter: `GET /v1/gateway/inbox/{letter}`.
+
+        With what it says, as long as that is kept. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/gateway/inbox/{in_path(letter)}",
+                answer=models.LetterShown,
+                repeats="safe",
+                query={"at_least": at_least},
+            )
+        )
+
+    async def claim(self, letter: str, *, member: str) -> models.Letter:
+        """Give a letter's activity to a member: `POST /v1/gateway/inbox/{letter}/claim`.
+
+        It earns as of its own time. Once: a letter that is recorded is closed. Scope: client.
+        """
+        return await self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/gateway/inbox/{in_path(letter)}/claim",
+                answer=models.Letter,
+                repeats="once",
+                body={"member": member},
+            )
+        )
+
+    async def retry(self, letter: str) -> models.Letter:
+        """Try a letter again: `POST /v1/gateway/inbox/{letter}/retry`.
+
+        One that waits or is dead, by the mapping and the rules of now. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/gateway/inbox/{in_path(letter)}/retry",
+                answer=models.Letter,
+                repeats="once",
+                body={},
+            )
+        )
+
+    async def listing(
+        self, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+    ) -> models.GatewaySourceList:
+        """List sources: `GET /v1/gateway/sources`.
+
+        With the mapping in use, without secrets. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/gateway/sources",
+                answer=models.GatewaySourceList,
+                repeats="safe",
+                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    async def iter_listing(
+        self, *, limit: int | None = None, at_least: int | None = None
+    ) -> AsyncIterator[models.GatewaySource]:
+        """Every item of `listing`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = await self.listing(limit=limit, at_least=at_least, cursor=cursor)
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def create(self, *, name: str, mapping: str | dict[str, Any], secret: str) -> models.GatewaySource:
+        """Take in messages of another system: `POST /v1/gateway/sources`.
+
+        The answer holds the `address` to give to the sender. The secret is never shown again. Scope: admin.
+        """
+        return await self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/gateway/sources",
+                answer=models.GatewaySource,
+                repeats="once",
+                body={"name": name, "mapping": mapping, "secret": secret},
+            )
+        )
+
+    async def remove(self, source: str) -> models.GatewaySource:
+        """Delete a source: `DELETE /v1/gateway/sources/{source}`.
+
+        With all its letters. What they became stays. Scope: admin.
+        """
+        return await self._transport.send(
+            Call(
+                method="DELETE",
+                path=f"/v1/gateway/sources/{in_path(source)}",
+                answer=models.GatewaySource,
+                repeats="once",
+            )
+        )
+
+    async def read(self, source: str, *, at_least: int | None = None) -> models.GatewaySource:
+        """Read a source: `GET /v1/gateway/sources/{source}`.
+
+        With the mapping in use. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/gateway/sources/{in_path(source)}",
+                answer=models.GatewaySource,
+                repeats="safe",
+                query={"at_least": at_least},
+            )
+        )
+
+    async def change_mapping(self, source: str, *, mapping: str | dict[str, Any]) -> models.GatewaySource:
+        """Read a source's messages in another way: `PUT /v1/gateway/sources/{source}/mapping`.
+
+        From now on; the one before is kept under its number. Letters that wait are read by the new one, too. Scope:
+        admin.
+        """
+        return await self._transport.send(
+            Call(
+                method="PUT",
+                path=f"/v1/gateway/sources/{in_path(source)}/mapping",
+                answer=models.GatewaySource,
+                repeats="once",
+                body={"mapping": mapping},
+            )
+        )
+
+    async def mappings(
+        self, source: str, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+    ) -> models.Page:
+        """Every mapping a source has had: `GET /v1/gateway/sources/{source}/mappings`.
+
+        The latest first, whole. The log names them as `gateway:SOURCE@NUMBER`. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/gateway/sources/{in_path(source)}/mappings",
+                answer=models.Page,
+                repeats="safe",
+                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    async def iter_mappings(
+        self, source: str, *, limit: int | None = None, at_least: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Every item of `mappings`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = await self.mappings(source, limit=limit, at_least=at_least, cursor=cursor)
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def rotate(
+        self, source: str, *, secret: str, overlap_seconds: int | UnsetType = UNSET
+    ) -> models.GatewaySource:
+        """Give a source another secret: `POST /v1/gateway/sources/{source}/secret`.
+
+        For a while messages signed with the old one are taken, too. Scope: admin.
+        """
+        return await self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/gateway/sources/{in_path(source)}/secret",
+                answer=models.GatewaySource,
+                repeats="once",
+                body=only_given({"secret": secret, "overlap_seconds": overlap_seconds}),
             )
         )
 

@@ -83,12 +83,24 @@ class InvalidPayload(Problem, code="invalid-payload"):
     """A field does not fit."""
 
 
+class LetterClosed(Problem, code="letter-closed"):
+    """The letter is closed."""
+
+
 class LimitReached(Problem, code="limit-reached"):
     """A limit is reached."""
 
 
 class MalformedJson(Problem, code="malformed-json"):
     """The body is not acceptable JSON."""
+
+
+class MappingFailed(Problem, code="mapping-failed"):
+    """The message has not what the mapping looks for."""
+
+
+class MappingInvalid(Problem, code="mapping-invalid"):
+    """The mapping has errors."""
 
 
 class MemberErased(Problem, code="member-erased"):
@@ -219,6 +231,10 @@ class UnknownLeaderboard(Problem, code="unknown-leaderboard"):
     """No such leaderboard."""
 
 
+class UnknownLetter(Problem, code="unknown-letter"):
+    """No such letter."""
+
+
 class UnknownLot(Problem, code="unknown-lot"):
     """No such lot."""
 
@@ -257,6 +273,10 @@ class UnknownRulebook(Problem, code="unknown-rulebook"):
 
 class UnknownSegment(Problem, code="unknown-segment"):
     """No such segment."""
+
+
+class UnknownSource(Problem, code="unknown-source"):
+    """No such source."""
 
 
 class UnknownTier(Problem, code="unknown-tier"):

@@ -320,6 +320,42 @@ class Finding(msgspec.Struct, kw_only=True, omit_defaults=True):
     place: "Place | None"
 
 
+class GatewayChecked(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`meant` is the activity with the ways to its member, or the return; null for a message that is none of ours."""
+
+    findings: "list[GatewayFinding]"
+    meant: "dict[str, Any] | None"
+    code: "str | None"
+    detail: "str | None"
+
+
+class GatewayFinding(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`at` is a JSON pointer into the mapping."""
+
+    severity: Literal["error", "warning"]
+    code: str
+    at: str
+    message: str
+
+
+class GatewaySource(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`address` is where its messages go. `mapping` numbers the `document` in use."""
+
+    id: str
+    name: str
+    address: str
+    mapping: int
+    document: dict[str, Any]
+    previous_secret_until: "str | None"
+    created_at: str
+    findings: "list[GatewayFinding]"
+
+
+class GatewaySourceList(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[GatewaySource]"
+    next_cursor: "str | None"
+
+
 class Hold(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How long to set points aside: `ttl` is an ISO 8601 duration without months or years."""
 
@@ -377,6 +413,48 @@ class KeyShown(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str
     created_at: str
     revoked_at: "str | None"
+
+
+class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message that was taken in. `code` says why it waits or is dead; `ref` is the activity it became."""
+
+    letter: str
+    source: str
+    event: str
+    mapping: int
+    state: Literal["dead", "recorded", "refused", "waiting"]
+    code: "str | None"
+    detail: "str | None"
+    member: "str | None"
+    ref: "str | None"
+    position: "int | None"
+    attempts: int
+    received_at: str
+    ended_at: "str | None"
+
+
+class LetterList(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[Letter]"
+    next_cursor: "str | None"
+
+
+class LetterShown(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`contents` is what it says; null once it is recorded."""
+
+    letter: str
+    source: str
+    event: str
+    mapping: int
+    state: Literal["dead", "recorded", "refused", "waiting"]
+    code: "str | None"
+    detail: "str | None"
+    member: "str | None"
+    ref: "str | None"
+    position: "int | None"
+    attempts: int
+    received_at: str
+    ended_at: "str | None"
+    contents: "dict[str, Any] | None"
 
 
 class Member(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -38,6 +38,7 @@ class Client:
         self.clock = Clock(transport)
         self.codes = Codes(transport)
         self.corrections = Corrections(transport)
+        self.gateway = Gateway(transport)
         self.jobs = Jobs(transport)
         self.keys = Keys(transport)
         self.leaderboards = Leaderboards(transport)
@@ -566,6 +567,251 @@ class Corrections:
                 answer=str,
                 repeats="safe",
                 query={"at_least": at_least},
+            )
+        )
+
+
+class Gateway:
+    """`/v1/gateway`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def check(
+        self,
+        *,
+        mapping: str | dict[str, Any],
+        headers: dict[str, str] | UnsetType = UNSET,
+        body: Any | UnsetType = UNSET,
+    ) -> models.GatewayChecked:
+        """Check a mapping, and try it on a message: `POST /v1/gateway/check`.
+
+        Findings, and what the message would mean. Nothing is written, and no signature is looked at. Scope:
+        operator.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/gateway/check",
+                answer=models.GatewayChecked,
+                repeats="safe",
+                body=only_given({"mapping": mapping, "headers": headers, "body": body}),
+            )
+        )
+
+    def letters(
+        self,
+        *,
+        state: str | None = None,
+        source: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.LetterList:
+        """What was taken in, and what became of it: `GET /v1/gateway/inbox`.
+
+        The latest first. Recorded letters are kept for 30 days. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/gateway/inbox",
+                answer=models.LetterList,
+                repeats="safe",
+                query={"state": state, "source": source, "limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_letters(
+        self,
+        *,
+        state: str | None = None,
+        source: str | None = None,
+        limit: int | None = None,
+        at_least: int | None = None,
+    ) -> Iterator[models.Letter]:
+        """Every item of `letters`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.letters(state=state, source=source, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def letter(self, letter: str, *, at_least: int | None = None) -> models.LetterShown:
+        """Read a letter: `GET /v1/gateway/inbox/{letter}`.
+
+        With what it says, as long as that is kept. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/gateway/inbox/{in_path(letter)}",
+                answer=models.LetterShown,
+                repeats="safe",
+                query={"at_least": at_least},
+            )
+        )
+
+    def claim(self, letter: str, *, member: str) -> models.Letter:
+        """Give a letter's activity to a member: `POST /v1/gateway/inbox/{letter}/claim`.
+
+        It earns as of its own time. Once: a letter that is recorded is closed. Scope: client.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/gateway/inbox/{in_path(letter)}/claim",
+                answer=models.Letter,
+                repeats="once",
+                body={"member": member},
+            )
+        )
+
+    def retry(self, letter: str) -> models.Letter:
+        """Try a letter again: `POST /v1/gateway/inbox/{letter}/retry`.
+
+        One that waits or is dead, by the mapping and the rules of now. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/gateway/inbox/{in_path(letter)}/retry",
+                answer=models.Letter,
+                repeats="once",
+                body={},
+            )
+        )
+
+    def listing(
+        self, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+    ) -> models.GatewaySourceList:
+        """List sources: `GET /v1/gateway/sources`.
+
+        With the mapping in use, without secrets. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/gateway/sources",
+                answer=models.GatewaySourceList,
+                repeats="safe",
+                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_listing(self, *, limit: int | None = None, at_least: int | None = None) -> Iterator[models.GatewaySource]:
+        """Every item of `listing`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.listing(limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def create(self, *, name: str, mapping: str | dict[str, Any], secret: str) -> models.GatewaySource:
+        """Take in messages of another system: `POST /v1/gateway/sources`.
+
+        The answer holds the `address` to give to the sender. The secret is never shown again. Scope: admin.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/gateway/sources",
+                answer=models.GatewaySource,
+                repeats="once",
+                body={"name": name, "mapping": mapping, "secret": secret},
+            )
+        )
+
+    def remove(self, source: str) -> models.GatewaySource:
+        """Delete a source: `DELETE /v1/gateway/sources/{source}`.
+
+        With all its letters. What they became stays. Scope: admin.
+        """
+        return self._transport.send(
+            Call(
+                method="DELETE",
+                path=f"/v1/gateway/sources/{in_path(source)}",
+                answer=models.GatewaySource,
+                repeats="once",
+            )
+        )
+
+    def read(self, source: str, *, at_least: int | None = None) -> models.GatewaySource:
+        """Read a source: `GET /v1/gateway/sources/{source}`.
+
+        With the mapping in use. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/gateway/sources/{in_path(source)}",
+                answer=models.GatewaySource,
+                repeats="safe",
+                query={"at_least": at_least},
+            )
+        )
+
+    def change_mapping(self, source: str, *, mapping: str | dict[str, Any]) -> models.GatewaySource:
+        """Read a source's messages in another way: `PUT /v1/gateway/sources/{source}/mapping`.
+
+        From now on; the one before is kept under its number. Letters that wait are read by the new one, too. Scope:
+        admin.
+        """
+        return self._transport.send(
+            Call(
+                method="PUT",
+                path=f"/v1/gateway/sources/{in_path(source)}/mapping",
+                answer=models.GatewaySource,
+                repeats="once",
+                body={"mapping": mapping},
+            )
+        )
+
+    def mappings(
+        self, source: str, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+    ) -> models.Page:
+        """Every mapping a source has had: `GET /v1/gateway/sources/{source}/mappings`.
+
+        The latest first, whole. The log names them as `gateway:SOURCE@NUMBER`. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/gateway/sources/{in_path(source)}/mappings",
+                answer=models.Page,
+                repeats="safe",
+                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_mappings(
+        self, source: str, *, limit: int | None = None, at_least: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Every item of `mappings`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.mappings(source, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def rotate(self, source: str, *, secret: str, overlap_seconds: int | UnsetType = UNSET) -> models.GatewaySource:
+        """Give a source another secret: `POST /v1/gateway/sources/{source}/secret`.
+
+        For a while messages signed with the old one are taken, too. Scope: admin.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/gateway/sources/{in_path(source)}/secret",
+                answer=models.GatewaySource,
+                repeats="once",
+                body=only_given({"secret": secret, "overlap_seconds": overlap_seconds}),
             )
         )
 

@@ -85,6 +85,8 @@ async def _follow(wired: "Wired") -> None:
         _sweep(wired),
         _note_for_webhooks(wired),
         _tell_webhooks(wired),
+        _wake_letters(wired),
+        _carry_out_letters(wired),
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
     if sys.platform != "win32":  # which has no such signals
@@ -109,6 +111,22 @@ async def _tell_webhooks(wired: "Wired") -> None:
     from infrastructure.clock import utc_now
 
     await Deliveries(wired.webhooks, wired.outgoing, wired.vault, utc_now, random).run()
+
+
+async def _wake_letters(wired: "Wired") -> None:
+    """Wake letters of the gateway whose member or order has come."""
+    from application.gateway.arrivals import keep_waking
+    from infrastructure.clock import utc_now
+
+    await keep_waking(wired.gateway, wired.store, wired.positions, utc_now)
+
+
+async def _carry_out_letters(wired: "Wired") -> None:
+    """Carry them out."""
+    from api.http.gateway import office
+    from application.gateway.arrivals import keep_working
+
+    await keep_working(office(wired))
 
 
 async def _sweep(wired: "Wired") -> None:
