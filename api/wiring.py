@@ -28,6 +28,7 @@ from infrastructure.gateway import PostgresGateway
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
+from infrastructure.notices import PostgresNotices
 from infrastructure.outgoing import Outgoing
 from infrastructure.overview import Overview
 from infrastructure.positions import PostgresPositions
@@ -83,6 +84,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: PostgresWebhooks
     outgoing: Outgoing
     gateway: PostgresGateway
+    notices: PostgresNotices
     traces: Traces | None
 
 
@@ -146,6 +148,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         webhooks=PostgresWebhooks(pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
         gateway=PostgresGateway(pool),
+        notices=PostgresNotices(pool, ANALYTICS.name),
         traces=Traces() if settings.traces else None,
     )
     try:

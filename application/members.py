@@ -332,6 +332,13 @@ def _personal_view(handler: Handler, program: str, loaded: Loaded) -> Json:
     return {"profile": personal.profile, "email": personal.email, "external_ids": personal.external_ids}
 
 
+def personal_of(handler: Handler, program: str, loaded: Loaded) -> Personal:
+    """What only the member's key opens; nothing once the member was erased."""
+    if loaded.key is None:
+        return Personal()
+    return _open(handler, loaded.key, program, loaded.stream, loaded.member.sealed)
+
+
 def profile_of(handler: Handler, program: str, loaded: Loaded) -> Json:
     """The member's profile in the clear; empty once the member was erased."""
     if loaded.key is None:

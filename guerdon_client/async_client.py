@@ -45,6 +45,7 @@ class AsyncClient:
         self.log = AsyncLog(transport)
         self.members = AsyncMembers(transport)
         self.merges = AsyncMerges(transport)
+        self.notices = AsyncNotices(transport)
         self.offers = AsyncOffers(transport)
         self.pending = AsyncPending(transport)
         self.programs = AsyncPrograms(transport)
@@ -1614,6 +1615,111 @@ class AsyncMerges:
                 repeats="keyed",
                 body={"id": id, "survivor": survivor, "loser": loser},
                 key=idempotency_key,
+            )
+        )
+
+
+class AsyncNotices:
+    """`/v1/notices`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def read(self, *, at_least: int | None = None) -> models.Notices:
+        """Read what members are told: `GET /v1/notices`.
+
+        `document` is null while nobody is told anything. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(method="GET", path="/v1/notices", answer=models.Notices, repeats="safe", query={"at_least": at_least})
+        )
+
+    async def change(
+        self,
+        *,
+        from_: str,
+        kinds: list[str] | UnsetType = UNSET,
+        consent: str | UnsetType = UNSET,
+        locale: str | UnsetType = UNSET,
+        locale_attribute: str | UnsetType = UNSET,
+        quiet: models.Quiet | UnsetType | None = UNSET,
+        expiring_days: int | UnsetType = UNSET,
+        templates: dict[str, dict[str, models.Words]] | UnsetType = UNSET,
+    ) -> models.Notices:
+        """Say what members are told: `PUT /v1/notices`.
+
+        The whole document. Members are told of what is written from the first one on. Scope: admin.
+        """
+        return await self._transport.send(
+            Call(
+                method="PUT",
+                path="/v1/notices",
+                answer=models.Notices,
+                repeats="once",
+                body=only_given(
+                    {
+                        "from": from_,
+                        "kinds": kinds,
+                        "consent": consent,
+                        "locale": locale,
+                        "locale_attribute": locale_attribute,
+                        "quiet": quiet,
+                        "expiring_days": expiring_days,
+                        "templates": templates,
+                    }
+                ),
+            )
+        )
+
+    async def log(
+        self,
+        *,
+        state: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.NoticeList:
+        """What was and is to be told: `GET /v1/notices/log`.
+
+        The latest first, with the reason of what was not sent. Kept for 30 days. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/notices/log",
+                answer=models.NoticeList,
+                repeats="safe",
+                query={"state": state, "limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    async def iter_log(
+        self, *, state: str | None = None, limit: int | None = None, at_least: int | None = None
+    ) -> AsyncIterator[models.NoticeShown]:
+        """Every item of `log`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = await self.log(state=state, limit=limit, at_least=at_least, cursor=cursor)
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def preview(
+        self, *, kind: str, locale: str | UnsetType = UNSET, words: models.Words | UnsetType | None = UNSET
+    ) -> models.NoticePreview:
+        """Try the words of a notice: `POST /v1/notices/preview`.
+
+        With made-up numbers. Nothing is sent. Scope: operator.
+        """
+        return await self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/notices/preview",
+                answer=models.NoticePreview,
+                repeats="safe",
+                body=only_given({"kind": kind, "locale": locale, "words": words}),
             )
         )
 

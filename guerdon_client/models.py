@@ -508,6 +508,37 @@ class NextLevel(msgspec.Struct, kw_only=True, omit_defaults=True):
     needs: int
 
 
+class NoticeList(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[NoticeShown]"
+    next_cursor: "str | None"
+
+
+class NoticePreview(msgspec.Struct, kw_only=True, omit_defaults=True):
+    subject: str
+    body: str
+
+
+class NoticeShown(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`reason` says why it waits or was not sent. `member` is null once erased."""
+
+    key: str
+    member: "str | None"
+    kind: str
+    state: Literal["dead", "sending", "sent", "skipped", "unknown", "waiting"]
+    reason: "str | None"
+    attempts: int
+    created_at: str
+    due_at: "str | None"
+    ended_at: "str | None"
+
+
+class Notices(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`languages` are those that there are words in, by kind."""
+
+    document: "dict[str, Any] | None"
+    languages: dict[str, list[str]]
+
+
 class OfferAssigned(msgspec.Struct, kw_only=True, omit_defaults=True):
     assignment: "Assignment"
     rulebook: "RulebookPin"
@@ -613,6 +644,13 @@ class Published(msgspec.Struct, kw_only=True, omit_defaults=True):
     digest: str
     effective_from: str
     position: int
+
+
+class Quiet(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Hours of the member's own day (HH:MM, half open, past midnight or not) in which nobody is written to."""
+
+    from_: str = msgspec.field(name="from")
+    until: str
 
 
 class Redeemed(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -923,3 +961,10 @@ class WebhookRotated(msgspec.Struct, kw_only=True, omit_defaults=True):
     failing_since: "str | None"
     previous_secret_until: "str | None"
     secret: str
+
+
+class Words(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A notice of one kind in one language, as Jinja templates of plain text."""
+
+    subject: str
+    body: str

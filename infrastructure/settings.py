@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: int  # that requests under way have to end, once the server is told to stop
     remembered_members: int = 50_000  # by each worker, some 7 kB each
     traces: bool = False  # whether OpenTelemetry's own variables ask for them
+    smtp_url: str | None = None  # may hold a password
     webhooks_to_loopback: bool = False  # whether webhooks may lead to this machine: for trying things out
 
     def __repr__(self) -> str:
@@ -58,6 +59,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         drain_seconds=_whole_number(environ, "GUERDON_DRAIN_SECONDS", default=20, low=1, high=3_600),
         remembered_members=_whole_number(environ, "GUERDON_REMEMBERED_MEMBERS", default=50_000, low=2, high=10_000_000),
         traces=_traces(environ),
+        smtp_url=_smtp_url(environ),
         webhooks_to_loopback=_yes_or_no(environ, "GUERDON_WEBHOOKS_TO_LOOPBACK"),
     )
 
@@ -69,6 +71,16 @@ def _whole_number(environ: Mapping[str, str], name: str, *, default: int, low: i
     if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
         raise WrongSetting(f"{name} is {given!r}; set it to a whole number from {low} to {high}, or unset it.")
     return int(given)
+
+
+def _smtp_url(environ: Mapping[str, str]) -> str | None:
+    given = environ.get("GUERDON_SMTP_URL") or None
+    if given is not None and not given.startswith(("smtp://", "smtp+starttls://", "smtps://")):
+        raise WrongSetting(
+            "GUERDON_SMTP_URL is not the address of a mail server; "
+            "set it to smtp://host:25, smtp+starttls://user:password@host:587 or smtps://user:password@host, or unset."
+        )
+    return given
 
 
 def _yes_or_no(environ: Mapping[str, str], name: str) -> bool:

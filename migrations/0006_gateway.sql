@@ -71,3 +71,37 @@ CREATE TABLE gateway_waits (
 CREATE INDEX gateway_waits_letter_idx ON gateway_waits (letter);
 
 COMMENT ON TABLE gateway_waits IS 'Claims of the log that letters wait for. E-mail addresses and external ids as a keyed fingerprint.';
+
+-- Notices: what members are told by e-mail.
+
+CREATE TABLE notice_settings (
+    program text PRIMARY KEY,
+    document bytea NOT NULL,
+    after bigint NOT NULL
+);
+
+COMMENT ON TABLE notice_settings IS 'What a program tells its members, and in which words. No part of the log.';
+COMMENT ON COLUMN notice_settings.after IS 'Position of the log behind which the telling began.';
+
+CREATE TABLE notices (
+    program text NOT NULL,
+    stream uuid NOT NULL,
+    key text NOT NULL,
+    kind text NOT NULL,
+    about bytea NOT NULL,
+    state text NOT NULL,
+    reason text NOT NULL,
+    attempts int NOT NULL,
+    created_at timestamptz NOT NULL,
+    due_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    PRIMARY KEY (program, stream, key)
+) WITH (fillfactor = 80);
+CREATE INDEX notices_due_idx ON notices (due_at) WHERE state IN ('waiting', 'sending');
+CREATE INDEX notices_created_idx ON notices (program, created_at, key);
+
+COMMENT ON TABLE notices IS 'What members are to be told, and were lately. Without addresses and texts: those are made when it is told.';
+COMMENT ON COLUMN notices.key IS 'Names the notice for good, so that it is told once.';
+COMMENT ON COLUMN notices.about IS 'What it is about, as JSON.';
+COMMENT ON COLUMN notices.state IS 'waiting, sending, sent, skipped, dead (given up), or unknown: a process died while it sent, and nobody sends it again.';
+COMMENT ON COLUMN notices.due_at IS 'When to tell it; of one that is sending, when that is no longer believed.';

@@ -87,6 +87,8 @@ async def _follow(wired: "Wired") -> None:
         _tell_webhooks(wired),
         _wake_letters(wired),
         _carry_out_letters(wired),
+        _note_for_members(wired),
+        _tell_members(wired),
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
     if sys.platform != "win32":  # which has no such signals
@@ -127,6 +129,22 @@ async def _carry_out_letters(wired: "Wired") -> None:
     from application.gateway.arrivals import keep_working
 
     await keep_working(office(wired))
+
+
+async def _note_for_members(wired: "Wired") -> None:
+    """Note what members are to be told."""
+    from application.notices.noting import keep_noting
+    from infrastructure.clock import utc_now
+
+    await keep_noting(wired.notices, wired.store, wired.positions, utc_now)
+
+
+async def _tell_members(wired: "Wired") -> None:
+    """Tell them."""
+    from api.http.notices import desk
+    from application.notices.telling import keep_telling
+
+    await keep_telling(desk(wired))
 
 
 async def _sweep(wired: "Wired") -> None:

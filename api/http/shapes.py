@@ -797,3 +797,34 @@ class LetterShown(Letter, kw_only=True):
 class LetterList(msgspec.Struct, kw_only=True):
     items: list[Letter]
     next_cursor: str | None
+
+
+class Notices(msgspec.Struct, kw_only=True):
+    """`languages` are those that there are words in, by kind."""
+
+    document: Json | None
+    languages: dict[str, list[str]]
+
+
+class NoticePreview(msgspec.Struct, kw_only=True):
+    subject: str
+    body: str
+
+
+class NoticeShown(msgspec.Struct, kw_only=True):
+    """`reason` says why it waits or was not sent. `member` is null once erased."""
+
+    key: str
+    member: str | None
+    kind: str
+    state: Literal["waiting", "sending", "sent", "skipped", "dead", "unknown"]
+    reason: str | None
+    attempts: int
+    created_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+
+
+class NoticeList(msgspec.Struct, kw_only=True):
+    items: list[NoticeShown]
+    next_cursor: str | None
