@@ -28,11 +28,13 @@ from infrastructure.database import open_pool
 from infrastructure.drafts import PostgresDrafts
 from infrastructure.erasures import PostgresErasures
 from infrastructure.event_store import PostgresEventStore
+from infrastructure.gateway import PostgresGateway
 from infrastructure.inbox import PostgresInbox
 from infrastructure.jobs import PostgresJobs
 from infrastructure.keys import TableOfKeys
 from infrastructure.leaderboards import PostgresScores
 from infrastructure.listed_codes import PostgresListedCodes
+from infrastructure.notices import PostgresNotices
 from infrastructure.outgoing import Outgoing
 from infrastructure.overview import Overview
 from infrastructure.positions import PostgresPositions
@@ -93,6 +95,8 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: PostgresWebhooks
     inbox: PostgresInbox
     outgoing: Outgoing
+    gateway: PostgresGateway
+    notices: PostgresNotices
     traces: Traces | None
 
 
@@ -161,6 +165,8 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         webhooks=PostgresWebhooks(pool),
         inbox=PostgresInbox(dsn, pool),
         outgoing=Outgoing(to_loopback=settings.webhooks_to_loopback),
+        gateway=PostgresGateway(pool),
+        notices=PostgresNotices(pool, ANALYTICS.name),
         traces=Traces() if settings.traces else None,
     )
     try:

@@ -6,7 +6,7 @@ and as HMACs under the program's key where they must be unique.
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -349,6 +349,13 @@ def opened(handler: Handler, program: str, loaded: Loaded, sealed: bytes) -> Per
     return _open(handler, _key(loaded), program, loaded.stream, sealed)
 
 
+def personal_of(handler: Handler, program: str, loaded: Loaded) -> Personal:
+    """What only the member's key opens; nothing once the member was erased."""
+    if loaded.key is None:
+        return Personal()
+    return _open(handler, loaded.key, program, loaded.stream, loaded.member.sealed)
+
+
 def profile_of(handler: Handler, program: str, loaded: Loaded) -> Json:
     """The member's profile in the clear; empty once the member was erased."""
     if loaded.key is None:
@@ -390,6 +397,13 @@ def _identities(handler: Handler, known: KnownProgram, personal: Personal) -> tu
         for external in personal.external_ids
     )
     return tuple(found)
+
+
+def identity(handler: Handler, known: KnownProgram, kind: Literal["email", "external_id"], value: str) -> Claim:
+    """The claim that a member with this identity holds. Raises InvalidPayload, BadId."""
+    if kind == "email":
+        return _identities(handler, known, Personal(email=value))[0]
+    return _identities(handler, known, Personal(external_ids=_externals([value])))[0]
 
 
 def canonical_email(email: str) -> str:

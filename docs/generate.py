@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
+from docs import client
+from docs.contract import broken
 from domain.log import Entry, Event, Input
 from domain.rules import rulebook
 from domain.rules.rulebook import Rulebook
@@ -21,6 +23,7 @@ from infrastructure.tables import columns
 from projections import ANALYTICS
 
 REFERENCE = Path(__file__).parent / "reference"
+CLIENT = Path(__file__).parent.parent / "guerdon_client"
 
 Meanings = Mapping[str, Mapping[str, str]]
 
@@ -158,6 +161,15 @@ def endpoints() -> str:
     return "\n".join(lines)
 
 
+def contract() -> dict[str, Any]:
+    """The OpenAPI document, without the version of the release that serves it."""
+    from api.http.app import HANDLERS
+    from api.http.openapi import document
+
+    found: dict[str, Any] = msgspec.json.decode(document(HANDLERS, "v1"))
+    return found
+
+
 def queries() -> str:
     """The query parameters of each route."""
     from api.http.app import HANDLERS
@@ -293,6 +305,9 @@ def pages() -> dict[Path, str]:
         REFERENCE / "rulebook.schema.json": _described(_schema(Rulebook)),
         REFERENCE / "entry.schema.json": _schema(Entry),
     }
+    openapi = contract()
+    found[REFERENCE / "openapi.json"] = msgspec.json.format(msgspec.json.encode(openapi), indent=1).decode() + "\n"
+    found |= {CLIENT / name: text for name, text in client.package(openapi).items()}
     for event in get_args(Event):
         found[REFERENCE / "events" / f"{event.__struct_config__.tag}.json"] = _schema(event)
     for name, (page, made) in PARTS.items():
@@ -307,7 +322,11 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write what differs."""
+    """Write what differs, unless the API breaks what it promised."""
+    promised = REFERENCE / "openapi.json"
+    lost = broken(msgspec.json.decode(promised.read_bytes()), contract()) if promised.exists() else []
+    if lost:
+        sys.exit("\n".join(("The API no longer keeps what docs/reference/openapi.json promises:", *lost)))
     for path, text in pages().items():
         if not path.exists() or path.read_text("utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)

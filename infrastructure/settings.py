@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     most_waiting: int = 2_000_000  # activities in the inbox, before no more are taken
     traces: bool = False  # whether OpenTelemetry's own variables ask for them
     access_days: int = 730  # that it stays known who looked at members
+    smtp_url: str | None = None  # may hold a password
     webhooks_to_loopback: bool = False  # whether webhooks may lead to this machine: for trying things out
 
     def __repr__(self) -> str:
@@ -64,6 +65,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         most_waiting=_whole_number(environ, "GUERDON_MOST_WAITING", default=2_000_000, low=0, high=1_000_000_000),
         traces=_traces(environ),
         access_days=_whole_number(environ, "GUERDON_ACCESS_DAYS", default=730, low=30, high=36_500),
+        smtp_url=_smtp_url(environ),
         webhooks_to_loopback=_yes_or_no(environ, "GUERDON_WEBHOOKS_TO_LOOPBACK"),
     )
 
@@ -75,6 +77,16 @@ def _whole_number(environ: Mapping[str, str], name: str, *, default: int, low: i
     if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
         raise WrongSetting(f"{name} is {given!r}; set it to a whole number from {low} to {high}, or unset it.")
     return int(given)
+
+
+def _smtp_url(environ: Mapping[str, str]) -> str | None:
+    given = environ.get("GUERDON_SMTP_URL") or None
+    if given is not None and not given.startswith(("smtp://", "smtp+starttls://", "smtps://")):
+        raise WrongSetting(
+            "GUERDON_SMTP_URL is not the address of a mail server; "
+            "set it to smtp://host:25, smtp+starttls://user:password@host:587 or smtps://user:password@host, or unset."
+        )
+    return given
 
 
 def _yes_or_no(environ: Mapping[str, str], name: str) -> bool:

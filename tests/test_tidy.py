@@ -16,6 +16,7 @@ _PACKAGES = (
     "projections",
     "api",
     "migrations",
+    "guerdon_client",
     "tests",
     "benchmarks",
 )

@@ -88,6 +88,10 @@ async def _follow(wired: "Wired") -> None:
         _note_for_webhooks(wired),
         _tell_webhooks(wired),
         _drain_inbox(wired),
+        _wake_letters(wired),
+        _carry_out_letters(wired),
+        _note_for_members(wired),
+        _tell_members(wired),
     )
     # Cancelled, the followers end the batch they are at; what the sweeper has begun is saved or it is not.
     if sys.platform != "win32":  # which has no such signals
@@ -119,6 +123,38 @@ async def _drain_inbox(wired: "Wired") -> None:
     from application.draining import Drain
 
     await Drain(wired.handler, wired.inbox).run()
+
+
+async def _wake_letters(wired: "Wired") -> None:
+    """Wake letters of the gateway whose member or order has come."""
+    from application.gateway.arrivals import keep_waking
+    from infrastructure.clock import utc_now
+
+    await keep_waking(wired.gateway, wired.store, wired.positions, utc_now)
+
+
+async def _carry_out_letters(wired: "Wired") -> None:
+    """Carry them out."""
+    from api.http.gateway import office
+    from application.gateway.arrivals import keep_working
+
+    await keep_working(office(wired))
+
+
+async def _note_for_members(wired: "Wired") -> None:
+    """Note what members are to be told."""
+    from application.notices.noting import keep_noting
+    from infrastructure.clock import utc_now
+
+    await keep_noting(wired.notices, wired.store, wired.positions, utc_now)
+
+
+async def _tell_members(wired: "Wired") -> None:
+    """Tell them."""
+    from api.http.notices import desk
+    from application.notices.telling import keep_telling
+
+    await keep_telling(desk(wired))
 
 
 async def _sweep(wired: "Wired") -> None:

@@ -25,6 +25,7 @@ from application.jobs import Progress
     **route(
         "operator",
         "Try dry what other rules would correct",
+        remembers=False,
         body=CorrectionBody,
         answer=shapes.CorrectionStarted,
         status=202,
@@ -102,6 +103,7 @@ async def as_csv(request: Req) -> ASGIResponse:
     **route(
         "admin",
         "Approve a correction, and have it applied",
+        remembers=False,
         answer=shapes.CorrectionStarted,
         status=202,
         codes=("unknown-correction", "not-tried", "same-actor"),

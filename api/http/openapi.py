@@ -83,6 +83,8 @@ def _operation(
         "tags": [path.split("/")[2]],
         "security": [{"key": []}],
         "x-scope": declared.scope,
+        "x-name": handler.fn.__name__,
+        "x-repeats": "safe" if method == "GET" or declared.reads else "keyed" if declared.remembers else "once",
         "parameters": [*_parameters(names, method, declared)],
         "responses": {
             str(declared.status): {

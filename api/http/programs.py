@@ -130,7 +130,9 @@ async def list_keys(request: Req) -> ASGIResponse:
     )
 
 
-@delete("/v1/keys/{key_id:str}", **route("admin", "Revoke a key", answer=KeyShown, codes=("unknown-key",)))
+@delete(
+    "/v1/keys/{key_id:str}", **route("admin", "Revoke a key", remembers=False, answer=KeyShown, codes=("unknown-key",))
+)
 async def revoke_key(request: Req) -> ASGIResponse:
     """Once this is answered, the key opens nothing. It takes a second. Revoking again changes nothing."""
     wired, key_id = parts(request), path_id(request, "key_id")
@@ -181,6 +183,7 @@ def _shown(key: ApiKey) -> Json:
     **route(
         "operator",
         "Set a sandbox's clock",
+        remembers=False,
         body=ClockBody,
         answer=ClockAnswer,
         codes=("not-a-sandbox", "clock-backwards", "bad-time"),

@@ -78,6 +78,7 @@ async def read(request: Req) -> ASGIResponse:
     **route(
         "operator",
         "Change a reward",
+        remembers=False,
         body=RewardChange,
         answer=shapes.RewardWritten,
         headers=("If-Match",),

@@ -56,15 +56,16 @@ _POSITION = re.compile(r"[0-9]{1,18}")
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A route as it is guarded and documented.
 
-    `reads` lets auditors in; GET routes always do. `projected` routes answer from tables that followers keep,
-    `proven` ones from the trees of the log. `many` lists members out of tables.
-    `later` is what is answered with 202 to who does not want to wait.
+    `reads` lets auditors in; GET routes always do. A write that does not `remember` its key may happen twice when it is
+    sent twice. `projected` routes answer from tables that followers keep, `proven` ones from the trees of the log.
+    `many` lists members out of tables. `later` is what is answered with 202 to who does not want to wait.
     `query` maps names to what they mean.
     """
 
     scope: Scope
     summary: str
     reads: bool = False
+    remembers: bool = True
     projected: bool = False
     proven: bool = False
     many: bool = False

@@ -12,7 +12,7 @@ from application.rulebooks import DraftBody, PublishBody
 
 @post(
     "/v1/rulebooks",
-    **route("operator", "Write a draft", body=DraftBody, answer=shapes.Draft, status=201),
+    **route("operator", "Write a draft", remembers=False, body=DraftBody, answer=shapes.Draft, status=201),
 )
 async def create(request: Req) -> ASGIResponse:
     """A draft may be wrong: the findings say where."""
@@ -46,6 +46,7 @@ async def read(request: Req) -> ASGIResponse:
     **route(
         "operator",
         "Replace a draft",
+        remembers=False,
         body=DraftBody,
         answer=shapes.Draft,
         headers=("If-Match",),

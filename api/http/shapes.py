@@ -899,3 +899,99 @@ class BreakageOf(msgspec.Struct, kw_only=True):
 
 class Breakage(msgspec.Struct, kw_only=True):
     items: list[BreakageOf]
+
+
+class GatewayFinding(msgspec.Struct, kw_only=True):
+    """`at` is a JSON pointer into the mapping."""
+
+    severity: Literal["error", "warning"]
+    code: str
+    at: str
+    message: str
+
+
+class GatewaySource(msgspec.Struct, kw_only=True):
+    """`address` is where its messages go. `mapping` numbers the `document` in use."""
+
+    id: str
+    name: str
+    address: str
+    mapping: int
+    document: Json
+    previous_secret_until: datetime | None
+    created_at: datetime
+    findings: list[GatewayFinding]
+
+
+class GatewaySourceList(msgspec.Struct, kw_only=True):
+    items: list[GatewaySource]
+    next_cursor: str | None
+
+
+class GatewayChecked(msgspec.Struct, kw_only=True):
+    """`meant` is the activity with the ways to its member, or the return; null for a message that is none of ours."""
+
+    findings: list[GatewayFinding]
+    meant: Json | None
+    code: str | None
+    detail: str | None
+
+
+class Letter(msgspec.Struct, kw_only=True):
+    """A message that was taken in. `code` says why it waits or is dead; `ref` is the activity it became."""
+
+    letter: str
+    source: str
+    event: str
+    mapping: int
+    state: Literal["waiting", "recorded", "dead", "refused"]
+    code: str | None
+    detail: str | None
+    member: str | None
+    ref: str | None
+    position: int | None
+    attempts: int
+    received_at: datetime
+    ended_at: datetime | None
+
+
+class LetterShown(Letter, kw_only=True):
+    """`contents` is what it says; null once it is recorded."""
+
+    contents: Json | None
+
+
+class LetterList(msgspec.Struct, kw_only=True):
+    items: list[Letter]
+    next_cursor: str | None
+
+
+class Notices(msgspec.Struct, kw_only=True):
+    """`languages` are those that there are words in, by kind."""
+
+    document: Json | None
+    languages: dict[str, list[str]]
+
+
+class NoticePreview(msgspec.Struct, kw_only=True):
+    subject: str
+    body: str
+
+
+class NoticeShown(msgspec.Struct, kw_only=True):
+    """`reason` says why it waits or was not sent. `member` is null once erased."""
+
+    key: str
+    member: str | None
+    kind: str
+    state: Literal["waiting", "sending", "sent", "skipped", "dead", "unknown"]
+    reason: str | None
+    attempts: int
+    created_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+
+
+class NoticeList(msgspec.Struct, kw_only=True):
+    items: list[NoticeShown]
+    next_cursor: str | None

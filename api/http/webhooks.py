@@ -24,7 +24,9 @@ class TestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 @post(
     "/v1/webhooks",
-    **route("admin", "Make a webhook", body=webhooks.WebhookBody, answer=shapes.WebhookMade, status=201),
+    **route(
+        "admin", "Make a webhook", remembers=False, body=webhooks.WebhookBody, answer=shapes.WebhookMade, status=201
+    ),
 )
 async def create(request: Req) -> ASGIResponse:
     """It is told of what is written from now on. The answer holds its secret, which is shown this one time."""
@@ -57,7 +59,14 @@ async def read(request: Req) -> ASGIResponse:
 
 @patch(
     "/v1/webhooks/{webhook:str}",
-    **route("admin", "Change a webhook", body=webhooks.ChangeBody, answer=shapes.Webhook, codes=("unknown-webhook",)),
+    **route(
+        "admin",
+        "Change a webhook",
+        remembers=False,
+        body=webhooks.ChangeBody,
+        answer=shapes.Webhook,
+        codes=("unknown-webhook",),
+    ),
 )
 async def change(request: Req) -> ASGIResponse:
     """What is left out stays. One that is enabled again goes on with what waits; see `redeliver` for what it missed."""
@@ -72,7 +81,7 @@ async def change(request: Req) -> ASGIResponse:
 
 @delete(
     "/v1/webhooks/{webhook:str}",
-    **route("admin", "Delete a webhook", answer=shapes.Webhook, codes=("unknown-webhook",)),
+    **route("admin", "Delete a webhook", remembers=False, answer=shapes.Webhook, codes=("unknown-webhook",)),
 )
 async def remove(request: Req) -> ASGIResponse:
     """With all that waits for it. The answer is what it was."""
@@ -85,6 +94,7 @@ async def remove(request: Req) -> ASGIResponse:
     **route(
         "admin",
         "Give a webhook a new secret",
+        remembers=False,
         body=webhooks.RotateBody,
         answer=shapes.WebhookRotated,
         codes=("unknown-webhook",),
@@ -101,7 +111,14 @@ async def rotate(request: Req) -> ASGIResponse:
 
 @post(
     "/v1/webhooks/{webhook:str}/test",
-    **route("operator", "Send a made-up event", body=TestBody, answer=shapes.WebhookReply, codes=("unknown-webhook",)),
+    **route(
+        "operator",
+        "Send a made-up event",
+        remembers=False,
+        body=TestBody,
+        answer=shapes.WebhookReply,
+        codes=("unknown-webhook",),
+    ),
 )
 async def test(request: Req) -> ASGIResponse:
     """At once, and once; the answer is what the receiver said. Its id begins with `sample_`."""
@@ -150,6 +167,7 @@ async def deliveries(request: Req) -> ASGIResponse:
     **route(
         "operator",
         "Send events again",
+        remembers=False,
         body=webhooks.RedeliverBody,
         answer=shapes.Redelivery,
         codes=("unknown-webhook",),

@@ -1,0 +1,1 @@
+"""The gateway: other systems' messages, read by mappings, taken in once."""
