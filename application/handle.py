@@ -16,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.catalogue import Catalogue
 from application.ports import (
     ClaimTaken,
     Clock,
@@ -205,6 +206,7 @@ class Handler:
         self._next: dict[UUID, deque[asyncio.Future[None]]] = {}
         """By member that is being saved: who waits to have it to itself."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.catalogue = Catalogue()
 
     # --- loading -------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ of the entry that they come from; stock is checked in the transaction that write
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -15,6 +14,7 @@ import msgspec
 
 from application import answers
 from application.answers import Answered, answered
+from application.catalogue import Reward
 from application.codes import CodePool
 from application.eligibility import in_reach
 from application.handle import MAX_TRIES, Handler
@@ -32,6 +32,7 @@ from domain.errors import (
     BadId,
     InvalidPayload,
     KeyReused,
+    Refused,
     RewardExists,
     SoldOut,
     UnknownReward,
@@ -49,16 +50,6 @@ Json = dict[str, Any]
 REWARD_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 MOST_UNITS = 100
 """Units of one redemption."""
-
-
-class Reward(msgspec.Struct, frozen=True):
-    """A reward folded from its stream."""
-
-    terms: RewardTerms
-    version: int
-    digest: bytes
-    recorded_at: datetime
-    position: int
 
 
 def reward_stream(program: str, reward: str) -> UUID:
@@ -302,17 +293,27 @@ async def redeem(
     if body.order is not None:
         sane_name("/order/source", body.order.source)
         sane_name("/order/id", body.order.id)
+    stream = reward_stream(program, body.reward)
     for _ in range(MAX_TRIES):
+        found = handler.catalogue.get(stream) or await find(handler, program, body.reward)
+        handler.catalogue.keep(stream, found)
         try:
-            return await _redeem(handler, program, body, quantity, actor, key, correlation, pool)
+            return await _redeem(handler, program, found, body, quantity, actor, key, correlation, pool)
         except SourceMoved:
-            continue  # it is offered on other terms by now
+            # It is offered on other terms by now.
+            handler.catalogue.drop(stream)
+        except Refused:
+            newest = await find(handler, program, body.reward)
+            if newest.version == found.version:
+                raise
+            handler.catalogue.keep(stream, newest)
     raise Unavailable("the reward is being changed again and again")
 
 
 async def _redeem(
     handler: Handler,
     program: str,
+    found: Reward,
     body: RedeemBody,
     quantity: int,
     actor: str,
@@ -322,7 +323,6 @@ async def _redeem(
 ) -> Answered:
     assert body.reward is not None
     loaded, known = await handler.find(program, body.member)
-    found = await find(handler, program, body.reward)
     codes = new_codes(handler, quantity) if found.terms.generates_codes and body.hold is None else ()
     leased: tuple[str, ...] = ()
     if found.terms.listed_codes:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import growth, http, inbox, inprocess, logs, others, ranks, reading, rules, segments, trees
+from benchmarks import claims, growth, http, inbox, inprocess, logs, others, ranks, reading, rules, segments, trees
 from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import BY_KEY, FIGURES, Figure, Line, Measured, lines_of
 from benchmarks.table import append, printed
@@ -24,6 +24,8 @@ MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "http_batch": http.http_batch,
     "sequential_p50_ms": http.sequential_p50_ms,
     "hot_stream": http.hot_stream,
+    "claims": claims.claims,
+    "returns": claims.returns,
     "read_p99_ms": reading.read_p99_ms,
     "own_rank_p99_ms": ranks.own_rank_p99_ms,
     "projection_catchup": logs.projection_catchup,

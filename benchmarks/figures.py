@@ -101,6 +101,8 @@ FIGURES = (
     Figure("http_batch", "1,000 activities a request", _RATE, "ratio", 0.8, 0.35),
     Figure("sequential_p50_ms", "one client over HTTP, median", "ms", "value", 1.5, 2.5, lower_is_better=True),
     Figure("hot_stream", "64 connections on one member", _RATE, "ratio", 0.40, 0.25),
+    Figure("claims", "claims of one reward in process, 256 in flight", "claims/s", "value", 1_000, 500),
+    Figure("returns", "whole returns in process, 256 in flight", "returns/s", "value", 1_000, 400),
     Figure("read_p99_ms", "member read under half of peak writes", "ms", "value", 5, 15, lower_is_better=True),
     Figure(
         "own_rank_p99_ms", "own rank among a million, while 1,000 scores a second change", "ms", "value", 10, 25,

@@ -40,6 +40,7 @@ from domain.takes import Key
 from infrastructure import appending, arrays
 from infrastructure.access import note
 from infrastructure.database import told
+from infrastructure.gathered import Gathered
 
 log = structlog.get_logger()
 
@@ -107,6 +108,7 @@ class PostgresEventStore:
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._taken = Gathered(self._read_taken)
         self._asked: dict[tuple[str, str | UUID], asyncio.Future[Found | None]] = {}
         self._read = asyncio.Event()
         self._readers: list[asyncio.Task[None]] = []
@@ -388,12 +390,16 @@ class PostgresEventStore:
         return found[0] if found else None
 
     async def taken(self, program: str, keys: Collection[Key]) -> dict[Key, int]:
+        found = await self._taken.ask([(program, *key) for key in keys])
+        return {(kind, key): used for (_, kind, key), used in found.items()}
+
+    async def _read_taken(self, names: list[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
         found = await self._all(
-            "SELECT kind, key, used FROM takes JOIN unnest(%s::text[], %s::text[]) AS w(kind, key) USING (kind, key)"
-            " WHERE program = %s",
-            ([kind for kind, _ in keys], [key for _, key in keys], program),
+            "SELECT program, kind, key, used FROM takes JOIN unnest(%s::text[], %s::text[], %s::text[])"
+            " AS w(program, kind, key) USING (program, kind, key)",
+            [list(column) for column in zip(*names, strict=True)],
         )
-        return dict.fromkeys(keys, 0) | {(kind, key): used for kind, key, used in found}
+        return dict.fromkeys(names, 0) | {(program, kind, key): used for program, kind, key, used in found}
 
     async def promised(self, program: str, kind: str, kept: str) -> list[tuple[UUID, int]]:
         return await self._all(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from application import redemptions, rewards
+from application.catalogue import Reward
 from application.points import RedeemBody
 from application.redemptions import ReturnRedemptionBody
 from application.reward_terms import Price, RewardBody, RewardChange
@@ -119,7 +120,7 @@ def test_without_the_check_of_sources_a_claim_stands_on_old_terms(
             old = [await read(engine.handler, PROGRAM, "mug")]
             await change(engine, 1, withdrawn=True)
 
-            async def slow(*asked: Any) -> rewards.Reward:
+            async def slow(*asked: Any) -> Reward:
                 return old.pop() if old else await read(*asked)
 
             monkeypatch.setattr(rewards, "find", slow)
