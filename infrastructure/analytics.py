@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, LiteralString
 
 from psycopg.rows import class_row, dict_row
@@ -12,6 +13,8 @@ from application.liability import Day, Step
 from infrastructure.positions import database_errors
 
 Json = dict[str, Any]
+
+_NUMBERS = frozenset(f"{name}{part}" for name in ("activities", "granted", "redeemed") for part in ("", "_squares"))
 
 _DAYS = """
 SELECT currency, day, sum(issued)::bigint AS issued, sum(redeemed)::bigint AS redeemed,
@@ -46,6 +49,25 @@ WHERE program = %(program)s AND (%(since)s::date IS NULL OR day >= %(since)s)
   AND (%(until)s::date IS NULL OR day <= %(until)s)
 ORDER BY day, rule, rulebook, currency OFFSET %(skip)s LIMIT %(limit)s
 """
+# What each member did from the exposure on, and the sums and sums of squares of it by arm.
+_ARMS = """
+WITH each AS (
+    SELECT e.experiment, e.arm,
+           (SELECT count(*) FROM {schema}.activities a
+             WHERE a.stream = e.stream AND a.id IS NOT NULL AND a.occurred_at >= e.exposed_at) AS activities,
+           (SELECT coalesce(sum(w.granted), 0) FROM {schema}.awards w
+             WHERE w.stream = e.stream AND w.occurred_at >= e.exposed_at) AS granted,
+           (SELECT coalesce(sum(r.points), 0) FROM {schema}.redemptions r
+             WHERE r.stream = e.stream AND r.redeemed_at >= e.exposed_at) AS redeemed
+    FROM {schema}.experiments e
+    WHERE e.program = %(program)s AND (%(experiment)s::text IS NULL OR e.experiment = %(experiment)s)
+)
+SELECT experiment, arm, count(*) AS members,
+       sum(activities)::text AS activities, sum(activities::numeric ^ 2)::text AS activities_squares,
+       sum(granted)::text AS granted, sum(granted::numeric ^ 2)::text AS granted_squares,
+       sum(redeemed)::text AS redeemed, sum(redeemed::numeric ^ 2)::text AS redeemed_squares
+FROM each GROUP BY experiment, arm ORDER BY experiment, arm
+"""
 
 
 class PostgresAnalytics:
@@ -70,6 +92,13 @@ class PostgresAnalytics:
 
     async def rules(self, **asked: Any) -> list[Json]:
         return await self._all(_RULES, asked, dict_row)
+
+    async def arms(self, program: str, experiment: str | None) -> list[Json]:
+        """Members of each arm, with sums and sums of squares of what each did since."""
+        found = await self._all(_ARMS, {"program": program, "experiment": experiment}, dict_row)
+        return [
+            {name: int(Decimal(value)) if name in _NUMBERS else value for name, value in row.items()} for row in found
+        ]
 
     async def _all(self, query: LiteralString, params: Json, rows: Any) -> list[Any]:
         with database_errors():

@@ -12,6 +12,7 @@ from projections.badges import BADGES
 from projections.balances import BALANCES
 from projections.balances_now import BALANCES_NOW
 from projections.breakage_cohorts import BREAKAGE_COHORTS
+from projections.experiments import EXPERIMENTS
 from projections.leaderboard_counts import LEADERBOARD_COUNTS
 from projections.leaderboard_entries import LEADERBOARD_ENTRIES
 from projections.leaderboard_scores import LEADERBOARD_SCORES
@@ -45,6 +46,7 @@ ANALYTICS = Boards(
         OFFER_PROGRESS,
         RULE_PERFORMANCE_DAILY,
         LIABILITY_DAILY,
+        EXPERIMENTS,
         LEADERBOARD_ENTRIES,
         LEADERBOARD_SCORES,
         LEADERBOARD_TOTALS,

@@ -13,6 +13,7 @@ from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Json, Req, answer, caller, day, instant, number, page, parts, route, text, written
 from application import liability as books
+from application.experiments import MEASURES, experiments
 from application.liability import EstimateBody
 
 _CURRENCY = {"currency": "Only this one"}
@@ -136,6 +137,31 @@ async def rules(request: Req) -> ASGIResponse:
         limit=limit + 1,
     )  # fmt: skip
     return _told(request, items[:limit], str(skip + limit) if len(items) > limit else None)
+
+
+@get(
+    "/v1/analytics/experiments",
+    **route(
+        "analyst",
+        "What came of the arms of experiments",
+        projected=True,
+        answer=shapes.Experiments,
+        query={"experiment": "Only this one"},
+    ),
+)
+async def arms(request: Req) -> ASGIResponse:
+    """Per member since the first exposure: activities, points granted, redeemed; 95 % intervals. CSV by `Accept`."""
+    found = await experiments(parts(request).analytics, caller(request).program, text(request, "experiment"))
+    if not _wants_csv(request):
+        return answer({"items": found})
+    return _csv(
+        [
+            {"experiment": one["experiment"], "arm": arm["arm"], "members": arm["members"], "measure": name} | arm[name]
+            for one in found
+            for arm in one["arms"]
+            for name in MEASURES
+        ]
+    )
 
 
 # --- answers -----------------------------------------------------------------------------------

@@ -131,6 +131,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     analytics.breakage,
     analytics.movements,
     analytics.rules,
+    analytics.arms,
     proofs.checkpoint,
     proofs.inclusion,
     proofs.consistency,

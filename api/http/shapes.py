@@ -995,3 +995,31 @@ class NoticeShown(msgspec.Struct, kw_only=True):
 class NoticeList(msgspec.Struct, kw_only=True):
     items: list[NoticeShown]
     next_cursor: str | None
+
+
+class MeasuredMean(msgspec.Struct, kw_only=True):
+    """The sum over an arm, its members' mean, and the bounds of its 95 % interval: decimals, null for one member."""
+
+    total: int
+    mean: str
+    low: str | None
+    high: str | None
+
+
+class Arm(msgspec.Struct, kw_only=True):
+    """What members did since they were first exposed: activities, points granted, points redeemed."""
+
+    arm: str
+    members: int
+    activities: MeasuredMean
+    granted: MeasuredMean
+    redeemed: MeasuredMean
+
+
+class ExperimentOf(msgspec.Struct, kw_only=True):
+    experiment: str
+    arms: list[Arm]
+
+
+class Experiments(msgspec.Struct, kw_only=True):
+    items: list[ExperimentOf]

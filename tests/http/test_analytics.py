@@ -1,5 +1,6 @@
 """Analysts read the books over HTTP: liability, breakage, movements, rules."""
 
+import copy
 import csv
 import io
 
@@ -10,6 +11,7 @@ from litestar import Litestar
 from api.http import shapes
 from api.wiring import Wired
 from application.follow import Projector, Runner
+from application.samples import COFFEE
 from tests.http.conftest import RETURN, Json, Someone, purchase, with_scopes
 
 pytestmark = pytest.mark.anyio
@@ -137,6 +139,38 @@ async def test_a_cell_is_never_a_formula(analyst: Someone, shop: Someone) -> Non
 
 async def test_analytics_are_for_analysts(shop: Someone, stranger: Someone, analyst: Someone) -> None:
     client = await with_scopes(shop, "client")
-    for what in ("liability", "breakage", "movements", "rules", "liability/estimates"):
+    for what in ("liability", "breakage", "movements", "rules", "liability/estimates", "experiments"):
         assert (await client.get(f"/v1/analytics/{what}")).json()["code"] == "missing-scope"
         assert await _items(stranger, f"/v1/analytics/{what}") == []
+
+
+async def test_arms_of_an_experiment_are_compared_with_their_intervals(app: Litestar, admin: Someone) -> None:
+    document = copy.deepcopy(COFFEE) | {"experiments": {"gift": {"arms": {"control": 1, "gift": 1}}}}
+    gift = {"id": "gift", "on": "purchase", "phase": "add", "variant": {"experiment": "gift", "arm": "gift"},
+            "award": {"currency": "points", "points": 50}}  # fmt: skip
+    document["rules"] = [*document["rules"], gift]
+    draft = (await admin.post("/v1/rulebooks", {"document": document})).json()
+    published = await admin.post(f"/v1/rulebooks/{draft['draft']}/publish", {})
+    assert published.status_code == 201, published.text
+    for number in range(12):
+        await admin.post("/v1/members", {"id": f"m{number}"})
+        for name in ("a", "b"):
+            bought = await admin.post("/v1/activities", purchase(f"{name}{number}", member=f"m{number}"))
+            assert bought.status_code == 201, bought.text
+    wired: Wired = app.state.wired
+    await wired.tables.ensure()
+    await Runner(Projector(wired.boards, wired.tables), wired.store, wired.positions, 1_000).catch_up()
+    answer = (await admin.get("/v1/analytics/experiments")).json()
+    msgspec.convert(answer, shapes.Experiments)
+    (found,) = answer["items"]
+    control, gift_arm = found["arms"]
+    assert (found["experiment"], control["arm"], gift_arm["arm"]) == ("gift", "control", "gift")
+    assert control["members"] + gift_arm["members"] == 12
+    assert control["activities"] == {
+        "total": 2 * control["members"],
+        **dict.fromkeys(("mean", "low", "high"), "2.000000"),
+    }
+    assert int(gift_arm["granted"]["mean"][:-7]) - int(control["granted"]["mean"][:-7]) == 100
+    rows = _table((await admin.get("/v1/analytics/experiments?experiment=gift", headers={"accept": "text/csv"})).text)
+    assert [(row["arm"], row["measure"]) for row in rows][:2] == [("control", "activities"), ("control", "granted")]
+    assert (await admin.get("/v1/analytics/experiments?experiment=none")).json()["items"] == []

@@ -440,6 +440,7 @@ offer_progress 2: program stream slot offer state assigned_at ends_at viewed_at 
 rule_performance_daily 1: program day rule rulebook currency awards limited wanted granted clawed_back failures
 liability_daily 1: program currency day known_on issued redeemed given_back expired taken_back adjusted repaid moved
     outstanding debt redeemed_minor
+experiments 1: program stream experiment arm exposed_at rulebook recorded_at position
 leaderboard_entries 1: program stream leaderboard board period score tiebreak moves reached_at reached_position
     position recorded_at
 leaderboard_scores 1: program stream version number leaderboard board period score places taken_back effective_at
