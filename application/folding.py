@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from domain.log import decode_folded, fold
 from domain.member.state import Member
@@ -91,5 +92,8 @@ def fold_range(connect: Connect, program: str | None, number: int, of: int) -> F
 
 def digest_of(stream: UUID, member: Member) -> int:
     """A hash of everything a member's book says, in an order that no dictionary decides."""
-    book = msgspec.json.encode(msgspec.to_builtins(member, str_keys=True), order="deterministic")
+    # Lots by name, however the state row packs them: a digest that was kept has to go on being the same.
+    holds = {name: asdict(hold) | {"parts": [asdict(lot) for lot in hold.parts]} for name, hold in member.holds.items()}
+    named = replace(member, lots=[asdict(lot) for lot in member.lots], holds=holds)
+    book = msgspec.json.encode(msgspec.to_builtins(named, str_keys=True), order="deterministic")
     return int.from_bytes(hashlib.sha256(stream.bytes + book).digest(), "big")

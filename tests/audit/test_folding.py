@@ -10,7 +10,7 @@ import pytest
 
 from application.folding import Folded, digest_of, fold_all, fold_range
 from domain.log import decode, decode_folded, fold
-from domain.member.state import Member
+from domain.member.state import Hold, Lot, Member
 from infrastructure.database import connect
 from infrastructure.row_reader import states
 from tests.application.engine import PROGRAM, START, days, opened
@@ -95,3 +95,13 @@ def test_a_fold_reads_of_an_entry_all_that_it_writes() -> None:
             fold(lean.setdefault(entry.stream, Member()), decode_folded(line))
     assert whole == lean
     assert len(whole) > 40
+
+
+def test_a_digest_does_not_know_how_a_state_row_is_packed() -> None:
+    lot = Lot(
+        id="1.1", currency="points", points=120, remaining=100, occurred_at=START, available_at=START, expires_at=None,
+        entry=1, rule="base", rulebook=1, active=True,
+    )  # fmt: skip
+    hold = Hold(id="r1", currency="points", points=20, parts=(lot,), entry=2, ends_at=START, rulebook=1)
+    book = Member(id="anna", lots=[lot], holds={"r1": hold})
+    assert f"{digest_of(UUID(int=7), book):064x}" == "04f198cbd528ba7dbc844a8f984ce0c3c0d7d18f6093f85476cf28af7473217d"
