@@ -38,6 +38,7 @@ LOGS = {
 ELSEWHERE = {
     "AdjustmentReversed",
     "PointsGivenBack",
+    "LotsReinstated",
     "MemberErased",
     "LeaderboardClosed",
     "PrizesPaid",
