@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 
 from application.follow import Placed, Projection, Rows, Table
+from domain.member.events import MemberMerged
+from domain.member.wallet import Balance as Nothing
 from projections.columns import Currency, Position, Program, RecordedAt, Stream, Version
 
 
@@ -26,10 +28,14 @@ class Balance(msgspec.Struct, frozen=True, gc=False):
 
 
 def apply(rows: Rows, at: Placed) -> None:
-    """An entry carries the balances that resulted from it, of every currency the member ever had."""
+    """An entry carries the balances that resulted from it, of every currency that rules have granted or that is left.
+
+    Of one that came by hand alone it says nothing once the last of it is gone: then there is nothing.
+    """
     if at.entry.after is None:
         return
-    for currency, balance in at.entry.after.balances.items():
+    left = at.entry.after.balances
+    for currency, balance in ({name: Nothing() for name in _touched(at) if name not in left} | left).items():
         rows[(at.stream, currency)] = Balance(
             at.program,
             at.stream,
@@ -45,6 +51,17 @@ def apply(rows: Rows, at: Placed) -> None:
         )
 
 
+def _touched(at: Placed) -> set[str]:
+    """The currencies that the entry moved anything of."""
+    found: set[str] = set()
+    for event in at.entry.events:
+        if isinstance(event, MemberMerged):
+            found |= {gone.currency for gone in event.lots} | event.debt.keys()
+        elif (currency := getattr(event, "currency", None)) is not None:
+            found.add(currency)
+    return found
+
+
 BALANCES = Projection(
     table=Table(
         name="balances",
@@ -55,6 +72,6 @@ BALANCES = Projection(
         # Few owe anything: the index is small, and other balances change without it.
         indexes=("(program, debt DESC, stream) WHERE debt > 0",),
     ),
-    version=2,
+    version=3,
     apply=apply,
 )

@@ -405,7 +405,7 @@ def test_a_digest_is_the_hash_of_what_psql_copies(database_url: str) -> None:
 
 _VERSIONS = """
 members 2: program stream member status enrolled_at erased_at time_zone version position recorded_at merged_into
-balances 2: program stream currency available pending held debt lifetime version position recorded_at
+balances 3: program stream currency available pending held debt lifetime version position recorded_at
 lots 3: program stream lot currency points remaining state occurred_at available_at expires_at cause rule
     rulebook version position recorded_at
 movements 1: program stream version line currency account points effective_at recorded_at kind cause lot rule
