@@ -23,8 +23,10 @@ from domain.member.commands import (
     ActivatePending,
     ApplyCorrection,
     CancelPending,
+    ExtendLots,
     PayPrize,
     PayReferral,
+    ReinstateLots,
     ReturnActivity,
     ReverseAdjustment,
     ReverseReferral,
@@ -46,6 +48,7 @@ from domain.member.events import (
     IssuedCodeUsed,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     LotsRescheduled,
     MemberAbsorbed,
     MemberChanged,
@@ -93,7 +96,16 @@ from domain.member.events import (
     TierRestated,
     TierUpgradePlanned,
 )
-from domain.member.movements import OWN_SOURCE, Movement, merged_points, movements, pending_cause, slot_cause
+from domain.member.extending import EXTENDED
+from domain.member.movements import (
+    OWN_SOURCE,
+    REINSTATED,
+    Movement,
+    merged_points,
+    movements,
+    pending_cause,
+    slot_cause,
+)
 from domain.member.prizes import prize_cause
 from domain.member.referral_payments import referral_cause
 from domain.member.settle import settled
@@ -391,6 +403,8 @@ def _cause(entry: Entry) -> str | None:
         return correction_cause(entry.input)
     if isinstance(entry.input, ActivatePending | CancelPending):
         return pending_cause(entry.input)
+    if isinstance(entry.input, ReinstateLots):
+        return REINSTATED
     for event in entry.events:
         if isinstance(event, ActivityReversed):
             asked = entry.input
@@ -500,6 +514,8 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             until = f"until {event.expires_at:%Y-%m-%d %H:%M} UTC" if event.expires_at else "without end"
             count = f"{len(event.lots)} lot{'s' if len(event.lots) > 1 else ''}"
             why = _WHY_RESCHEDULED.get(event.reason, f"under rulebook {event.rulebook}")
+            if isinstance(entry.input, ExtendLots) and event.reason == EXTENDED:
+                why = f"by hand: {entry.input.reason}"
             return (
                 "rescheduled",
                 event.at,
@@ -508,6 +524,12 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
                 None,
                 f"{count} of {event.currency} now {until}, {why}",
             )
+        case LotsReinstated():
+            again, repaid = sum(lot.points for lot in event.lots), sum(draw.points for draw in event.repaid)
+            text = f"{say(event.currency, again + repaid)} expired {event.currency} came back"
+            text += f", {say(event.currency, repaid)} repaid debt" if repaid else ""
+            text += f": {entry.input.reason}" if isinstance(entry.input, ReinstateLots) else ""
+            return "reinstated", entry.at, event.currency, again, None, text
         case PointsRedeemed():
             worth = f" worth {event.value_minor} minor units" if event.value_minor is not None else ""
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
@@ -767,6 +789,12 @@ def lots_of(found: Past) -> dict[str, Json]:
                     for draw in event.expired:
                         if lots[draw.lot]["remaining"] == 0:
                             lots[draw.lot]["state"] = "expired"
+                case LotsReinstated():
+                    for one in event.lots:
+                        _reopen(lots, event, one)
+                    for draw in event.repaid:
+                        if draw.lot in lots and lots[draw.lot]["remaining"] == 0:
+                            lots[draw.lot]["state"] = "spent"
                 case PointsHeld() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
                     changes_lots(lots, event)
                 case PointsClawedBack() | AdjustmentReversed():
@@ -777,7 +805,7 @@ def lots_of(found: Past) -> dict[str, Json]:
     return lots
 
 
-def _reopen(lots: dict[str, Json], event: PointsGivenBack, opened: OpenLot) -> None:
+def _reopen(lots: dict[str, Json], event: PointsGivenBack | LotsReinstated, opened: OpenLot) -> None:
     """Points come back into a lot, or into a new one."""
     lot = lots.setdefault(
         opened.lot,

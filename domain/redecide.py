@@ -42,6 +42,7 @@ from domain.member.events import (
     HoldReleased,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     OfferAssigned,
     OfferCompleted,
     OfferProgressed,
@@ -139,6 +140,13 @@ class StreamHistory:
             return expired + earlier[0], repaid + earlier[1]
         return expired, repaid
 
+    def lapsed(self, lot: str) -> int:
+        expired = lookback.lapsed(self._entries, lot)
+        if entry_of(lot) < 0:
+            _, history, theirs, _ = self._theirs(entry_of(lot))
+            expired += history.lapsed(f"{theirs}.{lot.partition('.')[2]}")
+        return expired
+
     def payments(self, source: str, order: str) -> list[Spend]:
         theirs = [
             moved_spend(spend, before)
@@ -181,7 +189,7 @@ class StreamHistory:
                             given = given.less(event)
                         fate = after_event(given.fate, event.lot, event)
                         found[event.lot] = msgspec.structs.replace(given, fate=fate)
-                    case PointsGivenBack():
+                    case PointsGivenBack() | LotsReinstated():
                         for lot, given in found.items():
                             found[lot] = msgspec.structs.replace(given, fate=after_event(given.fate, lot, event))
                     case _:
@@ -321,7 +329,7 @@ def _later(fates: dict[str, Fate], since: Sequence[Entry | Past]) -> dict[str, F
                 found[event.lot] = after_event(found[event.lot], event.lot, event)
             elif (
                 isinstance(event, PointsGivenBack | HoldConfirmed | HoldReleased | RedemptionReturned) and event.expired
-            ):
+            ) or isinstance(event, LotsReinstated):
                 found = {lot: after_event(fate, lot, event) for lot, fate in found.items()}
     return found
 

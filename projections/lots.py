@@ -18,6 +18,7 @@ from domain.member.events import (
     HoldReleased,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     LotsRescheduled,
     MemberAbsorbed,
     MemberMerged,
@@ -33,7 +34,7 @@ from domain.member.events import (
     PointsSent,
     RedemptionReturned,
 )
-from domain.member.movements import cause_of, occasion_cause
+from domain.member.movements import REINSTATED, cause_of, occasion_cause
 from domain.member.prizes import prize_cause
 from domain.member.state import BY_HAND, TRANSFERRED
 from projections.columns import Currency, Position, Program, RecordedAt, Rulebook, Stream, Version
@@ -91,6 +92,9 @@ def reads(at: Placed) -> list[Key]:
             case PointsGivenBack():
                 keys += [(at.stream, one.lot) for one in event.lots]
                 keys += [(at.stream, draw.lot) for draw in event.expired]
+            case LotsReinstated():
+                keys += [(at.stream, one.lot) for one in event.lots]
+                keys += [(at.stream, draw.lot) for draw in event.repaid]
             case HoldConfirmed():
                 keys += [(at.stream, draw.lot) for draw in (*event.draws, *_free(event))]
             case HoldReleased():
@@ -132,6 +136,12 @@ def apply(rows: Rows, at: Placed) -> None:
                     rows[(at.stream, lot)] = replace(rows[(at.stream, lot)], expires_at=event.expires_at)
             case LotExpired():
                 _draw(rows, at, (Draw(event.lot, event.points),), "expired")
+            case LotsReinstated():
+                for one in event.lots:
+                    _reopen(rows, at, event.currency, REINSTATED, one)
+                # What a member had that was merged into this one may never have stood here.
+                known = tuple(draw for draw in event.repaid if (at.stream, draw.lot) in rows)
+                _draw(rows, at, _nothing_of(known), "spent")
             case PointsRedeemed():
                 _draw(rows, at, event.draws, "spent")
             case PointsHeld():
@@ -163,7 +173,7 @@ def apply(rows: Rows, at: Placed) -> None:
                     rows[(at.stream, part.lot)] = _received(at, event, part)
             case PointsGivenBack():
                 for one in event.lots:
-                    _reopen(rows, at, event, one)
+                    _reopen(rows, at, event.currency, event.spend, one)
                 _ended(rows, at, event.expired)
             case PointsClawedBack() | AdjustmentReversed():
                 for draws in (event.from_pending, event.from_lots, event.from_other):
@@ -243,7 +253,7 @@ def _taken_over(at: Placed, event: MemberAbsorbed, lot: ClosedLot) -> Lot:
     )
 
 
-def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> None:
+def _reopen(rows: Rows, at: Placed, currency: str, cause: str, opened: OpenLot) -> None:
     """Points come back into a lot, or into a new one."""
     row: Lot | None = rows.get((at.stream, opened.lot))
     if row is None:
@@ -251,14 +261,14 @@ def _reopen(rows: Rows, at: Placed, event: PointsGivenBack, opened: OpenLot) -> 
             at.program,
             at.stream,
             opened.lot,
-            event.currency,
+            currency,
             opened.granted,
             0,
             "open",
             opened.occurred_at,
             opened.available_at,
             opened.expires_at,
-            event.spend,
+            cause,
             opened.rule,
             opened.rulebook,
             at.entry.version,

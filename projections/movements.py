@@ -22,7 +22,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     recorded_at: RecordedAt
     kind: Annotated[
         str,
-        "award, activation, repayment, expiry, spend, given_back, adjustment, claw_back, write_off, transfer or merge.",
+        "award, activation, repayment, expiry, spend, given_back, adjustment, claw_back, write_off, transfer, merge or "
+        "reinstatement.",
     ]
     cause: Annotated[
         str | None,

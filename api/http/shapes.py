@@ -401,6 +401,16 @@ class Pending(msgspec.Struct, kw_only=True):
     position: int
 
 
+class Lots(msgspec.Struct, kw_only=True):
+    """Lots that end later than they did, or that are open again; `repaid` of the points went to debt."""
+
+    extended: list[Json]
+    reinstated: list[Json]
+    effects: list[Json]
+    member: MemberAfter
+    position: int
+
+
 class Page(msgspec.Struct, kw_only=True):
     """Give `next_cursor` back as `cursor` for the next page; null on the last one."""
 

@@ -9,6 +9,7 @@ from domain.member.events import (
     HoldReleased,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     PointsClawedBack,
     PointsEarned,
     PointsGivenBack,
@@ -104,6 +105,10 @@ def after_event(fate: Fate, lot: str, event: object) -> Fate:
             return Fate(fate.expired, fate.counted + event.points)
         case PointsClawedBack() if event.lot == lot:
             return Fate(fate.expired - event.expired, fate.counted - event.counted)
+        case LotsReinstated():
+            back = sum(opened.points for opened in event.lots if opened.lot == lot)
+            to_debt = sum(draw.points for draw in event.repaid if draw.lot == lot)
+            return Fate(fate.expired - back - to_debt, fate.counted)
         case PointsGivenBack() | HoldConfirmed() | HoldReleased() | RedemptionReturned():
             return Fate(fate.expired + sum(one.points for one in event.expired if one.lot == lot), fate.counted)
         case _:

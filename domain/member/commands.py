@@ -326,6 +326,22 @@ class CancelPending(Command, frozen=True, kw_only=True, tag="CancelPending"):
     original: int = 0
 
 
+class ExtendLots(Command, frozen=True, kw_only=True, tag="ExtendLots"):
+    """Let open lots end at a later instant."""
+
+    lots: tuple[str, ...]
+    expires_at: datetime
+    reason: str
+
+
+class ReinstateLots(Command, frozen=True, kw_only=True, tag="ReinstateLots"):
+    """Bring back what expired of lots, until `expires_at`."""
+
+    lots: tuple[str, ...]
+    expires_at: datetime
+    reason: str
+
+
 class PayPrize(Command, frozen=True, kw_only=True, tag="PayPrize"):
     """Pay what a rank won when a leaderboard's period was closed at `closed_at`, under the rulebook of the close."""
 
@@ -487,6 +503,8 @@ MemberCommand = (
     | ReverseAdjustment
     | ActivatePending
     | CancelPending
+    | ExtendLots
+    | ReinstateLots
     | PayPrize
     | IssueReferralCode
     | ReferMember

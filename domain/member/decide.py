@@ -25,6 +25,7 @@ from domain.member.commands import (
     ConfirmRedemption,
     EnrolMember,
     EraseMember,
+    ExtendLots,
     GiveBackPoints,
     IssueReferralCode,
     MemberCommand,
@@ -38,6 +39,7 @@ from domain.member.commands import (
     RedeemPoints,
     RedeemReward,
     ReferMember,
+    ReinstateLots,
     ReturnActivity,
     ReturnRedemption,
     ReverseAdjustment,
@@ -58,6 +60,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberStatusChanged,
 )
+from domain.member.extending import extend_lots, reinstate_lots
 from domain.member.floors import set_floor
 from domain.member.holds import cancel_redemption, confirm_redemption, return_redemption
 from domain.member.merging import absorb_member, merge_member
@@ -148,6 +151,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             activate_pending(draft, command)
         case CancelPending():
             cancel_pending(draft, command)
+        case ExtendLots():
+            extend_lots(draft, command)
+        case ReinstateLots():
+            reinstate_lots(draft, command)
         case PayPrize():
             pay_prize(draft, command)
         case IssueReferralCode():

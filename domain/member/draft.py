@@ -181,6 +181,9 @@ class History(Protocol):
     def gone(self, lot: str) -> tuple[int, int]:
         """How much of a lot expired, and how much of it repaid debt when it was activated."""
 
+    def lapsed(self, lot: str) -> int:
+        """How much of a lot expired and neither came back nor was taken back since."""
+
     def payments(self, source: str, order: str) -> Sequence[Spend]:
         """The redemptions that paid for an order."""
 

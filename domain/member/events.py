@@ -454,8 +454,8 @@ class LotActivated(MemberEvent, frozen=True, kw_only=True, tag="LotActivated"):
 class LotsRescheduled(MemberEvent, frozen=True, kw_only=True, tag="LotsRescheduled"):
     """Open lots end at another instant from `at` on, and by `idle` from then on where it is given.
 
-    `reason` is `activity` (they end by inactivity), `policy` (a `rulebook` that applies to existing lots), or
-    `activation` (their life begins, by `rulebook`).
+    `reason` is `activity` (they end by inactivity), `policy` (a `rulebook` that applies to existing lots),
+    `activation` (their life begins, by `rulebook`), or `extension` (an operator lets them end later).
     """
 
     currency: str
@@ -475,6 +475,14 @@ class LotExpired(MemberEvent, frozen=True, kw_only=True, tag="LotExpired"):
     points: int
     at: datetime
     pending: bool = False
+
+
+class LotsReinstated(MemberEvent, frozen=True, kw_only=True, tag="LotsReinstated"):
+    """What had expired came back into the `lots` it was in, with a new end; `repaid` of it, by lot, went to debt."""
+
+    currency: str
+    lots: tuple[OpenLot, ...] = ()
+    repaid: tuple[Draw, ...] = ()
 
 
 class PointsRedeemed(MemberEvent, frozen=True, kw_only=True, tag="PointsRedeemed"):
@@ -874,6 +882,7 @@ MemberEventUnion = (
     | LotActivated
     | LotExpired
     | LotsRescheduled
+    | LotsReinstated
     | PointsRedeemed
     | PointsSent
     | PointsReceived

@@ -14,7 +14,9 @@ from domain.member.events import (
     HoldReleased,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     PointsAdjusted,
+    PointsClawedBack,
     PointsGivenBack,
     PointsHeld,
     PointsRedeemed,
@@ -43,7 +45,7 @@ def undone(entries: Iterable[Entry | Past], name: str, version: int) -> bool:
 
 
 def gone(entries: Iterable[Entry | Past], lot: str) -> tuple[int, int]:
-    """How much of a lot expired, and how much of it repaid debt when it was activated."""
+    """How much of a lot expired and has not come back, and how much of it repaid debt since it was opened."""
     expired = repaid = 0
     for entry in entries:
         for event in entry.events:
@@ -54,9 +56,25 @@ def gone(entries: Iterable[Entry | Past], lot: str) -> tuple[int, int]:
                     expired += sum(draw.points for draw in event.expired if draw.lot == lot)
                 case LotActivated() if event.lot == lot:
                     repaid += event.repaid
+                case LotsReinstated():
+                    to_debt = sum(draw.points for draw in event.repaid if draw.lot == lot)
+                    expired -= to_debt + sum(one.points for one in event.lots if one.lot == lot)
+                    repaid += to_debt
                 case _:
                     pass
     return expired, repaid
+
+
+def lapsed(entries: Iterable[Entry | Past], lot: str) -> int:
+    """How much of a lot expired and neither came back nor was taken back since."""
+    kept = tuple(entries)
+    taken = sum(
+        event.expired
+        for entry in kept
+        for event in entry.events
+        if isinstance(event, PointsClawedBack | AdjustmentReversed) and event.lot == lot
+    )
+    return gone(kept, lot)[0] - taken
 
 
 def payments(entries: Iterable[Entry | Past], source: str, order: str, absorbed: Iterable[Spend] = ()) -> list[Spend]:

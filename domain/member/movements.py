@@ -28,6 +28,7 @@ from domain.member.commands import (
     CancelPending,
     PayPrize,
     PayReferral,
+    ReinstateLots,
     ReverseAdjustment,
     ReverseReferral,
 )
@@ -47,6 +48,7 @@ from domain.member.events import (
     IssuedCodeUsed,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     LotsRescheduled,
     MemberAbsorbed,
     MemberChanged,
@@ -115,10 +117,15 @@ Kind = Literal[
     "write_off",
     "transfer",
     "merge",
+    "reinstatement",
 ]
 
 OWN_SOURCE = "guerdon"
 """The source of activities that are the engine's own: enrolling."""
+
+
+REINSTATED = "lots:reinstate"
+"""The cause of what comes back from breakage, which has no id of its own."""
 
 
 class Movement(msgspec.Struct, frozen=True, gc=False):
@@ -156,6 +163,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
         sheet.cause = correction_cause(entry.input)
     elif isinstance(entry.input, ActivatePending | CancelPending):
         sheet.asked = pending_cause(entry.input)
+    elif isinstance(entry.input, ReinstateLots):
+        sheet.asked = REINSTATED
     elif isinstance(entry.input, ReverseAdjustment):
         sheet.asked = entry.input.adjustment
     for number, event in enumerate(entry.events):
@@ -221,6 +230,8 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 sheet.move(event.currency, "debt", "program", event.debt, entry.recorded_at, "adjustment", event.lot)
             case PointsGivenBack():
                 sheet.give_back(event)
+            case LotsReinstated():
+                sheet.reinstate(event)
             case ActivityReversed():
                 sheet.cause = f"{event.source}/{event.return_id}"
             case PointsClawedBack():
@@ -443,6 +454,14 @@ class _Sheet:
             self.move(currency, "program", "member", lot.points, at, "given_back", lot.lot)
         for draw in event.expired:
             self.move(currency, "program", "breakage", draw.points, at, "given_back", draw.lot)
+
+    def reinstate(self, event: LotsReinstated) -> None:
+        """What expired comes back from breakage."""
+        for draw in event.repaid:
+            self.move(event.currency, "breakage", "member", draw.points, self.at, "reinstatement", draw.lot)
+            self.move(event.currency, "member", "debt", draw.points, self.at, "repayment", draw.lot)
+        for lot in event.lots:
+            self.move(event.currency, "breakage", "member", lot.points, self.at, "reinstatement", lot.lot)
 
     def take(self, event: PointsClawedBack | AdjustmentReversed, at: datetime, kind: Kind, rule: str | None) -> None:
         """Points taken from the lots that an event names."""

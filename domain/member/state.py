@@ -30,6 +30,7 @@ from domain.member.events import (
     LineReturned,
     LotActivated,
     LotExpired,
+    LotsReinstated,
     LotsRescheduled,
     MemberAbsorbed,
     MemberChanged,
@@ -341,6 +342,10 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
                 if lot.id in moved:
                     idle = lot.idle if event.reason == "activity" else event.idle
                     member.lots[place] = replace(lot, expires_at=event.expires_at, idle=idle)
+        case LotsReinstated():
+            for one in event.lots:
+                _put_back(member, reopened(one, event.currency))
+            _owe(member, event.currency, -sum(draw.points for draw in event.repaid))
         case LotActivated():
             for place, lot in enumerate(member.lots):
                 if lot.id == event.lot:

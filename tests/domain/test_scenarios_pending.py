@@ -258,3 +258,21 @@ def test_a_cancellation_that_is_refused_leaves_no_trace() -> None:
     stream.do(purchase(1_00), "2026-01-02")
     stream.do(refund(stream, "p1", None, "2026-01-03"), "2026-01-03")
     lawful(stream)
+
+
+def credit(**more: Any) -> Step:
+    return adjusted(50, "2026-01-02", "draft", on_action=True, **more)
+
+
+def test_f2_a_credit_in_two_phases_counts_once_it_is_completed() -> None:
+    """+50 that waits leaves the balance as it is; completed it is there; cancelled or run out it never was."""
+    book = rulebook(points(20))
+    given(book, enrolled()).when(credit()).balance(0, pending=50).when(activate("2.1", at="2026-01-03")).then(
+        activated(50)
+    ).balance(50)
+    given(book, enrolled()).when(credit()).balance(0, pending=50).when(cancel("2.1", at="2026-01-03")).then(
+        reversed_by_hand(50)
+    ).balance(0)
+    given(book, enrolled(), credit(expires_at=instant("2026-02-01T00:00"))).when(swept("2026-02-01T00:00")).then(
+        expired(50, pending=True)
+    ).balance(0)

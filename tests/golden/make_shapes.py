@@ -181,6 +181,15 @@ EVENTS: list[Any] = [
         adjustment="a1", currency="points", lot="9.1", points=50, from_pending=(events.Draw("9.1", 10),),
         from_lots=(events.Draw("9.1", 5),), from_other=DRAWS, expired=2, debt=3,
     ),
+    events.LotsReinstated(
+        currency="points", repaid=(events.Draw("2.1", 15),),
+        lots=(
+            events.OpenLot(
+                lot="2.1", points=25, granted=100, occurred_at=AT, available_at=AT, entry=2, rule="base", rulebook=1,
+                expires_at=LATER, day=739676,
+            ),
+        ),
+    ),
     events.PointsGivenBack(
         spend="s1", entry=4, currency="points", points=60, repaid=10, expired=(events.Draw("2.1", 15),),
         lots=(
@@ -341,6 +350,8 @@ INPUTS: list[Any] = [
         available_at=AT,
     ),
     commands.ReverseAdjustment(adjustment="a1", original=9, force=True),
+    commands.ExtendLots(lots=("2.1", "7.2"), expires_at=LATER, reason="the shop was closed"),
+    commands.ReinstateLots(lots=("2.1",), expires_at=LATER, reason="long in hospital"),
     commands.ActivatePending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.CancelPending(lots=("2.1", "7.2"), activity_source="shop", activity_id="p1", original=2),
     commands.PayPrize(

@@ -43,6 +43,7 @@ LOGS = {
 ELSEWHERE = {
     "AdjustmentReversed",
     "PointsGivenBack",
+    "LotsReinstated",
     "MemberErased",
     "LeaderboardClosed",
     "PrizesPaid",
