@@ -5,7 +5,9 @@ import pytest
 from domain.member.commands import ExtendLots, ReinstateLots
 from domain.member.events import Draw, LotsReinstated
 from domain.member.movements import movements
-from tests.build import Json, instant, points, rulebook
+from domain.redecide import StreamHistory
+from tests.build import Json, instant, points, purchase, rulebook
+from tests.domain.test_scenarios_merges import People, has
 from tests.spec import (
     Step,
     Told,
@@ -188,3 +190,21 @@ def test_breakage_is_given_back_what_it_got() -> None:
         for line in lines:
             sums[line.account] = sums.get(line.account, 0) + line.points
     assert (sums["breakage"], sums["member"], sums["debt"]) == (0, 18, 0)
+
+
+# --- merges ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("swept_first", [True, False])
+def test_what_a_loser_had_expired_comes_back_at_its_survivor_and_goes_with_its_order(swept_first: bool) -> None:
+    people = People(BOOK)
+    ann, old = people.all
+    old.do(purchase(30, "p2"), "2026-01-02")
+    if swept_first:
+        old.settle("2026-02-10")
+    people.merge(old, ann, "2026-02-11")
+    (name,) = StreamHistory(ann.entries).lots()
+    ann.do(ReinstateLots(lots=(name,), expires_at=instant("2026-06-01"), reason="long in hospital"), "2026-02-20")
+    assert has(ann, "2026-02-20") == (30, 0, 0)
+    people.give_back(ann, old, "p2", "2026-03-01")
+    assert has(ann, "2026-03-01") == (0, 0, 0)

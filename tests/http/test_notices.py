@@ -278,6 +278,28 @@ async def test_a_process_that_dies_while_it_sends_leads_to_no_second_letter(
         ({"templates": {"tier": {"en": {"subject": "{% if %}", "body": ""}}}}, "/templates/tier/en"),
         ({"templates": {"tier": {"en": {"subject": "x", "body": "{{ to.__class__.mro() }}"}}}}, "/templates/tier/en"),
         ({"templates": {"tier": {"en": {"subject": "x", "body": "{{ 'x' * 10 ** 12 }}"}}}}, "/templates/tier/en"),
+        (
+            {"templates": {"tier": {"en": {"subject": "x", "body": "{{ 'x'|center(1000000000) }}"}}}},
+            "/templates/tier/en",
+        ),
+        (
+            {"templates": {"tier": {"en": {"subject": "x", "body": "{{ 'x'.ljust(1000000000) }}"}}}},
+            "/templates/tier/en",
+        ),
+        (
+            {"templates": {"tier": {"en": {"subject": "x", "body": "{{ '{:>1000000000}'.format(1) }}"}}}},
+            "/templates/tier/en",
+        ),
+        (
+            {"templates": {"tier": {"en": {"subject": "x", "body": "{% for a in range(9) %}{% endfor %}"}}}},
+            "/templates/tier/en",
+        ),
+        (
+            {"templates": {"tier": {"en": {"subject": "x", "body": "{% for a in 'abc' %}{% endfor %}"}}}},
+            "/templates/tier/en",
+        ),
+        ({"templates": {"tier": {"en": {"subject": "x", "body": "{{ lipsum(1000000) }}"}}}}, "/templates/tier/en"),
+        ({"templates": {"tier": {"en": {"subject": "x", "body": "{% set a = 'x' %}"}}}}, "/templates/tier/en"),
     ],
 )
 async def test_each_mistake_is_found_at_its_place(shop: Someone, change: Json, at: str) -> None:

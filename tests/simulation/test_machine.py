@@ -24,7 +24,7 @@ class Machine(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     house: ClassVar[House]
     statistics: ClassVar[Statistics]
-    life: Life
+    life: Life | None = None
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self.runner.run(work)
@@ -37,10 +37,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(KINDS), numbers=NUMBERS)
     def step(self, kind: str, numbers: tuple[int, ...]) -> None:
+        assert self.life is not None
         self._run(step(self.life, kind, Numbers(*numbers), self.statistics))
 
     def teardown(self) -> None:
-        self._run(self.life.end())
+        # A life that a broken law cut off before it began has no end.
+        if self.life is not None:
+            self._run(self.life.end())
 
 
 def test_whatever_members_do_the_laws_hold(database_server: str) -> None:
@@ -55,6 +58,8 @@ def test_whatever_members_do_the_laws_hold(database_server: str) -> None:
                     max_examples=LIVES,
                     stateful_step_count=LENGTH + 2,
                     deadline=None,
+                    # The same lives each time, so that the shares of the kinds hold: `make simulate` leads others.
+                    derandomize=True,
                     database=None,
                     suppress_health_check=list(HealthCheck),
                 ),
