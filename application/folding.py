@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from domain.log import decode_folded, fold
-from domain.member.state import Member
+from domain.member.state import Hold, Member
 
 MODULUS = 2**256
 TASKS_PER_WORKER = 4
@@ -93,7 +93,15 @@ def fold_range(connect: Connect, program: str | None, number: int, of: int) -> F
 def digest_of(stream: UUID, member: Member) -> int:
     """A hash of everything a member's book says, in an order that no dictionary decides."""
     # Lots by name, however the state row packs them: a digest that was kept has to go on being the same.
-    holds = {name: asdict(hold) | {"parts": [asdict(lot) for lot in hold.parts]} for name, hold in member.holds.items()}
+    holds = {name: _of_hold(hold) for name, hold in member.holds.items()}
     named = replace(member, lots=[asdict(lot) for lot in member.lots], holds=holds)
     book = msgspec.json.encode(msgspec.to_builtins(named, str_keys=True), order="deterministic")
     return int.from_bytes(hashlib.sha256(stream.bytes + book).digest(), "big")
+
+
+def _of_hold(hold: Hold) -> dict[str, object]:
+    told = asdict(hold) | {"parts": [asdict(lot) for lot in hold.parts]}
+    # Later than the first digests that were kept.
+    if not hold.codes:
+        del told["codes"]
+    return told

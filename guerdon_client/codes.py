@@ -19,6 +19,10 @@ class AmountOutOfRange(Problem, code="amount-out-of-range"):
     """An amount is out of range."""
 
 
+class BacklogFull(Problem, code="backlog-full"):
+    """Too much waits to be recorded."""
+
+
 class BadId(Problem, code="bad-id"):
     """Not an acceptable id."""
 
@@ -151,6 +155,10 @@ class ProgramExists(Problem, code="program-exists"):
     """The program exists."""
 
 
+class RateLimited(Problem, code="rate-limited"):
+    """Too many requests."""
+
+
 class ReturnExceedsActivity(Problem, code="return-exceeds-activity"):
     """More is returned than was bought."""
 
@@ -217,6 +225,10 @@ class UnknownCurrency(Problem, code="unknown-currency"):
 
 class UnknownField(Problem, code="unknown-field"):
     """A field is not known here."""
+
+
+class UnknownInboxEntry(Problem, code="unknown-inbox-entry"):
+    """No such entry of the inbox."""
 
 
 class UnknownJob(Problem, code="unknown-job"):

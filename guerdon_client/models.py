@@ -27,6 +27,26 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     reasons: list[str] = []
 
 
+class Access(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Somebody read or administered. `member` is the id of the `stream` as long as it has one; both are null where
+    a read listed several members.
+    """
+
+    at: str
+    kind: Literal["act", "read"]
+    actor: str
+    what: str
+    member: "str | None"
+    stream: "str | None"
+    about: "str | None"
+    request: "str | None"
+
+
+class AccessList(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[Access]"
+    next_cursor: "str | None"
+
+
 class Activity(msgspec.Struct, kw_only=True, omit_defaults=True):
     ref: str
     position: int
@@ -57,6 +77,16 @@ class AdjustmentReversed(msgspec.Struct, kw_only=True, omit_defaults=True):
     reversal: dict[str, Any]
     member: "MemberAfter"
     position: int
+
+
+class Arm(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What members did since they were first exposed: activities, points granted, points redeemed."""
+
+    arm: str
+    members: int
+    activities: "MeasuredMean"
+    granted: "MeasuredMean"
+    redeemed: "MeasuredMean"
 
 
 class Assignment(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -152,6 +182,19 @@ class BoardClosed(msgspec.Struct, kw_only=True, omit_defaults=True):
     position: int
 
 
+class Breakage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[BreakageOf]"
+
+
+class BreakageOf(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`factors` from each age to the next, and the share of all points that follows: decimals."""
+
+    currency: str
+    factors: list[str]
+    redeemed_share: "str | None"
+    cohorts: "list[CohortOfPoints]"
+
+
 class Bundle(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`state` is the entry as it is stored; `checkpoint` and `statement` are signed notes."""
 
@@ -183,7 +226,10 @@ class ClockAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class CodeRedeemed(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`code` says of which campaign it was, and for which slot of which offer it was used."""
+    """`code` says of which campaign it was, and for which slot of which offer it was used.
+
+    Or of which `reward` and `redemption`, and what it `gives`.
+    """
 
     code: dict[str, Any]
     rulebook: "RulebookPin"
@@ -191,6 +237,17 @@ class CodeRedeemed(msgspec.Struct, kw_only=True, omit_defaults=True):
     effects: list[dict[str, Any]]
     member: "MemberAfter"
     position: int
+
+
+class CohortOfPoints(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Points that the activities of one month earned. `redeemed` is cumulative, by age in months."""
+
+    cohort: str
+    kept: int
+    redeemed: list[int]
+    outstanding: int
+    projected_redeemed: int
+    projected_breakage: int
 
 
 class Consistency(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -289,6 +346,41 @@ class Enrolled(msgspec.Struct, kw_only=True, omit_defaults=True):
     position: int
 
 
+class Estimate(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A version of a currency's estimate, numbered by currency."""
+
+    estimate: int
+    currency: str
+    redeemed_share: str
+    deferred_per_point: str
+    effective_on: str
+    reason: str
+
+
+class EstimateMade(msgspec.Struct, kw_only=True, omit_defaults=True):
+    estimate: int
+    currency: str
+    redeemed_share: str
+    deferred_per_point: str
+    effective_on: str
+    reason: str
+    position: int
+
+
+class Estimates(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[Estimate]"
+    next_cursor: "None" = None
+
+
+class ExperimentOf(msgspec.Struct, kw_only=True, omit_defaults=True):
+    experiment: str
+    arms: "list[Arm]"
+
+
+class Experiments(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[ExperimentOf]"
+
+
 class Expiring(msgspec.Struct, kw_only=True, omit_defaults=True):
     items: list[dict[str, Any]]
 
@@ -307,6 +399,27 @@ class Explanation(msgspec.Struct, kw_only=True, omit_defaults=True):
     badges: list[dict[str, Any]] = []
     referral: "dict[str, Any] | None" = None
     restated: list[dict[str, Any]] = []
+
+
+class Export(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """All that is kept about a member, in the clear. `streams`: the member's own, and of who was merged into it.
+
+    `personal` and `consents` say what was known and agreed to since when; `lots`, `history`, `redemptions` and
+    `activities` are whole, the latter with personal fields and metadata.
+    """
+
+    format: str
+    program: str
+    exported_at: str
+    streams: list[str]
+    member: dict[str, Any]
+    personal: list[dict[str, Any]]
+    consents: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    lots: list[dict[str, Any]]
+    redemptions: list[dict[str, Any]]
+    codes: list[dict[str, Any]]
+    activities: list[dict[str, Any]]
 
 
 class Finding(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -360,6 +473,31 @@ class Hold(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How long to set points aside: `ttl` is an ISO 8601 duration without months or years."""
 
     ttl: str
+
+
+class InboxEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`activity` is the reference of the recorded one; `problem` says why it is parked."""
+
+    inbox: str
+    state: Literal["parked", "recorded", "waiting"]
+    source: str
+    id: str
+    member: "str | None"
+    received_at: str
+    ended_at: "str | None"
+    activity: "str | None"
+    position: "int | None"
+    problem: "InboxProblem | None"
+
+
+class InboxList(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[InboxEntry]"
+    next_cursor: "str | None"
+
+
+class InboxProblem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    code: str
+    detail: str
 
 
 class Inclusion(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -455,6 +593,62 @@ class LetterShown(msgspec.Struct, kw_only=True, omit_defaults=True):
     received_at: str
     ended_at: "str | None"
     contents: "dict[str, Any] | None"
+
+
+class LiabilityDay(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Points of one currency. `outstanding` and `owed` are sums up to the day, `owed` is what members owe.
+
+    In minor units of money: `outstanding_minor` and `owed_minor` by the currency's value, null where it has
+    none; those from `allocated_minor` on by the `estimate`, null before there is one. `expected` points will
+    ever be redeemed.
+    """
+
+    currency: str
+    day: str
+    issued: int
+    redeemed: int
+    given_back: int
+    expired: int
+    taken_back: int
+    adjusted: int
+    repaid: int
+    redeemed_minor: int
+    restated: int
+    outstanding: int
+    outstanding_minor: "int | None"
+    owed: int
+    owed_minor: "int | None"
+    estimate: "int | None"
+    expected: "int | None"
+    allocated_minor: "int | None"
+    revenue_minor: "int | None"
+    caught_up_minor: "int | None"
+    recognised_minor: "int | None"
+    deferred_minor: "int | None"
+
+
+class LiabilityDays(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[LiabilityDay]"
+    next_cursor: "None" = None
+
+
+class Lots(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Lots that end later than they did, or that are open again; `repaid` of the points went to debt."""
+
+    extended: list[dict[str, Any]]
+    reinstated: list[dict[str, Any]]
+    effects: list[dict[str, Any]]
+    member: "MemberAfter"
+    position: int
+
+
+class MeasuredMean(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The sum over an arm, its members' mean, and the bounds of its 95 % interval: decimals, null for one member."""
+
+    total: int
+    mean: str
+    low: "str | None"
+    high: "str | None"
 
 
 class Member(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -730,6 +924,10 @@ class Refusals(msgspec.Struct, kw_only=True, omit_defaults=True):
     items: list[dict[str, Any]]
 
 
+class Retried(msgspec.Struct, kw_only=True, omit_defaults=True):
+    retried: int
+
+
 class ReturnLine(msgspec.Struct, kw_only=True, omit_defaults=True):
     line: str
     amount_minor: int
@@ -747,7 +945,10 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Reward(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`left` is what is neither redeemed nor held; null, as `stock`, where there is no limit."""
+    """`left` is what is neither redeemed nor held; null, as `stock`, where there is no limit.
+
+    `codes_left` counts the codes of a list, where one reward is read.
+    """
 
     id: str
     kind: Literal["code", "credit", "discount", "gift", "product"]
@@ -758,7 +959,11 @@ class Reward(msgspec.Struct, kw_only=True, omit_defaults=True):
     per_member: "int | None"
     starts: "str | None"
     ends: "str | None"
-    codes: "Literal['generate'] | None"
+    when: "str | None"
+    codes: "Literal['generate', 'list'] | None"
+    codes_left: "int | None"
+    valid: "dict[str, Any] | None"
+    gives: "dict[str, Any] | None"
     withdrawn: bool
     version: int
 
@@ -773,7 +978,11 @@ class RewardWritten(msgspec.Struct, kw_only=True, omit_defaults=True):
     per_member: "int | None"
     starts: "str | None"
     ends: "str | None"
-    codes: "Literal['generate'] | None"
+    when: "str | None"
+    codes: "Literal['generate', 'list'] | None"
+    codes_left: "int | None"
+    valid: "dict[str, Any] | None"
+    gives: "dict[str, Any] | None"
     withdrawn: bool
     version: int
     position: int
@@ -852,6 +1061,13 @@ class StreakStanding(msgspec.Struct, kw_only=True, omit_defaults=True):
     last: "str | None"
 
 
+class Taken(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An activity that cannot be lost any more, and is recorded soon: see `/v1/activities/inbox/{inbox}`."""
+
+    inbox: str
+    state: Literal["waiting"]
+
+
 class TierFloor(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A level that an operator lets the member not fall below; for good where `until` is null.
 
@@ -892,6 +1108,13 @@ class Transferred(msgspec.Struct, kw_only=True, omit_defaults=True):
     from_: "MemberAfter" = msgspec.field(name="from")
     to: "MemberAfter"
     position: int
+
+
+class ValidBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A code is good from the period `after` its issue on, `for` a period, such as P10D."""
+
+    after: "str | None" = None
+    for_: "str | None" = msgspec.field(default=None, name="for")
 
 
 class Webhook(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -34,6 +34,7 @@ class Client:
         transport = Transport(self._http, patience or Patience())
         self.activities = Activities(transport)
         self.adjustments = Adjustments(transport)
+        self.analytics = Analytics(transport)
         self.audit = Audit(transport)
         self.clock = Clock(transport)
         self.codes = Codes(transport)
@@ -43,6 +44,7 @@ class Client:
         self.keys = Keys(transport)
         self.leaderboards = Leaderboards(transport)
         self.log = Log(transport)
+        self.lots = Lots(transport)
         self.members = Members(transport)
         self.merges = Merges(transport)
         self.notices = Notices(transport)
@@ -103,12 +105,14 @@ class Activities:
         data: dict[str, Any] | UnsetType = UNSET,
         metadata: dict[str, Any] | UnsetType = UNSET,
         time_zone: str | UnsetType | None = UNSET,
+        prefer: str | None = None,
         idempotency_key: str | None = None,
     ) -> models.Activity:
         """Record an activity: `POST /v1/activities`.
 
-        Durable before it is answered. The same (source, id) again gives the first answer again. Also takes
-        CloudEvents 1.0: structured, batched (answered like a batch), and binary (`ce-` headers). Scope: client.
+        Durable before it is answered. The same (source, id) again gives the first answer again. With `Prefer:
+        respond-async` it is kept, answered with 202, and recorded soon after. Also takes CloudEvents 1.0:
+        structured, batched (answered like a batch), and binary (`ce-` headers). Scope: client.
         """
         return self._transport.send(
             Call(
@@ -116,6 +120,7 @@ class Activities:
                 path="/v1/activities",
                 answer=models.Activity,
                 repeats="keyed",
+                headers={"Prefer": prefer},
                 body=only_given(
                     {
                         "id": id,
@@ -133,11 +138,14 @@ class Activities:
             )
         )
 
-    def batch(self, *, items: list[dict[str, Any]], idempotency_key: str | None = None) -> models.Batch:
+    def batch(
+        self, *, items: list[dict[str, Any]], prefer: str | None = None, idempotency_key: str | None = None
+    ) -> models.Batch:
         """Record many activities, each on its own: `POST /v1/activities/batch`.
 
         An array, or a line of JSON each (then the answer has a line for each). Up to 10,000. Activities of one
-        member are recorded in the order given. One that is refused stops no other. Scope: client.
+        member are recorded in the order given. One that is refused stops no other. With `Prefer: respond-async`
+        they are kept, answered with 202, and recorded soon after. Scope: client.
         """
         return self._transport.send(
             Call(
@@ -145,8 +153,112 @@ class Activities:
                 path="/v1/activities/batch",
                 answer=models.Batch,
                 repeats="keyed",
+                headers={"Prefer": prefer},
                 body=items,
                 key=idempotency_key,
+            )
+        )
+
+    def listing(
+        self,
+        *,
+        state: str | None = None,
+        code: str | None = None,
+        member: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.InboxList:
+        """List activities that wait, or could not be recorded: `GET /v1/activities/inbox`.
+
+        In the order in which they came. Parked ones are kept for 90 days. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/activities/inbox",
+                answer=models.InboxList,
+                repeats="safe",
+                query={
+                    "state": state,
+                    "code": code,
+                    "member": member,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "at_least": at_least,
+                },
+            )
+        )
+
+    def iter_listing(
+        self,
+        *,
+        state: str | None = None,
+        code: str | None = None,
+        member: str | None = None,
+        limit: int | None = None,
+        at_least: int | None = None,
+    ) -> Iterator[models.InboxEntry]:
+        """Every item of `listing`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.listing(state=state, code=code, member=member, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def retry(
+        self,
+        *,
+        inbox: list[str] | UnsetType | None = UNSET,
+        code: str | UnsetType | None = UNSET,
+        member: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.Retried:
+        """Try parked activities again: `POST /v1/activities/inbox/retry`.
+
+        Those named by `inbox`, with a `code`, of a `member`, or all: 10,000 at once. They keep their place. Scope:
+        operator.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/activities/inbox/retry",
+                answer=models.Retried,
+                repeats="keyed",
+                body=only_given({"inbox": inbox, "code": code, "member": member}),
+                key=idempotency_key,
+            )
+        )
+
+    def discard(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
+        """Discard a parked activity: `DELETE /v1/activities/inbox/{entry}`.
+
+        The answer is what it was. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="DELETE",
+                path=f"/v1/activities/inbox/{in_path(entry)}",
+                answer=models.InboxEntry,
+                repeats="keyed",
+                key=idempotency_key,
+            )
+        )
+
+    def read(self, entry: str, *, at_least: int | None = None) -> models.InboxEntry:
+        """What became of an activity that was taken: `GET /v1/activities/inbox/{entry}`.
+
+        `recorded` for 7 days after it was, then it is found by its source and id alone. Scope: client.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/activities/inbox/{in_path(entry)}",
+                answer=models.InboxEntry,
+                repeats="safe",
+                query={"at_least": at_least},
             )
         )
 
@@ -289,11 +401,291 @@ class Adjustments:
         )
 
 
+class Analytics:
+    """`/v1/analytics`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def breakage(self, *, currency: str | None = None, at_least: int | None = None) -> models.Breakage:
+        """Points by the month that earned them: `GET /v1/analytics/breakage`.
+
+        What was redeemed by each age in months, and how it will end by the chain ladder. CSV by `Accept`. Scope:
+        analyst.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/analytics/breakage",
+                answer=models.Breakage,
+                repeats="safe",
+                query={"currency": currency, "at_least": at_least},
+            )
+        )
+
+    def arms(self, *, experiment: str | None = None, at_least: int | None = None) -> models.Experiments:
+        """What came of the arms of experiments: `GET /v1/analytics/experiments`.
+
+        Per member since the first exposure: activities, points granted, redeemed; 95 % intervals. CSV by `Accept`.
+        Scope: analyst.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/analytics/experiments",
+                answer=models.Experiments,
+                repeats="safe",
+                query={"experiment": experiment, "at_least": at_least},
+            )
+        )
+
+    def liability(
+        self,
+        *,
+        currency: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        known_on: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.LiabilityDays:
+        """What members can ask for, and what of it is revenue, day by day: `GET /v1/analytics/liability`.
+
+        Days with something in them, in UTC. `restated` is what became known of a day after it. CSV by `Accept`.
+        Scope: analyst.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/analytics/liability",
+                answer=models.LiabilityDays,
+                repeats="safe",
+                query={
+                    "currency": currency,
+                    "from": from_,
+                    "to": to,
+                    "known_on": known_on,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "at_least": at_least,
+                },
+            )
+        )
+
+    def iter_liability(
+        self,
+        *,
+        currency: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        known_on: str | None = None,
+        limit: int | None = None,
+        at_least: int | None = None,
+    ) -> Iterator[models.LiabilityDay]:
+        """Every item of `liability`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.liability(
+                currency=currency, from_=from_, to=to, known_on=known_on, limit=limit, at_least=at_least, cursor=cursor
+            )
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def estimates(
+        self, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+    ) -> models.Estimates:
+        """Estimates of breakage, every version: `GET /v1/analytics/liability/estimates`.
+
+        Scope: analyst.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/analytics/liability/estimates",
+                answer=models.Estimates,
+                repeats="safe",
+                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_estimates(self, *, limit: int | None = None, at_least: int | None = None) -> Iterator[models.Estimate]:
+        """Every item of `estimates`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.estimates(limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def estimate(
+        self,
+        *,
+        currency: str,
+        redeemed_share: str,
+        deferred_per_point: str,
+        effective_on: str | UnsetType | None = UNSET,
+        reason: str | UnsetType = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.EstimateMade:
+        """State how many points will be redeemed: `POST /v1/analytics/liability/estimates`.
+
+        A fact of the program from a day on; earlier versions stay. What it changes is caught up on that day. Scope:
+        admin.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/analytics/liability/estimates",
+                answer=models.EstimateMade,
+                repeats="keyed",
+                body=only_given(
+                    {
+                        "currency": currency,
+                        "redeemed_share": redeemed_share,
+                        "deferred_per_point": deferred_per_point,
+                        "effective_on": effective_on,
+                        "reason": reason,
+                    }
+                ),
+                key=idempotency_key,
+            )
+        )
+
+    def movements(
+        self,
+        *,
+        after: datetime | str | None = None,
+        before: datetime | str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.Page:
+        """Double-entry lines in the order of the log: `GET /v1/analytics/movements`.
+
+        Every pair of lines sums to zero. Members are named by their streams. CSV by `Accept`. Scope: analyst.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/analytics/movements",
+                answer=models.Page,
+                repeats="safe",
+                query={"after": after, "before": before, "limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_movements(
+        self,
+        *,
+        after: datetime | str | None = None,
+        before: datetime | str | None = None,
+        limit: int | None = None,
+        at_least: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Every item of `movements`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.movements(after=after, before=before, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def rules(
+        self,
+        *,
+        from_: str | None = None,
+        to: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.Page:
+        """What each rule did on each day: `GET /v1/analytics/rules`.
+
+        Awards, what they wanted and were granted, how often they were cut, failures. CSV by `Accept`. Scope:
+        analyst.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/analytics/rules",
+                answer=models.Page,
+                repeats="safe",
+                query={"from": from_, "to": to, "limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_rules(
+        self, *, from_: str | None = None, to: str | None = None, limit: int | None = None, at_least: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Every item of `rules`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.rules(from_=from_, to=to, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+
 class Audit:
     """`/v1/audit`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def listing(
+        self,
+        *,
+        member: str | None = None,
+        actor: str | None = None,
+        after: datetime | str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
+    ) -> models.AccessList:
+        """Who looked at members, and who administered: `GET /v1/audit/access`.
+
+        The newest first: reads by operators, auditors and in the console, and administrative acts. Scope: auditor.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path="/v1/audit/access",
+                answer=models.AccessList,
+                repeats="safe",
+                query={
+                    "member": member,
+                    "actor": actor,
+                    "after": after,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "at_least": at_least,
+                },
+            )
+        )
+
+    def iter_listing(
+        self,
+        *,
+        member: str | None = None,
+        actor: str | None = None,
+        after: datetime | str | None = None,
+        limit: int | None = None,
+        at_least: int | None = None,
+    ) -> Iterator[models.Access]:
+        """Every item of `listing`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.listing(member=member, actor=actor, after=after, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def checkpoint(self, *, at_least: int | None = None) -> models.SignedCheckpoint:
         """What the log commits itself to: `GET /v1/audit/checkpoint`.
@@ -452,9 +844,10 @@ class Codes:
         at: str | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> models.CodeRedeemed:
-        """Use the code of a coupon: `POST /v1/codes/redeem`.
+        """Use the code of a coupon, or of a unit of a reward: `POST /v1/codes/redeem`.
 
-        For the first slot it is good for. Refused, nothing is done: the code stays as it is. Scope: client.
+        A coupon's for the first slot it is good for, a unit's once. Refused, nothing is done: the code stays as it
+        is. Who tries codes in vain waits longer each time; `Retry-After` says how long. Scope: client.
         """
         return self._transport.send(
             Call(
@@ -1131,6 +1524,49 @@ class Log:
                 return
 
 
+class Lots:
+    """`/v1/lots`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def extend(
+        self, *, member: str, lots: list[str], expires_at: str, reason: str, idempotency_key: str | None = None
+    ) -> models.Lots:
+        """Let open lots end later: `POST /v1/lots/extend`.
+
+        Open lots end at `expires_at`, which is later than they did. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/lots/extend",
+                answer=models.Lots,
+                repeats="keyed",
+                body={"member": member, "lots": lots, "expires_at": expires_at, "reason": reason},
+                key=idempotency_key,
+            )
+        )
+
+    def reinstate(
+        self, *, member: str, lots: list[str], expires_at: str, reason: str, idempotency_key: str | None = None
+    ) -> models.Lots:
+        """Bring expired lots back: `POST /v1/lots/reinstate`.
+
+        What expired of lots can be spent again until `expires_at`. It repays debt first. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/lots/reinstate",
+                answer=models.Lots,
+                repeats="keyed",
+                body={"member": member, "lots": lots, "expires_at": expires_at, "reason": reason},
+                key=idempotency_key,
+            )
+        )
+
+
 class Members:
     """`/v1/members`."""
 
@@ -1312,6 +1748,22 @@ class Members:
                 answer=models.Expiring,
                 repeats="safe",
                 query={"until": until, "at_least": at_least},
+            )
+        )
+
+    def whole(self, member: str, *, at_least: int | None = None) -> models.Export:
+        """All that is kept about a member: `GET /v1/members/{member}/export`.
+
+        In the clear: profile and consents as they were and are, sentences, lots, redemptions, codes, activities.
+        Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/members/{in_path(member)}/export",
+                answer=models.Export,
+                repeats="safe",
+                query={"at_least": at_least},
             )
         )
 
@@ -2035,7 +2487,12 @@ class Rewards:
         self._transport = transport
 
     def listing(
-        self, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+        self,
+        *,
+        member: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        at_least: int | None = None,
     ) -> models.Page:
         """List the catalogue: `GET /v1/rewards`.
 
@@ -2047,15 +2504,17 @@ class Rewards:
                 path="/v1/rewards",
                 answer=models.Page,
                 repeats="safe",
-                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+                query={"member": member, "limit": limit, "cursor": cursor, "at_least": at_least},
             )
         )
 
-    def iter_listing(self, *, limit: int | None = None, at_least: int | None = None) -> Iterator[dict[str, Any]]:
+    def iter_listing(
+        self, *, member: str | None = None, limit: int | None = None, at_least: int | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Every item of `listing`, page after page of `limit` items."""
         cursor: str | None = None
         while True:
-            page = self.listing(limit=limit, at_least=at_least, cursor=cursor)
+            page = self.listing(member=member, limit=limit, at_least=at_least, cursor=cursor)
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
@@ -2072,7 +2531,10 @@ class Rewards:
         per_member: int | UnsetType | None = UNSET,
         starts: str | UnsetType | None = UNSET,
         ends: str | UnsetType | None = UNSET,
-        codes: Literal["generate"] | UnsetType | None = UNSET,
+        when: str | UnsetType | None = UNSET,
+        codes: Literal["generate", "list"] | list[str] | UnsetType | None = UNSET,
+        valid: models.ValidBody | UnsetType | None = UNSET,
+        gives: models.Price | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> models.RewardWritten:
         """Put a reward into the catalogue: `POST /v1/rewards`.
@@ -2095,7 +2557,10 @@ class Rewards:
                         "per_member": per_member,
                         "starts": starts,
                         "ends": ends,
+                        "when": when,
                         "codes": codes,
+                        "valid": valid,
+                        "gives": gives,
                     }
                 ),
                 key=idempotency_key,
@@ -2127,6 +2592,10 @@ class Rewards:
         per_member: int | UnsetType | None = UNSET,
         starts: str | UnsetType | None = UNSET,
         ends: str | UnsetType | None = UNSET,
+        when: str | UnsetType | None = UNSET,
+        codes: list[str] | UnsetType = UNSET,
+        valid: models.ValidBody | UnsetType | None = UNSET,
+        gives: models.Price | UnsetType | None = UNSET,
         withdrawn: bool | UnsetType = UNSET,
         if_match: str | None = None,
     ) -> models.RewardWritten:
@@ -2150,6 +2619,10 @@ class Rewards:
                         "per_member": per_member,
                         "starts": starts,
                         "ends": ends,
+                        "when": when,
+                        "codes": codes,
+                        "valid": valid,
+                        "gives": gives,
                         "withdrawn": withdrawn,
                     }
                 ),
