@@ -204,8 +204,13 @@ def _codes(document: Json) -> str:
 def _clients(document: Json, *, waits: bool) -> str:
     kind = "Async" if waits else ""
     groups: dict[str, list[str]] = {}
+    named = set()
     for path, method, operation in _operations(document):
-        group = groups.setdefault(operation["tags"][0], [])
+        tag = operation["tags"][0]
+        if (tag, operation["x-name"]) in named:
+            raise LookupError(f"{method} {path} has the name of another method of {tag}: {operation['x-name']}")
+        named.add((tag, operation["x-name"]))
+        group = groups.setdefault(tag, [])
         group += _methods(path, method, operation, document, waits=waits)
     imported = ", ".join(sorted((f"{kind}Transport", "Call", "Patience")))
     made = [f"self.{group} = {_group(group, kind)}(transport)" for group in groups]

@@ -161,7 +161,7 @@ class AsyncActivities:
             )
         )
 
-    async def listing(
+    async def list_taken(
         self,
         *,
         state: str | None = None,
@@ -192,7 +192,7 @@ class AsyncActivities:
             )
         )
 
-    async def iter_listing(
+    async def iter_list_taken(
         self,
         *,
         state: str | None = None,
@@ -201,10 +201,10 @@ class AsyncActivities:
         limit: int | None = None,
         at_least: int | None = None,
     ) -> AsyncIterator[models.InboxEntry]:
-        """Every item of `listing`, page after page of `limit` items."""
+        """Every item of `list_taken`, page after page of `limit` items."""
         cursor: str | None = None
         while True:
-            page = await self.listing(
+            page = await self.list_taken(
                 state=state, code=code, member=member, limit=limit, at_least=at_least, cursor=cursor
             )
             for item in page.items:
@@ -213,7 +213,7 @@ class AsyncActivities:
             if cursor is None:
                 return
 
-    async def retry(
+    async def retry_taken(
         self,
         *,
         inbox: list[str] | UnsetType | None = UNSET,
@@ -237,7 +237,7 @@ class AsyncActivities:
             )
         )
 
-    async def discard(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
+    async def discard_taken(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
         """Discard a parked activity: `DELETE /v1/activities/inbox/{entry}`.
 
         The answer is what it was. Scope: operator.
@@ -252,7 +252,7 @@ class AsyncActivities:
             )
         )
 
-    async def read(self, entry: str, *, at_least: int | None = None) -> models.InboxEntry:
+    async def read_taken(self, entry: str, *, at_least: int | None = None) -> models.InboxEntry:
         """What became of an activity that was taken: `GET /v1/activities/inbox/{entry}`.
 
         `recorded` for 7 days after it was, then it is found by its source and id alone. Scope: client.

@@ -159,7 +159,7 @@ class Activities:
             )
         )
 
-    def listing(
+    def list_taken(
         self,
         *,
         state: str | None = None,
@@ -190,7 +190,7 @@ class Activities:
             )
         )
 
-    def iter_listing(
+    def iter_list_taken(
         self,
         *,
         state: str | None = None,
@@ -199,16 +199,16 @@ class Activities:
         limit: int | None = None,
         at_least: int | None = None,
     ) -> Iterator[models.InboxEntry]:
-        """Every item of `listing`, page after page of `limit` items."""
+        """Every item of `list_taken`, page after page of `limit` items."""
         cursor: str | None = None
         while True:
-            page = self.listing(state=state, code=code, member=member, limit=limit, at_least=at_least, cursor=cursor)
+            page = self.list_taken(state=state, code=code, member=member, limit=limit, at_least=at_least, cursor=cursor)
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
                 return
 
-    def retry(
+    def retry_taken(
         self,
         *,
         inbox: list[str] | UnsetType | None = UNSET,
@@ -232,7 +232,7 @@ class Activities:
             )
         )
 
-    def discard(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
+    def discard_taken(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
         """Discard a parked activity: `DELETE /v1/activities/inbox/{entry}`.
 
         The answer is what it was. Scope: operator.
@@ -247,7 +247,7 @@ class Activities:
             )
         )
 
-    def read(self, entry: str, *, at_least: int | None = None) -> models.InboxEntry:
+    def read_taken(self, entry: str, *, at_least: int | None = None) -> models.InboxEntry:
         """What became of an activity that was taken: `GET /v1/activities/inbox/{entry}`.
 
         `recorded` for 7 days after it was, then it is found by its source and id alone. Scope: client.

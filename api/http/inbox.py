@@ -73,7 +73,7 @@ def item(request: Req, index: int, taken: Taken | Refused) -> Json:
         },
     ),
 )
-async def listing(request: Req) -> ASGIResponse:
+async def list_taken(request: Req) -> ASGIResponse:
     """In the order in which they came. Parked ones are kept for 90 days."""
     return answer(
         await inbox.listing(
@@ -94,7 +94,7 @@ async def listing(request: Req) -> ASGIResponse:
         "operator", "Try parked activities again", body=RetryBody, answer=shapes.Retried, codes=("unknown-inbox-entry",)
     ),
 )
-async def retry(request: Req) -> ASGIResponse:
+async def retry_taken(request: Req) -> ASGIResponse:
     """Those named by `inbox`, with a `code`, of a `member`, or all: 10,000 at once. They keep their place."""
     with once(request):
         body = await read_optional_json(request, RetryBody)
@@ -110,7 +110,7 @@ async def retry(request: Req) -> ASGIResponse:
         codes=("unknown-inbox-entry",),
     ),
 )
-async def read(request: Req) -> ASGIResponse:
+async def read_taken(request: Req) -> ASGIResponse:
     """`recorded` for 7 days after it was, then it is found by its source and id alone."""
     return answer(await inbox.read(parts(request).inbox, caller(request).program, path_id(request, "entry")))
 
@@ -119,7 +119,7 @@ async def read(request: Req) -> ASGIResponse:
     "/v1/activities/inbox/{entry:str}",
     **route("operator", "Discard a parked activity", answer=shapes.InboxEntry, codes=("unknown-inbox-entry",)),
 )
-async def discard(request: Req) -> ASGIResponse:
+async def discard_taken(request: Req) -> ASGIResponse:
     """The answer is what it was."""
     with once(request):
         return answer(await inbox.discard(parts(request).inbox, caller(request).program, path_id(request, "entry")))
