@@ -51,13 +51,16 @@ def test_a_hundred_fights_of_two_leaders_leave_tables_that_are_the_fold_of_the_l
                     assert before.leader is not None
                     stopped = alive[before.leader]
                     os.kill(before.leader, signal.SIGSTOP)
-                    take_lock_away(eye)
+                    take_lock_away(eye, before.leader)
                     # The other one leads, and has taken what was written meanwhile; or somebody waits, because the one
                     # that was stopped is in the middle of a batch.
                     while not (now := look(eye)).held and (
                         now.leader in (None, before.leader) or now.position <= before.position
                     ):
                         assert not writing.done()
+                        if now.leader == before.leader:
+                            # It had just taken the lock anew, and its connection did not say so yet.
+                            take_lock_away(eye, before.leader)
                         await asyncio.sleep(PAUSE)
                     if fight % KILL_EVERY == KILL_EVERY - 1:
                         victims.end(stopped)
@@ -99,10 +102,10 @@ def look(connection: psycopg.Connection) -> Ring:
     return Ring(*found)
 
 
-def take_lock_away(connection: psycopg.Connection) -> None:
-    """End the connection that holds it, as a network does that has lost a machine."""
+def take_lock_away(connection: psycopg.Connection, process: int) -> None:
+    """End the connection by which a process holds it, as a network does that has lost a machine."""
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name LIKE %s",
-        [f"{victims.LEADER}%"],
+        " WHERE datname = current_database() AND application_name = %s",
+        [f"{victims.LEADER} {process}"],
     )
