@@ -219,7 +219,6 @@ class AsyncActivities:
         inbox: list[str] | UnsetType | None = UNSET,
         code: str | UnsetType | None = UNSET,
         member: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> models.Retried:
         """Try parked activities again: `POST /v1/activities/inbox/retry`.
 
@@ -231,24 +230,19 @@ class AsyncActivities:
                 method="POST",
                 path="/v1/activities/inbox/retry",
                 answer=models.Retried,
-                repeats="keyed",
+                repeats="once",
                 body=only_given({"inbox": inbox, "code": code, "member": member}),
-                key=idempotency_key,
             )
         )
 
-    async def discard_taken(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
+    async def discard_taken(self, entry: str) -> models.InboxEntry:
         """Discard a parked activity: `DELETE /v1/activities/inbox/{entry}`.
 
         The answer is what it was. Scope: operator.
         """
         return await self._transport.send(
             Call(
-                method="DELETE",
-                path=f"/v1/activities/inbox/{in_path(entry)}",
-                answer=models.InboxEntry,
-                repeats="keyed",
-                key=idempotency_key,
+                method="DELETE", path=f"/v1/activities/inbox/{in_path(entry)}", answer=models.InboxEntry, repeats="once"
             )
         )
 
@@ -538,7 +532,6 @@ class AsyncAnalytics:
         deferred_per_point: str,
         effective_on: str | UnsetType | None = UNSET,
         reason: str | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> models.EstimateMade:
         """State how many points will be redeemed: `POST /v1/analytics/liability/estimates`.
 
@@ -550,7 +543,7 @@ class AsyncAnalytics:
                 method="POST",
                 path="/v1/analytics/liability/estimates",
                 answer=models.EstimateMade,
-                repeats="keyed",
+                repeats="once",
                 body=only_given(
                     {
                         "currency": currency,
@@ -560,7 +553,6 @@ class AsyncAnalytics:
                         "reason": reason,
                     }
                 ),
-                key=idempotency_key,
             )
         )
 

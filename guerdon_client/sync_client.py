@@ -214,7 +214,6 @@ class Activities:
         inbox: list[str] | UnsetType | None = UNSET,
         code: str | UnsetType | None = UNSET,
         member: str | UnsetType | None = UNSET,
-        idempotency_key: str | None = None,
     ) -> models.Retried:
         """Try parked activities again: `POST /v1/activities/inbox/retry`.
 
@@ -226,24 +225,19 @@ class Activities:
                 method="POST",
                 path="/v1/activities/inbox/retry",
                 answer=models.Retried,
-                repeats="keyed",
+                repeats="once",
                 body=only_given({"inbox": inbox, "code": code, "member": member}),
-                key=idempotency_key,
             )
         )
 
-    def discard_taken(self, entry: str, *, idempotency_key: str | None = None) -> models.InboxEntry:
+    def discard_taken(self, entry: str) -> models.InboxEntry:
         """Discard a parked activity: `DELETE /v1/activities/inbox/{entry}`.
 
         The answer is what it was. Scope: operator.
         """
         return self._transport.send(
             Call(
-                method="DELETE",
-                path=f"/v1/activities/inbox/{in_path(entry)}",
-                answer=models.InboxEntry,
-                repeats="keyed",
-                key=idempotency_key,
+                method="DELETE", path=f"/v1/activities/inbox/{in_path(entry)}", answer=models.InboxEntry, repeats="once"
             )
         )
 
@@ -529,7 +523,6 @@ class Analytics:
         deferred_per_point: str,
         effective_on: str | UnsetType | None = UNSET,
         reason: str | UnsetType = UNSET,
-        idempotency_key: str | None = None,
     ) -> models.EstimateMade:
         """State how many points will be redeemed: `POST /v1/analytics/liability/estimates`.
 
@@ -541,7 +534,7 @@ class Analytics:
                 method="POST",
                 path="/v1/analytics/liability/estimates",
                 answer=models.EstimateMade,
-                repeats="keyed",
+                repeats="once",
                 body=only_given(
                     {
                         "currency": currency,
@@ -551,7 +544,6 @@ class Analytics:
                         "reason": reason,
                     }
                 ),
-                key=idempotency_key,
             )
         )
 

@@ -59,6 +59,7 @@ async def estimates(request: Req) -> ASGIResponse:
     **route(
         "admin",
         "State how many points will be redeemed",
+        remembers=False,
         body=EstimateBody,
         answer=shapes.EstimateMade,
         status=201,

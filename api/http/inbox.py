@@ -91,7 +91,12 @@ async def list_taken(request: Req) -> ASGIResponse:
 @post(
     "/v1/activities/inbox/retry",
     **route(
-        "operator", "Try parked activities again", body=RetryBody, answer=shapes.Retried, codes=("unknown-inbox-entry",)
+        "operator",
+        "Try parked activities again",
+        remembers=False,
+        body=RetryBody,
+        answer=shapes.Retried,
+        codes=("unknown-inbox-entry",),
     ),
 )
 async def retry_taken(request: Req) -> ASGIResponse:
@@ -117,7 +122,13 @@ async def read_taken(request: Req) -> ASGIResponse:
 
 @delete(
     "/v1/activities/inbox/{entry:str}",
-    **route("operator", "Discard a parked activity", answer=shapes.InboxEntry, codes=("unknown-inbox-entry",)),
+    **route(
+        "operator",
+        "Discard a parked activity",
+        remembers=False,
+        answer=shapes.InboxEntry,
+        codes=("unknown-inbox-entry",),
+    ),
 )
 async def discard_taken(request: Req) -> ASGIResponse:
     """The answer is what it was."""
