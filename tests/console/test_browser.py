@@ -27,6 +27,8 @@ PLACES = (
     "/console/rulebooks/1",
     "/console/rulebooks/rb_1",
     "/console/campaigns",
+    "/console/rewards",
+    "/console/rewards/mug",
     "/console/liability",
     "/console/audit",
     "/console/webhooks",

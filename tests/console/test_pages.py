@@ -122,6 +122,7 @@ async def test_a_key_of_another_program_cannot_be_revoked_here(shop: Someone, st
         "system/doctor",
         "leaderboards",
         "campaigns",
+        "rewards",
         "liability",
         "rulebooks",
         "audit",
