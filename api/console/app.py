@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from api.console import (
+    access,
     audit,
     campaigns,
     door,
@@ -96,6 +97,7 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *studio.HANDLERS,
     *trials.HANDLERS,
     *audit.HANDLERS,
+    *access.HANDLERS,
     *webhooks.HANDLERS,
     *system.HANDLERS,
 )

@@ -31,6 +31,7 @@ PLACES = (
     "/console/rewards/mug",
     "/console/liability",
     "/console/audit",
+    "/console/audit/access",
     "/console/webhooks",
     "/console/system",
     "/console/system/doctor",

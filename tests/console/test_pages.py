@@ -126,6 +126,7 @@ async def test_a_key_of_another_program_cannot_be_revoked_here(shop: Someone, st
         "liability",
         "rulebooks",
         "audit",
+        "audit/access",
         "webhooks",
         "members",
     ],
