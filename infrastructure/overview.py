@@ -65,6 +65,10 @@ SELECT m.member, r.redemption, r.currency, r.points, r.redeemed_at FROM {schema}
 LEFT JOIN {schema}.members m USING (stream)
 WHERE r.program = %s AND r.redeemed_at >= %s ORDER BY r.redeemed_at DESC LIMIT %s
 """
+_CLAIMED = """
+SELECT reward, sum(quantity)::bigint AS units FROM {schema}.redemptions
+WHERE program = %s AND redeemed_at >= %s AND reward IS NOT NULL AND state IN ('held', 'confirmed') GROUP BY reward
+"""
 _EXPIRING = """
 SELECT m.member, l.currency, l.remaining AS points, l.expires_at, l.rule FROM {schema}.lots l
 LEFT JOIN {schema}.members m USING (stream)
@@ -166,6 +170,10 @@ class Overview:
 
     async def redemptions(self, program: str, since: datetime, limit: int) -> list[Json]:
         return await self._all(_REDEMPTIONS, (program, since, limit))
+
+    async def claimed(self, program: str, since: datetime) -> dict[str, int]:
+        """Units of each reward that were redeemed or are held, and did not come back."""
+        return {row["reward"]: row["units"] for row in await self._all(_CLAIMED, (program, since))}
 
     async def expiring(self, program: str, start: datetime, end: datetime, limit: int) -> list[Json]:
         return await self._all(_EXPIRING, (program, start, end, limit))

@@ -7,12 +7,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from api.console import (
+    access,
     audit,
     campaigns,
     door,
     leaderboards,
     liability,
     members,
+    rewards,
     rulebooks,
     studio,
     system,
@@ -89,11 +91,13 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     *today.HANDLERS,
     *leaderboards.HANDLERS,
     *campaigns.HANDLERS,
+    *rewards.HANDLERS,
     *liability.HANDLERS,
     *rulebooks.HANDLERS,
     *studio.HANDLERS,
     *trials.HANDLERS,
     *audit.HANDLERS,
+    *access.HANDLERS,
     *webhooks.HANDLERS,
     *system.HANDLERS,
 )

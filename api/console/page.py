@@ -36,6 +36,7 @@ PLACES: tuple[tuple[str, str, frozenset[Scope]], ...] = (
     ("Leaderboards", "/console/leaderboards", frozenset({"client", "analyst", "auditor"})),
     ("Rulebooks", "/console/rulebooks", frozenset({"operator", "auditor"})),
     ("Campaigns", "/console/campaigns", frozenset({"operator", "analyst", "auditor"})),
+    ("Rewards", "/console/rewards", frozenset({"operator", "auditor"})),
     ("Liability", "/console/liability", frozenset({"operator", "analyst", "auditor"})),
     ("Audit", "/console/audit", frozenset({"auditor"})),
     ("Webhooks", "/console/webhooks", frozenset({"operator", "auditor"})),

@@ -33,7 +33,7 @@ SAMPLE = digest_of(COFFEE)
 @get("/today", **door.page("operator", "analyst"))
 async def show(request: Req) -> ASGIResponse:
     wired, program = parts(request), caller(request).program
-    now, _ = await _day(request)
+    now, _ = await day_of(request)
     return await render(
         request,
         "today.html",
@@ -74,7 +74,7 @@ async def listing(request: Req) -> ASGIResponse:
 
 async def _live(request: Req) -> Json:
     wired, program = parts(request), caller(request).program
-    now, midnight = await _day(request)
+    now, midnight = await day_of(request)
     day = midnight.date()
     known = await wired.programs.get(program, 0)
     newest = known.newest
@@ -106,7 +106,7 @@ async def _steps(request: Req) -> list[tuple[str, str, bool]]:
     return steps if not all(done for _, _, done in steps) else []
 
 
-async def _day(request: Req) -> tuple[datetime, datetime]:
+async def day_of(request: Req) -> tuple[datetime, datetime]:
     """The program's clock, and the midnight before it in its zone."""
     now = await parts(request).clock.now(caller(request).program)
     local = (await viewer(request)).local(now)
@@ -114,12 +114,12 @@ async def _day(request: Req) -> tuple[datetime, datetime]:
 
 
 async def _redemptions(request: Req) -> list[Json]:
-    _, midnight = await _day(request)
+    _, midnight = await day_of(request)
     return await parts(request).overview.redemptions(caller(request).program, midnight, LISTED)
 
 
 async def _expiring(request: Req) -> list[Json]:
-    now, _ = await _day(request)
+    now, _ = await day_of(request)
     return await parts(request).overview.expiring(caller(request).program, now, now + SOON, LISTED)
 
 
@@ -133,7 +133,7 @@ async def _refusals(request: Req) -> list[Json]:
 
 
 async def _rules(request: Req) -> list[Json]:
-    _, midnight = await _day(request)
+    _, midnight = await day_of(request)
     return await parts(request).overview.rules(caller(request).program, midnight.date(), LISTED)
 
 

@@ -86,6 +86,16 @@ def tell(client: Client, weeks: int = 46) -> Shop:
     shop.publish()
     for name in NAMES:
         shop.post("/v1/members", {"id": name, "email": f"{name}@example.org", "enrolled_at": BEGINS})
+    shop.post(
+        "/v1/rewards",
+        {
+            "id": "mug",
+            "kind": "product",
+            "name": "A mug",
+            "price": {"currency": "points", "points": 400},
+            "stock": 20,
+        },
+    )
     for week in range(weeks):
         now = BEGINS + timedelta(weeks=week, hours=week % 7)
         shop.clock(now)
