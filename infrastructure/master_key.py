@@ -21,6 +21,7 @@ WRAPPED = (
     ("webhooks", "id", "previous_secret"),
     ("signing_keys", "id", "private"),
     ("secrets", "name", "secret"),
+    ("gateway_sources", "id", "key"),
 )
 """Table, the column that names a row, and the column that is wrapped."""
 

@@ -126,7 +126,19 @@ def test_a_value_is_read(value: Json, body: Json, held: Any) -> None:
         *(
             ({"at": "/a", "as": kind}, {"a": text})
             for kind in ("minor", "integer", "time")
-            for text in ("1e1000000", "1e-99999999", "1e5", "1_0", "\u0661", "+5", ".5", "5.", "1" * 20, "- 5", "Infinity")
+            for text in (
+                "1e1000000",
+                "1e-99999999",
+                "1e5",
+                "1_0",
+                "\u0661",
+                "+5",
+                ".5",
+                "5.",
+                "1" * 20,
+                "- 5",
+                "Infinity",
+            )
         ),
         ({"at": "/a", "as": "minor"}, {"a": "1e400"}),
         ({"at": "/a", "as": "integer"}, {"a": [1]}),

@@ -62,7 +62,14 @@ def test_what_was_wrapped_opens_under_the_new_key_alone_and_api_keys_stay(databa
     with connect(database_url) as connection:
         changed = rewrap(connection, Vault(NEW, MASTER_KEY))
         wrapped = _wrapped(connection)
-    assert changed == {"member_keys": 3, "programs": 1, "webhooks": 0, "signing_keys": 1, "secrets": 1}
+    assert changed == {
+        "member_keys": 3,
+        "programs": 1,
+        "webhooks": 0,
+        "signing_keys": 1,
+        "secrets": 1,
+        "gateway_sources": 0,
+    }
     assert _opened_by(Vault(NEW), wrapped) == len(wrapped)
     assert _opened_by(Vault(MASTER_KEY), wrapped) == 0
 
@@ -127,6 +134,10 @@ def test_every_column_that_is_wrapped_is_known(database_url: str) -> None:
             ("stored_events", "state"), ("stored_events", "digest"), ("stored_events", "seal"),
             ("state_rows", "digest"), ("state_rows", "hot"), ("cold_rows", "body"), ("api_keys", "hash"),
             ("drafts", "document"), ("jobs", "request"), ("jobs", "result"), ("tree_tiles", "hashes"),
-            ("signing_keys", "public"), ("webhooks", "fields"),
+            ("signing_keys", "public"), ("webhooks", "fields"), ("gateway_sources", "document"),
+            ("gateway_mappings", "document"), ("notice_settings", "document"), ("notices", "about"),
+            # Sealed under a key that is wrapped itself: the source's, the program's, the member's.
+            ("gateway_sources", "secret"), ("gateway_sources", "previous_secret"), ("gateway_inbox", "sealed"),
+            ("inbox", "body"),
         }  # fmt: skip
     assert {*columns} - plain == {(table, column) for table, _, column in WRAPPED}
