@@ -15,7 +15,7 @@ from application.programs import KnownProgram
 from application.recent import Loaded
 from application.repeats import Ask, carry_out
 from application.rows import Wish
-from domain.errors import AlreadyReversed, AmountOutOfRange, BadId, CodeUsed, UnknownRedemption
+from domain.errors import AlreadyReversed, AmountOutOfRange, BadId, CodeUsed, MemberErasedAlready, UnknownRedemption
 from domain.log import Claim
 from domain.member.commands import (
     CancelRedemption,
@@ -117,8 +117,10 @@ async def give_back(
 
 
 async def read(handler: Handler, program: str, redemption: str) -> Json:
-    """A redemption as it stands now."""
+    """A redemption as it stands now. Raises UnknownRedemption, MemberErasedAlready."""
     loaded, known, version = await _found(handler, program, redemption)
+    if loaded.member.status == "erased":
+        raise MemberErasedAlready("the member was erased")
     found = await past(handler, known, loaded.stream, handler.now(loaded))
     return _shape(_current(found, version)) | {"member": loaded.member.id}
 

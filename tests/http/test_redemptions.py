@@ -138,6 +138,15 @@ async def test_another_program_does_not_see_it(till: Someone, app: Any) -> None:
     assert (await other.post("/v1/redemptions/h1/confirm", {})).status_code == 404
 
 
+async def test_what_an_erased_member_redeemed_is_not_shown_to_whoever_has_the_id_next(till: Someone) -> None:
+    await hold(till)
+    assert (await till.get("/v1/redemptions/h1")).status_code == 200
+    assert (await till.ask("DELETE", "/v1/members/ann")).status_code == 200
+    assert (await till.post("/v1/members", {"id": "ann"})).status_code == 201
+    gone = await till.get("/v1/redemptions/h1")
+    assert (gone.status_code, gone.json()["code"]) == (410, "member-erased")
+
+
 async def test_the_wrong_amounts_are_told_where_they_stand(till: Someone) -> None:
     await hold(till)
     for points in (0, -1, 41, 2**53):
