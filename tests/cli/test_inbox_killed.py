@@ -80,7 +80,7 @@ def test_what_was_taken_is_recorded_once_through_kills_of_server_and_recorder(da
     assert len(callers.taken) > KILLS * 100
     with serving(database_url), connect(database_url) as connection:
         deadline = time.monotonic() + PATIENCE
-        while connection.execute("SELECT FROM inbox WHERE state = 'waiting' LIMIT 1").fetchone():
+        while connection.execute("SELECT FROM inbox WHERE state = 'waiting' LIMIT 1").fetchone() is not None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         recorded = connection.execute("SELECT key FROM claims WHERE kind = 'activity'").fetchall()
