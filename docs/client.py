@@ -210,8 +210,7 @@ def _clients(document: Json, *, waits: bool) -> str:
         if (tag, operation["x-name"]) in named:
             raise LookupError(f"{method} {path} has the name of another method of {tag}: {operation['x-name']}")
         named.add((tag, operation["x-name"]))
-        group = groups.setdefault(tag, [])
-        group += _methods(path, method, operation, document, waits=waits)
+        groups.setdefault(tag, []).extend(_methods(path, method, operation, document, waits=waits))
     imported = ", ".join(sorted((f"{kind}Transport", "Call", "Patience")))
     made = [f"self.{group} = {_group(group, kind)}(transport)" for group in groups]
     head = _CLIENT.format(
