@@ -45,7 +45,7 @@ from domain.member.events import (
     ScoreCounted,
 )
 from domain.member.settle import next_due, settled
-from domain.member.state import Member
+from domain.member.state import Lot, Member
 from domain.member.wallet import balance, currencies
 from domain.redecide import StreamHistory
 from projections.leaderboard_entries import LEADERBOARD_ENTRIES
@@ -340,17 +340,19 @@ def live(stream: Stream, deeds: list[Deed], sweeps: list[float] = []) -> list[An
     return came
 
 
+def _unnumbered(lot: Lot) -> Json:
+    return {name: value for name, value in msgspec.structs.asdict(lot).items() if name not in ("id", "entry")}
+
+
 def essence(member: Member) -> Json:
     """A member less the numbers of entries, which tell how often it was written down."""
     whole: Json = msgspec.to_builtins(member)
     for gone in ("version", "recorded_at"):
         del whole[gone]
-    for lot in whole["lots"]:
-        del lot["id"], lot["entry"]
-    for hold in whole["holds"].values():
+    whole["lots"] = [_unnumbered(lot) for lot in member.lots]
+    for name, hold in whole["holds"].items():
         del hold["entry"]
-        for part in hold["parts"]:
-            del part["id"], part["entry"]
+        hold["parts"] = [_unnumbered(part) for part in member.holds[name].parts]
     for month in whole["months"].values():
         month["reversed"] = sorted(
             (
