@@ -45,17 +45,22 @@ class Callers:
         number = 0
         headers = {"authorization": f"Bearer {self._key}", "prefer": "respond-async"}
         with Client(headers=headers, timeout=5) as client:
+            name, body = _numbered(caller, number)
             while not self._over.is_set():
-                name = f"c{caller}-{number}"
-                body: dict[str, Any] = purchase(name)
-                # Sent again until it is answered, as clients do.
+                # The very same is sent again until it is answered, as clients do.
                 with suppress(TransportError):
                     answer = client.post(f"http://127.0.0.1:{self.port}/v1/activities", json=body)
                     if answer.status_code in (200, 202):
                         self.taken.add(name)
                         number += 1
+                        name, body = _numbered(caller, number)
                         continue
                 time.sleep(0.05)
+
+
+def _numbered(caller: int, number: int) -> tuple[str, dict[str, Any]]:
+    name = f"c{caller}-{number}"
+    return name, purchase(name)
 
 
 def test_what_was_taken_is_recorded_once_through_kills_of_server_and_recorder(database_url: str) -> None:
