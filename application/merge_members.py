@@ -75,12 +75,13 @@ async def merge(
         correlation=correlation,
     )
 
-    async def absorbs(gone: Loaded, _: Loaded, decision: Decision) -> Wish:
+    async def absorbs(gone: Loaded, other: Loaded, decision: Decision) -> Wish:
         command = AbsorbMember(
             id=body.id,
             member=gone.stream.hex,
             entry=decision.member.version,
             past=await _past(handler, gone, decision),
+            survivor=other.stream.hex,
         )
         return Wish(program=program, command=command, actor=actor, correlation=correlation)
 

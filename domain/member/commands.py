@@ -283,13 +283,15 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 class AbsorbMember(Command, frozen=True, kw_only=True, tag="AbsorbMember"):
     """Take over the member of the stream `member`, closed with its entry `entry`, whose entries were `past`.
 
-    So the survivor's stream has by itself all that the return of an old order looks at.
+    So the survivor's stream has by itself all that the return of an old order looks at. `survivor` is that stream:
+    whose code brought one of the two is not to be paid for what they do themselves. Entries of before that have none.
     """
 
     id: str
     member: str
     entry: int
     past: tuple[Past, ...]
+    survivor: str = ""
 
 
 class PlaceInTier(Command, frozen=True, kw_only=True, tag="PlaceInTier"):

@@ -166,12 +166,16 @@ class MemberMerged(MemberEvent, frozen=True, kw_only=True, tag="MemberMerged"):
 
 
 class MemberAbsorbed(MemberEvent, frozen=True, kw_only=True, tag="MemberAbsorbed"):
-    """The member of the stream `member`, closed with its entry `entry`, is one with this one from now on."""
+    """The member of the stream `member`, closed with its entry `entry`, is one with this one from now on.
+
+    `survivor` is this stream: a referral by any of those who are one now counts for nothing any more.
+    """
 
     merge: str
     member: str
     entry: int
     closing: Closing
+    survivor: str = ""
 
 
 class ActivityRecorded(MemberEvent, frozen=True, kw_only=True, tag="ActivityRecorded"):

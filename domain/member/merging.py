@@ -84,6 +84,7 @@ def absorb_member(draft: Draft, command: AbsorbMember) -> None:
             member=command.member,
             entry=command.entry,
             closing=closing_of(gone, before),
+            survivor=command.survivor,
         )
     )
     for badge in badges:

@@ -642,6 +642,9 @@ def _absorb(member: Member, event: MemberAbsorbed) -> None:
         member.code, member.code_at = closing.code, closing.code_at
     if member.referred is None and closing.referred is not None:
         member.referred = Referred(**asdict(closing.referred))
+    if event.survivor and member.referred is not None and member.referred.owner in (event.survivor, *member.absorbed):
+        # Nobody brings themselves; that a code was used stays.
+        member.referred = replace(member.referred, referrals=())
     for name, count in closing.referrals.items():
         member.referrals[name] = member.referrals.get(name, 0) + count
     member.arms = closing.arms | member.arms

@@ -326,6 +326,40 @@ def test_tables_list_friends_and_what_they_brought(database_url: str) -> None:
     run(story)
 
 
+@pytest.mark.parametrize(
+    "merges",
+    [[("olga", "fred")], [("fred", "olga")], [("ann", "olga"), ("ann", "fred")], [("ann", "fred"), ("ann", "olga")]],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_nobody_is_paid_for_what_they_buy_themselves_once_friend_and_owner_are_one(
+    database_url: str, merges: list[tuple[str, str]], before: bool
+) -> None:
+    """What the friend bought before that stays paid, and is taken back when it comes back."""
+
+    async def story() -> None:
+        async with opened(database_url, FRIENDS) as engine:
+            await come(engine)
+            await engine.enrol("ann")
+            if before:
+                await engine.buy(50_00, member="fred", name="p0")
+            for survivor, loser in merges:
+                body = MergeBody(id=f"m-{loser}", survivor=survivor, loser=loser)
+                await merge_members.merge(engine.handler, PROGRAM, body, actor="test")
+            who = merges[0][0]
+            had = sum(await pending(engine, who))
+            assert had == (307 if before else 7)
+            await engine.buy(50_00, member=who, name="p1")
+            await referrals.keep_all(engine.handler, PROGRAM)
+            assert sum(await pending(engine, who)) == had
+            if before:
+                await engine.give_back("p0")
+                await referrals.keep_all(engine.handler, PROGRAM)
+                assert sum(await pending(engine, who)) == 7
+
+    asyncio.run(story())
+    sound(database_url)
+
+
 @pytest.mark.parametrize("merged", [("olga",), ("fred",), ("olga", "fred"), ("olga", "ann")])
 def test_what_a_friend_brought_is_taken_back_from_whoever_has_it_by_now(
     database_url: str, merged: tuple[str, ...]
