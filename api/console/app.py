@@ -114,7 +114,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     noted = answer_problem(request, error)
     page = piece("problem.html", problem=told)
     return Response(
-        page.encode(), status_code=noted.status_code, media_type="text/html; charset=utf-8", headers=dict(SAFE)
+        page.encode(), status_code=noted.status_code, media_type="text/html", headers=dict(SAFE)
     )
 
 

@@ -94,7 +94,7 @@ def plain(template: str, status: int = 200, headers: Mapping[str, str] | None = 
 
 def html(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> ASGIResponse:
     return ASGIResponse(
-        body=body, status_code=status, media_type="text/html; charset=utf-8", headers={**SAFE, **(headers or {})}
+        body=body, status_code=status, media_type="text/html", headers={**SAFE, **(headers or {})}
     )
 
 

@@ -49,7 +49,7 @@ async def as_table(request: Req) -> ASGIResponse:
         raise UnknownJob(f"there is no what-if {job!r} that is done")
     text = "".join(as_csv(table(found["result"], "members")))
     named = {"content-disposition": f'attachment; filename="{job}.csv"'}
-    return ASGIResponse(body=text, media_type="text/csv; charset=utf-8", headers={**SAFE, **named})
+    return ASGIResponse(body=text, media_type="text/csv", headers={**SAFE, **named})
 
 
 async def _found(request: Req, job: str) -> Json:

@@ -95,7 +95,7 @@ async def read(request: Req) -> ASGIResponse:
 async def as_csv(request: Req) -> ASGIResponse:
     """One line per activity and rule."""
     text = await corrections.as_csv(parts(request).handler, caller(request).program, path_id(request, "correction"))
-    return ASGIResponse(body=text.encode(), media_type="text/csv; charset=utf-8")
+    return ASGIResponse(body=text.encode(), media_type="text/csv")
 
 
 @post(

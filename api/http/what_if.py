@@ -81,4 +81,4 @@ async def as_table(request: Req) -> ASGIResponse:
     if found["kind"] != "what-if" or found["state"] != "done":
         raise UnknownJob(f"there is no what-if {job!r} that is done")
     text = "".join(as_csv(table(found["result"], name)))
-    return ASGIResponse(body=text.encode(), media_type="text/csv; charset=utf-8")
+    return ASGIResponse(body=text.encode(), media_type="text/csv")

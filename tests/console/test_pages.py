@@ -135,6 +135,7 @@ async def test_pages_have_something_to_say_where_nothing_has_happened(admin: Som
     await sign_in(admin)
     answer = await admin.client.get(f"/console/{page}")
     assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize("query", ["at=x", "at=9999-99-99", "slide=x", "slide=1001", "before=x", "at=2999-01-01T00:00"])
@@ -142,7 +143,7 @@ async def test_what_is_no_moment_is_a_problem_on_a_page(shop: Someone, query: st
     await sign_in(shop)
     answer = await shop.client.get(f"/console/members/ann?{query}")
     assert answer.status_code == 422
-    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 async def test_live_figures_are_the_program_as_it_is(app: Litestar, shop: Someone, monkeypatch: Any) -> None:

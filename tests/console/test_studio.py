@@ -258,7 +258,7 @@ async def test_a_trial_on_history_says_who_would_have_more(shop: Someone) -> Non
     assert re.search(r'data-figure="difference-points">\+105 ', page)
     assert "1 have more" in page
     table = await shop.client.get(f"{address}/members.csv")
-    assert table.headers["content-type"].startswith("text/csv")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
     assert "ann,points" in table.text
 
 

@@ -35,7 +35,9 @@ async def test_an_operator_proposes_and_somebody_else_approves(shop: Someone) ->
     assert approved.status_code == 202, approved.text
     assert (await done(shop, approved.json()["job"]))["result"] == {"correction": name, "applied": 1, "moved": 0}
     assert (await operator.get(f"/v1/corrections/{name}")).json()["state"] == "applied"
-    (line,) = (await operator.get(f"/v1/corrections/{name}/csv")).text.splitlines()[1:]
+    table = await operator.get(f"/v1/corrections/{name}/csv")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    (line,) = table.text.splitlines()[1:]
     assert line.startswith(f"ann,{first['ref']},")
     member = (await shop.get("/v1/members/ann")).json()
     assert member["balances"]["points"]["available"] == (

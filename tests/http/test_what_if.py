@@ -100,7 +100,7 @@ async def test_a_draft_is_tried_on_history_in_a_job(shop: Someone) -> None:
     assert (await shop.get("/v1/log")).json() == log
 
     text = await shop.get(f"/v1/jobs/{started.json()['job']}/csv?table=rules")
-    assert text.headers["content-type"].startswith("text/csv")
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
     head, *rows = text.text.splitlines()
     assert head.startswith("rule,currency,times_recorded,times_tried,")
     assert any(row.startswith("base,points,1,1,") for row in rows)
