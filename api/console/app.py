@@ -113,9 +113,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     told = problem(error)
     noted = answer_problem(request, error)
     page = piece("problem.html", problem=told)
-    return Response(
-        page.encode(), status_code=noted.status_code, media_type="text/html", headers=dict(SAFE)
-    )
+    return Response(page.encode(), status_code=noted.status_code, media_type="text/html", headers=dict(SAFE))
 
 
 ROUTER = Router(path="/console", route_handlers=HANDLERS, exception_handlers={Exception: answer})

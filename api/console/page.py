@@ -93,9 +93,7 @@ def plain(template: str, status: int = 200, headers: Mapping[str, str] | None = 
 
 
 def html(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> ASGIResponse:
-    return ASGIResponse(
-        body=body, status_code=status, media_type="text/html", headers={**SAFE, **(headers or {})}
-    )
+    return ASGIResponse(body=body, status_code=status, media_type="text/html", headers={**SAFE, **(headers or {})})
 
 
 def to(address: str, headers: Mapping[str, str] | None = None) -> ASGIResponse:

@@ -7,14 +7,18 @@ from typing import Any
 import psycopg
 import pytest
 
+from application.gateway.sources import SourceBody, create
 from infrastructure.api_keys import ApiKeys
+from infrastructure.clock import utc_now
 from infrastructure.database import connect, open_pool
+from infrastructure.gateway import PostgresGateway
 from infrastructure.master_key import WRAPPED, rewrap
 from infrastructure.signing import SigningKeys
 from infrastructure.vault import Unreadable, Vault
 from tests.application.engine import MASTER_KEY, opened
 
 NEW = bytes(range(1, 33))
+SECRET = "whsec_of_the_till"
 
 
 class Killed(Exception):
@@ -54,6 +58,8 @@ async def _lived(url: str) -> tuple[str, str]:
         _, text = await keys.create("main", ["client"], "pos")
         _, once = await keys.create("main", ["client"], "once", once="k1")
         await SigningKeys(pool, Vault(MASTER_KEY)).sign("main", "x\n")
+        stripe = SourceBody(name="till", mapping="stripe", secret=SECRET)
+        await create(PostgresGateway(pool), Vault(MASTER_KEY), "main", stripe, new_id="gs_1", now=utc_now(), types=None)
         return text, once
 
 
@@ -68,13 +74,17 @@ def test_what_was_wrapped_opens_under_the_new_key_alone_and_api_keys_stay(databa
         "webhooks": 0,
         "signing_keys": 1,
         "secrets": 1,
-        "gateway_sources": 0,
+        "gateway_sources": 1,
     }
     assert _opened_by(Vault(NEW), wrapped) == len(wrapped)
     assert _opened_by(Vault(MASTER_KEY), wrapped) == 0
 
     async def later() -> None:
         async with open_pool(database_url, 1, 2) as pool:
+            source = await PostgresGateway(pool).source("gs_1")
+            assert source is not None
+            # What is sealed under the key that was wrapped anew opens as before.
+            assert source.secrets(Vault(NEW), utc_now()) == [SECRET]
             keys = ApiKeys(pool, NEW)
             assert await keys.find(text) is not None
             # What was made once is the same key still, and no second one.
