@@ -10,36 +10,37 @@ from application.ports import Save
 from domain.takes import Take, together
 from infrastructure.arrays import BigInts, Blobs, Ints, Texts, Times, Uuids
 
+# Numbered parameters: psycopg takes those as they are, and would look for its own in every batch.
 APPEND = """
 WITH e AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::text[],
-                         %b::timestamptz[], %b::bytea[])
+    SELECT * FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::text[], $5::bytea[], $6::text[], $7::text[],
+                         $8::timestamptz[], $9::bytea[])
     WITH ORDINALITY AS t(save, stream, version, topic, state, program, kind, recorded_at, digest, ord)
 ), h AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::int[], %b::timestamptz[], %b::bytea[])
+    SELECT * FROM unnest($10::int[], $11::uuid[], $12::bigint[], $13::int[], $14::timestamptz[], $15::bytea[])
     AS t(save, stream, version, shape, due_at, hot)
 ), k AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[], %b::text[])
+    SELECT * FROM unnest($16::int[], $17::text[], $18::text[], $19::text[], $20::uuid[], $21::bigint[], $22::text[])
     AS t(save, program, kind, key, stream, version, hash)
 ), r AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::uuid[])
+    SELECT * FROM unnest($23::int[], $24::text[], $25::text[], $26::text[], $27::uuid[])
     AS t(save, program, kind, key, stream)
 ), q AS MATERIALIZED (
     -- What each save takes, and the sums of all that saves up to it take and give back: they count even where one of
     -- those saves is refused, which at worst makes a later one decide again.
     SELECT t.*, sum(greatest(amount, 0)) OVER upto AS taking, sum(least(amount, 0)) OVER upto AS giving
-    FROM unnest(%b::int[], %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
+    FROM unnest($28::int[], $29::text[], $30::text[], $31::text[], $32::bigint[], $33::bigint[])
     AS t(save, program, kind, key, amount, ceiling)
     WINDOW upto AS (PARTITION BY program, kind, key ORDER BY save)
 ), p AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::text[], %b::int[]) AS t(save, program, number)
+    SELECT * FROM unnest($34::int[], $35::text[], $36::int[]) AS t(save, program, number)
 ), m AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::text[], %b::bytea[]) AS t(save, stream, program, key)
+    SELECT * FROM unnest($37::int[], $38::uuid[], $39::text[], $40::bytea[]) AS t(save, stream, program, key)
 ), c AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::int[], %b::int[], %b::bigint[], %b::bytea[])
+    SELECT * FROM unnest($41::int[], $42::uuid[], $43::int[], $44::int[], $45::bigint[], $46::bytea[])
     AS t(save, stream, month, shape, version, body)
 ), l AS MATERIALIZED (
-    SELECT * FROM unnest(%b::int[], %b::uuid[], %b::bigint[]) AS t(save, stream, version)
+    SELECT * FROM unnest($47::int[], $48::uuid[], $49::bigint[]) AS t(save, stream, version)
 ), bad AS MATERIALIZED (
     SELECT f.save, 'head' AS reason, '' AS kind, '' AS key
     FROM (SELECT save, stream, min(version) AS first, max(version) AS last, count(*) AS rows FROM e GROUP BY 1, 2) f

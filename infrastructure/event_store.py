@@ -182,12 +182,13 @@ class PostgresEventStore:
     async def _write(self, batch: list[_Waiting]) -> None:
         connection = await self._writing_connection()
         began = perf_counter()
-        cursor = connection.cursor(binary=True)
+        cursor = psycopg.AsyncRawCursor[Any](connection)
         async with connection.pipeline():
             await connection.execute("BEGIN", prepare=True)
             await connection.execute(_LOCK, prepare=True)
             await connection.execute(_NOTIFY, prepare=True)
-            await cursor.execute(appending.APPEND, appending.columns_of([one.save for one in batch]), prepare=True)
+            columns = appending.columns_of([one.save for one in batch])
+            await cursor.execute(appending.APPEND, columns, prepare=True, binary=True)
             if not batch[0].alone:
                 await connection.execute("COMMIT", prepare=True)
         rows = await cursor.fetchall()

@@ -139,8 +139,11 @@ class PostgresTables:
     ) -> None:
         async with connection.cursor().copy(SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(target)) as copy:
             copy.set_types([column.type for column in self._columns[table.name]])
+            # A coroutine for each row would take longer than the row: only a full buffer is waited for.
+            written = copy.formatter.write_row
             for row in rows:
-                await copy.write_row(astuple(row))
+                if block := written(astuple(row)):
+                    await copy.write(block)
 
     # --- whole schemas ----------------------------------------------------------------------------
 

@@ -82,11 +82,13 @@ def limit(by: LimitedBy) -> str:
     >>> limit(LimitedBy(left=60, cap="daily"))
     'cap daily'
     """
-    for name in ("cap", "budget", "group", "stacking"):
-        what = getattr(by, name)
-        if what is not None:
-            return f"{name} {what}"
-    return "limit"
+    if by.cap is not None:
+        return f"cap {by.cap}"
+    if by.budget is not None:
+        return f"budget {by.budget}"
+    if by.group is not None:
+        return f"group {by.group}"
+    return f"stacking {by.stacking}" if by.stacking is not None else "limit"
 
 
 AWARDS = Projection(

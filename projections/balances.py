@@ -10,7 +10,7 @@ import msgspec
 from application.follow import Placed, Projection, Rows, Table
 from domain.log import After, Entry
 from domain.member import wallet
-from domain.member.events import MemberMerged
+from domain.member.events import ActivityRecorded, MemberMerged, PointsEarned
 from domain.member.movements import movements
 from projections.columns import Currency, Position, Program, RecordedAt, Stream, Version
 
@@ -51,7 +51,9 @@ def apply(rows: Rows, at: Placed) -> None:
 
 def _gone(entry: Entry, after: After) -> dict[str, wallet.Balance]:
     """Points that no rule had granted, the last of which left with this entry: no balance tells of them any more."""
-    if all(getattr(event, "currency", None) in after.balances for event in entry.events if _moves(event)):
+    # Whatever a rule granted is told of for ever; most entries hold nothing else.
+    others = [event for event in entry.events if not isinstance(event, PointsEarned | ActivityRecorded)]
+    if all(getattr(event, "currency", None) in after.balances for event in others if _moves(event)):
         return {}
     return {line.currency: wallet.Balance() for line in movements(entry) if line.currency not in after.balances}
 

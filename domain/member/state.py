@@ -318,15 +318,14 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
     """Write one fact into the book. Total: the past cannot be argued with."""
     match event:
         case PointsEarned():
-            if event.points:
-                _open(member, event, event.points, event.rule, stamp)
+            points, counts = event.points, event.counts
+            if points:
+                active = _spendable(event, stamp)
+                _open(member, event, points, event.rule, active, stamp)
                 granted, earned = _named(event.currency)
-                counts = {granted: event.points}
-                if event.available_at is not None and event.available_at <= _known(event, stamp):
-                    counts[earned] = event.points
+                counts = {granted: points, earned: points, **counts} if active else {granted: points, **counts}
+            if counts:
                 _count(member, counts, event.day)
-            if event.counts:
-                _count(member, event.counts, event.day)
         case ActivityRecorded():
             _count(member, event.counts, event.day)
             first, last = member.first.get(event.type), member.last.get(event.type)
@@ -383,7 +382,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _owe(member, event.currency, -event.repaid)
         case PointsAdjusted():
             if event.points > 0:
-                _open(member, event, event.points, BY_HAND, stamp)
+                _open(member, event, event.points, BY_HAND, _spendable(event, stamp), stamp)
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
         case PointsSent():
@@ -573,7 +572,9 @@ def _still_planned(standing: TierStanding, at: datetime) -> datetime | None:
     return standing.upgrade_at if standing.upgrade_at is not None and standing.upgrade_at > at else None
 
 
-def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp) -> None:
+def _open(
+    member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, active: bool, stamp: Stamp
+) -> None:
     assert event.lot is not None
     _owe(member, event.currency, -event.repaid)
     if points == event.repaid:
@@ -592,7 +593,7 @@ def _open(member: Member, event: PointsEarned | PointsAdjusted, points: int, rul
             entry=stamp.version,
             rule=rule,
             rulebook=own.rulebook if own is not None else stamp.rulebook,
-            active=event.available_at is not None and event.available_at <= _known(event, stamp),
+            active=active,
             day=event.day if isinstance(event, PointsEarned) else 0,
             idle=event.idle,
         )
@@ -738,10 +739,16 @@ def _hold(member: Member, currency: str, points: int) -> None:
         member.held.pop(currency, None)
 
 
-def _known(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> datetime:
-    """When the program knew: what an occasion brings it knows at once, whenever that is written down."""
+def _spendable(event: PointsEarned | PointsAdjusted, stamp: Stamp) -> bool:
+    """Whether points can be spent from the moment on when the program knew of them.
+
+    What an occasion brings it knows at once, whenever that is written down.
+    """
+    available_at = event.available_at
+    if available_at is None:
+        return False
     occasion = event.occasion if isinstance(event, PointsEarned) else None
-    return occasion.at if occasion is not None else stamp.recorded_at
+    return available_at <= (occasion.at if occasion is not None else stamp.recorded_at)
 
 
 def _take(member: Member, draws: tuple[Draw, ...] | tuple[Part, ...]) -> None:
@@ -788,17 +795,16 @@ def _count(member: Member, counts: dict[str, int], day: int) -> None:
     for name, step in counts.items():
         if step == 0:
             continue
-        days = by_name.get(name)
+        days, moved = by_name.get(name), 0
         if days is None:
-            days = by_name[name] = {}
-        before = days.get(day, 0)
-        after = before + step
-        moved = 0 if before else 1
-        if after:
-            days[day] = after
+            by_name[name], moved = {day: step}, 1
+        elif day not in days:
+            days[day], moved = step, 1
+        elif days[day] + step:
+            days[day] += step
         else:
-            moved -= 1
             del days[day]
+            moved = -1
         total = totals.get(name)
         totals[name] = Total(total.ever + step, total.days + moved) if total is not None else Total(step, moved)
 
