@@ -12,7 +12,7 @@ from domain.member.commands import MemberCommand
 from domain.member.decide import Decision
 from domain.member.draft import Circumstances
 from domain.member.settle import next_due
-from domain.member.shape import SHAPE, horizon_of, pack
+from domain.member.shape import SHAPE, Horizon, horizon_of, pack
 from domain.rules.rewards import ISSUED_CODE
 
 
@@ -99,6 +99,6 @@ def with_state(row: NewRow, loaded: Loaded, known: KnownProgram) -> tuple[NewRow
     """The last row of a save with the member's state, and the member without what went cold."""
     newest = known.newest
     today = row.entry.recorded_at.toordinal()
-    kept, hot, cold = pack(loaded.member, horizon_of(newest) if newest else 0, today)
+    kept, hot, cold = pack(loaded.member, horizon_of(newest) if newest else Horizon(), today)
     state = NewState(SHAPE, next_due(kept), hot, cold)
     return msgspec.structs.replace(row, member_state=state), msgspec.structs.replace(loaded, member=kept)

@@ -45,7 +45,7 @@ from domain.member.counters import ColdHistoryNeeded
 from domain.member.decide import Decision, decide, next_instant
 from domain.member.draft import Circumstances, HistoryNeeded
 from domain.member.settle import next_due
-from domain.member.shape import SHAPE, bring_in, horizon_of, pack, unpack
+from domain.member.shape import SHAPE, Horizon, bring_in, horizon_of, pack, unpack
 from domain.member.state import Member
 from domain.program.commands import CreateProgram, PublishRulebook
 from domain.program.events import ProgramCreated, RulebookPublished
@@ -215,7 +215,7 @@ class Stream:
         if self.hot:
             book = self.world.books[-1] if self.world.books else None
             today = circumstances.recorded_at.toordinal()
-            _, row, cold = pack(decision.member, horizon_of(book) if book else 0, today)
+            _, row, cold = pack(decision.member, horizon_of(book) if book else Horizon(), today)
             self.cold |= cold
             self.member = unpack(row)
         else:
@@ -398,7 +398,7 @@ def program_entries(world: World, created: datetime = datetime(2020, 1, 1, tzinf
 def saves(world: World, entries: list[Entry]) -> list[Save]:
     """The entries of one stream as a store takes them, each with the state it leads to."""
     member, made = Member(), []
-    horizon = horizon_of(world.books[-1]) if world.books else 0
+    horizon = horizon_of(world.books[-1]) if world.books else Horizon()
     for entry, row in zip(entries, chained(entries), strict=True):
         state = NewState(0, None, b"")
         if entry.kind == "member":

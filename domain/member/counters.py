@@ -17,9 +17,9 @@ def in_days(member: Member, name: str, first: int | None, last: int) -> int:
     """The counter over the local days first..last, both included; `first` None is the beginning."""
     if first is None:
         total = member.totals.get(name)
-        require(member, last + 1)
+        require(member, last + 1, name)
         return (total.ever if total else 0) - _sum(member, name, last + 1, None)
-    require(member, first)
+    require(member, first, name)
     return _sum(member, name, first, last)
 
 
@@ -35,22 +35,24 @@ def distinct_days(member: Member, name: str, window: str, day: int) -> int:
     first = window_start(window, day)
     if first is None:
         total = member.totals.get(name)
-        require(member, day + 1)
+        require(member, day + 1, name)
         return (total.days if total else 0) - len(_days(member, name, day + 1, None))
-    require(member, first)
+    require(member, first, name)
     return len(_days(member, name, first, day))
 
 
 def days_of(member: Member, name: str, first: int, last: int) -> list[int]:
     """The local days first..last, both included, on which the counter moved, in order."""
-    require(member, first)
+    require(member, first, name)
     return sorted(day for day, _ in _days(member, name, first, last))
 
 
-def require(member: Member, day: int) -> None:
-    """Raises ColdHistoryNeeded when the days from `day` on are not all here."""
+def require(member: Member, day: int, name: str = "") -> None:
+    """Raises ColdHistoryNeeded when the days from `day` on are not all here: of a counter, or of all there is."""
     if member.since and month_of(day) < member.since:
-        raise ColdHistoryNeeded(f"days from {day} on")
+        far = member.far.get(name)
+        if far is None or month_of(day) < far.since:
+            raise ColdHistoryNeeded(f"days from {day} on")
 
 
 def _sum(member: Member, name: str, first: int, last: int | None) -> int:
@@ -80,7 +82,7 @@ def _days(member: Member, name: str, first: int, last: int | None) -> list[tuple
 def _months(member: Member, name: str, first: int, last: int | None) -> list[tuple[bool, dict[int, int]]]:
     """The months of the days first..last in which the counter moved, and whether all days of each are among them."""
     months = member.months
-    low, high = month_of(first), month_of(last) if last is not None else max(months, default=0)
+    low, high = month_of(first), month_of(last) if last is not None else max(months, default=member.since)
     # A window is a few months of many, or longer than there are any.
     numbers = range(low, high + 1) if high - low < len(months) else [one for one in months if low <= one <= high]
     found = []
@@ -89,4 +91,7 @@ def _months(member: Member, name: str, first: int, last: int | None) -> list[tup
         days = rows.counts.get(name) if rows is not None else None
         if days:
             found.append((low < number < high, days))
+    if low < member.since and name in member.far:
+        far = member.far[name].months
+        found += [(low < number < high, days) for number, days in far.items() if low <= number <= high]
     return found

@@ -181,6 +181,13 @@ class Month(msgspec.Struct, gc=False):
         return Month({name: dict(days) for name, days in self.counts.items()}, dict(self.reversed), dict(self.slots))
 
 
+class Far(msgspec.Struct, frozen=True, gc=False):
+    """One counter by month and local day, complete from the month `since` until where the book's months begin."""
+
+    since: int
+    months: dict[int, dict[int, int]] = {}
+
+
 class Shared(dict[int, Month]):
     """Months that books have in common. Each is copied before it is written in: `own` are those that have been."""
 
@@ -238,7 +245,7 @@ class Member(msgspec.Struct, gc=False):
     """A member's account book.
 
     `months` holds the counters by day from month `since` on (0: all of them); older months lie in cold rows
-    and are brought in when a decision asks for them.
+    and are brought in when a decision asks for them. `far` has the few counters that rules look further back at.
     """
 
     id: str = ""
@@ -283,6 +290,7 @@ class Member(msgspec.Struct, gc=False):
     """The stream of the member that this one was merged into."""
     absorbed: tuple[str, ...] = ()
     """The streams of members that were merged into this one, and those that these had absorbed."""
+    far: dict[str, Far] = {}
 
     @property
     def exists(self) -> bool:
@@ -321,7 +329,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             points, counts = event.points, event.counts
             if points:
                 active = _spendable(event, stamp)
-                _open(member, event, points, event.rule, active, stamp)
+                _open(member, event, points, event.rule, stamp, active=active)
                 granted, earned = _named(event.currency)
                 counts = {granted: points, earned: points, **counts} if active else {granted: points, **counts}
             if counts:
@@ -382,7 +390,7 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _owe(member, event.currency, -event.repaid)
         case PointsAdjusted():
             if event.points > 0:
-                _open(member, event, event.points, BY_HAND, _spendable(event, stamp), stamp)
+                _open(member, event, event.points, BY_HAND, stamp, active=_spendable(event, stamp))
             _take(member, event.draws)
             _owe(member, event.currency, event.debt)
         case PointsSent():
@@ -573,7 +581,7 @@ def _still_planned(standing: TierStanding, at: datetime) -> datetime | None:
 
 
 def _open(
-    member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, active: bool, stamp: Stamp
+    member: Member, event: PointsEarned | PointsAdjusted, points: int, rule: str, stamp: Stamp, *, active: bool
 ) -> None:
     assert event.lot is not None
     _owe(member, event.currency, -event.repaid)
@@ -608,7 +616,7 @@ def _close(member: Member, event: MemberMerged) -> None:
     for currency, points in event.debt.items():
         _owe(member, currency, -points)
     member.totals = {name: Total() for name in member.totals if name.startswith("granted:")}
-    member.first, member.last, member.months, member.since = {}, {}, {}, 0
+    member.first, member.last, member.months, member.since, member.far = {}, {}, {}, 0, {}
     member.tiers, member.slots, member.closed_until = {}, (), None
     member.streaks, member.badges, member.referrals, member.referred = {}, {}, {}, None
     member.arms, member.occasions = {}, {}

@@ -44,13 +44,13 @@ class CompiledBadge(msgspec.Struct, frozen=True):
         return (None, day) if per == EVER else (period_start(per, day), period_end(per, day) - 1)
 
 
-def compile_badges(book: Rulebook, evaluator: Callable[[str], Evaluator | None], kind: str
+def compile_badges(book: Rulebook, evaluator: Callable[[str], Evaluator | None], kind: str | None
                    ) -> tuple[CompiledBadge, ...]:  # fmt: skip
-    """The badges that an activity type may bring, by id."""
-    only, activity = next(iter(book.currencies), ""), book.activities.get(kind)
+    """The badges that an activity type may bring (None: all of them), by id."""
+    only, activity = next(iter(book.currencies), ""), book.activities.get(kind) if kind is not None else None
     measures = activity.measures if activity is not None else {}
     return tuple(
         CompiledBadge(name, declared, evaluator(f"/badges/{name}/when"), declared.currency or only)
         for name, declared in sorted(book.badges.items())
-        if declared.on == kind or (declared.on is None and declared.measure in measures)
+        if kind is None or declared.on == kind or (declared.on is None and declared.measure in measures)
     )

@@ -91,7 +91,7 @@ class CompiledRulebook:
         self._schemas: dict[str, Schema] = {}
         self._budgets: dict[str, tuple[Key, ...]] = {}
         self._boards: dict[str, tuple[CompiledBoard, ...]] = {}
-        self._badges: dict[str, tuple[CompiledBadge, ...]] = {}
+        self._badges: dict[str | None, tuple[CompiledBadge, ...]] = {}
         self._streaks: dict[str, tuple[CompiledStreak, ...]] = {}
 
     def evaluator(self, path: str) -> Evaluator | None:
@@ -191,8 +191,8 @@ class CompiledRulebook:
             found = self._streaks[kind] = compile_streaks(self.document, self.evaluator, kind)
         return found
 
-    def badges(self, kind: str) -> tuple[CompiledBadge, ...]:
-        """The badges that an activity type may bring, by id."""
+    def badges(self, kind: str | None = None) -> tuple[CompiledBadge, ...]:
+        """The badges that an activity type may bring (None: all), by id."""
         found = self._badges.get(kind)
         if found is None:
             found = self._badges[kind] = compile_badges(self.document, self.evaluator, kind)

@@ -140,7 +140,7 @@ class Limits:
         limit = _limit(cap)
         if cap.per in SHARED:
             return limit - self._of_all(*_shared(cap, rule, currency, self._situation.day))
-        name = _counter(cap, rule, currency)
+        name = counter_of(cap, rule, currency)
         return limit - self._situation.used(name, cap.period) - self._counted.get(name, 0)
 
     def _of_budget(self, name: str, wanted: int) -> tuple[int, int]:
@@ -216,13 +216,13 @@ def _allowed(cap: Cap, wanted: int, left: int) -> int:
 def _counts(rule: Rule, currency: str, granted: int) -> dict[str, int]:
     """What a grant moves of the member's own counters."""
     return {
-        _counter(cap, rule, currency): 1 if cap.times is not None else granted
+        counter_of(cap, rule, currency): 1 if cap.times is not None else granted
         for cap in rule.cap
         if cap.per not in SHARED
     }
 
 
-def _counter(cap: Cap, rule: Rule, currency: str) -> str:
+def counter_of(cap: Cap, rule: Rule, currency: str) -> str:
     """A member's own counter of a cap; it goes by the rule's or the group's id, across versions."""
     kind = "times" if cap.times is not None else "cap"
     return f"{kind}:group:{rule.group}:{currency}" if cap.per == "group" else f"{kind}:{rule.id}"

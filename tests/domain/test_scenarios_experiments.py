@@ -6,7 +6,7 @@ import pytest
 
 from domain.member.commands import EraseMember
 from domain.member.events import ExperimentAssigned
-from domain.member.shape import pack, unpack
+from domain.member.shape import Horizon, pack, unpack
 from domain.rules.earning import traced
 from domain.rules.experiments import drawn
 from tests.build import Json, Stream, World, points, purchase, rulebook
@@ -86,7 +86,7 @@ def test_a_return_takes_back_what_the_arm_earned_and_leaves_the_member_in_it() -
 def test_the_arm_survives_the_state_row_and_goes_with_the_person() -> None:
     outcome = given(book(), enrolled(member=someone("b"))).when(bought(1_00))
     member = outcome.stream.member
-    assert unpack(pack(member, 60, 740_000)[1]).arms == {"gift": "b"}
+    assert unpack(pack(member, Horizon(60), 740_000)[1]).arms == {"gift": "b"}
     outcome.when(do(EraseMember(), "2026-03-01"))
     assert member.arms == {}
 

@@ -14,7 +14,7 @@ from psycopg import Connection
 from application.programs import KnownProgram, fold_program, program_stream
 from domain.log import Entry, Row, after, decode, encoded, fold
 from domain.member.movements import movements
-from domain.member.shape import SHAPE, bring_in, horizon_of, pack, unpack
+from domain.member.shape import SHAPE, Horizon, bring_in, horizon_of, pack, unpack
 from domain.member.state import Member
 from domain.member.wallet import balance, currencies
 from domain.program.state import Program
@@ -89,7 +89,7 @@ class Ledger:
         assert encoded(after(book.whole, entry.recorded_at)) == encoded(entry.after), f"{entry.stream}/{entry.version}"
         if interrupted:
             today = entry.recorded_at.toordinal()
-            horizon = horizon_of(self._known.newest) if self._known.newest is not None else 0
+            horizon = horizon_of(self._known.newest) if self._known.newest is not None else Horizon()
             _, hot, cold = pack(book.halved, horizon, today)
             # What comes after may belong to a month that rests: as `decide` does, bring it in.
             book.halved = bring_in(unpack(hot), cold)
