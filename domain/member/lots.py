@@ -4,7 +4,8 @@ Sums, the next end and whether activities move any end are found by walking the 
 and go: a member with thousands of lots decides as fast as one with five. Nothing of it is stored.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, SupportsIndex, TypeAlias
 
@@ -20,7 +21,7 @@ Sums: TypeAlias = tuple[int, int]
 class Lots(list["Lot"]):
     """The list itself. It is written in by `append`, `lots[place] = lot` and `del lots[place]` alone."""
 
-    __slots__ = ("_at", "_due", "_idle", "_since", "_sums", "_until")
+    __slots__ = ("_at", "_currencies", "_due", "_idle", "_since", "_sums", "_until")
 
     _sums: dict[str, Sums] | None
     """By currency as of `_at`, and so from `_since` until just before `_until`."""
@@ -29,16 +30,20 @@ class Lots(list["Lot"]):
     _until: datetime
     _due: datetime | None
     _idle: int | None
+    _currencies: dict[str, int] | None
+    """How many lots there are of each."""
 
     def __init__(self, lots: Iterable["Lot"] = ()) -> None:
         super().__init__(lots)
-        self._sums = self._due = self._idle = None
+        self._sums = self._due = self._idle = self._currencies = None
 
     def copy(self) -> "Lots":
         other = Lots(self)
         if self._sums is not None:
             other._sums = self._sums.copy()
             other._at, other._since, other._until = self._at, self._since, self._until
+        if self._currencies is not None:
+            other._currencies = self._currencies.copy()
         other._due, other._idle = self._due, self._idle
         return other
 
@@ -65,6 +70,13 @@ class Lots(list["Lot"]):
             self._idle = sum(lot.idle is not None for lot in self)
         return self._idle > 0
 
+    @property
+    def currencies(self) -> Collection[str]:
+        """Every currency that there is a lot of."""
+        if self._currencies is None:
+            self._currencies = dict(Counter(lot.currency for lot in self))
+        return self._currencies.keys()
+
     # --- writing -------------------------------------------------------------------------------
 
     def append(self, lot: "Lot", /) -> None:
@@ -87,6 +99,8 @@ class Lots(list["Lot"]):
             self._due = min(self._due, due_of(lot))
         if self._idle is not None and lot.idle is not None:
             self._idle += 1
+        if self._currencies is not None:
+            self._currencies[lot.currency] = self._currencies.get(lot.currency, 0) + 1
 
     def _went(self, lot: "Lot") -> None:
         if self._sums is not None:
@@ -95,6 +109,10 @@ class Lots(list["Lot"]):
             self._due = None
         if self._idle is not None and lot.idle is not None:
             self._idle -= 1
+        if self._currencies is not None:
+            self._currencies[lot.currency] -= 1
+            if not self._currencies[lot.currency]:
+                del self._currencies[lot.currency]
 
     def _weigh(self, lot: "Lot", sign: int) -> None:
         """Add a lot to the sums, or take it off. They hold as long as no lot begins or ends."""

@@ -48,7 +48,7 @@ def open_lots(member: Member) -> Lots:
 def currencies(member: Member) -> list[str]:
     """Every currency the member has ever had anything of."""
     granted = {name.removeprefix("granted:") for name in member.totals if name.startswith("granted:")}
-    return sorted(granted | {lot.currency for lot in member.lots} | set(member.debt) | set(member.held))
+    return sorted(granted.union(open_lots(member).currencies, member.debt, member.held))
 
 
 def spendable(member: Member, currency: str, now: datetime) -> list[Lot]:

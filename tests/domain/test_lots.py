@@ -55,7 +55,7 @@ def _next(lots: list[Lot]) -> datetime:
 
 
 @given(st.lists(LOTS, max_size=6), STEPS)
-def test_sums_ends_and_idle_lots_are_what_a_walk_finds(begin: list[Lot], steps: list[tuple[object, ...]]) -> None:
+def test_sums_ends_currencies_and_idle_lots_are_what_a_walk_finds(begin: list[Lot], steps: list[tuple[object, ...]]) -> None:
     lots, now = Lots(begin), FIRST
     for step in steps:
         match step:
@@ -76,6 +76,7 @@ def test_sums_ends_and_idle_lots_are_what_a_walk_finds(begin: list[Lot], steps: 
             assert lots.sums(currency, now) == _walked(lots, currency, now)
         assert lots.due() == _next(lots)
         assert lots.idle is any(lot.idle is not None for lot in lots)
+        assert set(lots.currencies) == {lot.currency for lot in lots}
 
 
 def test_a_balance_of_a_member_with_a_thousand_lots_walks_them_once() -> None:
