@@ -105,9 +105,6 @@ class Inbox(Protocol):
     async def discard(self, program: str, ref: UUID) -> bool:
         """Remove a parked one."""
 
-    async def forget(self, program: str, lanes: Collection[str]) -> None:
-        """Remove what is parked of an erased member."""
-
 
 class Taken(msgspec.Struct, frozen=True):
     """What became of an activity at the door: where it waits, and whether it did before; or that it is recorded."""
@@ -319,9 +316,3 @@ def view(kept: Kept) -> Json:
         "position": kept.position,
         "problem": {"code": kept.code, "detail": kept.detail} if kept.code is not None else None,
     }
-
-
-async def lanes_of(handler: Handler, program: str, member: str, emails: Collection[str]) -> list[str]:
-    """All lanes that a member's activities may have come in."""
-    secret = await handler.keys.program_key(program)
-    return [lane_of(handler, secret, member, None), *(lane_of(handler, secret, None, one) for one in emails)]

@@ -37,7 +37,7 @@ from application.ports import (
 from application.spans import span
 from domain.log import Row
 from domain.takes import Key
-from infrastructure import appending, arrays
+from infrastructure import appending, arrays, traces
 from infrastructure.access import note
 from infrastructure.database import told
 from infrastructure.gathered import Gathered
@@ -224,6 +224,7 @@ class PostgresEventStore:
             await connection.execute("UPDATE programs SET timeline = %s WHERE id = %s", (save.publishes, save.program))
         if save.destroys_key is not None:
             await connection.execute("DELETE FROM member_keys WHERE stream = %s", (save.destroys_key,))
+            await traces.forget(connection, save.program, save.rows[-1].entry.releases)
         if acts := acts_of(save):
             await note(connection, acts)
 

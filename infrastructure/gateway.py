@@ -51,12 +51,14 @@ WHERE program = %(program)s AND (%(source)s::text IS NULL OR source = %(source)s
        OR (received_at, id) < (SELECT received_at, id FROM gateway_inbox WHERE id = %(before)s))
 ORDER BY received_at DESC, id DESC LIMIT %(limit)s
 """
-# One that waits on and was woken meanwhile is due: that is left as it is. What is recorded stays recorded.
+# One that waits on and was woken meanwhile is due: that is left as it is. What is recorded stays recorded, and a text
+# that was forgotten meanwhile stays forgotten.
 _NOTE = """
 UPDATE gateway_inbox SET state = %(state)s, mapping = %(mapping)s, code = %(code)s, detail = %(detail)s,
     member = %(member)s, ref = %(ref)s, position = %(position)s, due_at = %(due_at)s, ended_at = %(ended_at)s,
     sealed = %(sealed)s
 WHERE id = %(id)s AND (%(state)s = 'recorded' OR state <> 'recorded')
+  AND (%(sealed)s::bytea IS NULL OR sealed IS NOT NULL)
   AND (%(state)s <> 'waiting' OR due_at IS NOT DISTINCT FROM %(before)s)
 """
 _CLAIM_DUE = f"""
@@ -80,7 +82,13 @@ WHERE s.id = i.source AND i.state IN ('waiting', 'dead') AND i.sealed IS NOT NUL
   AND i.received_at < %(now)s - make_interval(days =>
     coalesce((convert_from(s.document, 'UTF8')::json->>'keep_days')::int, %(keep_days)s))
 """
-_WAITS_NO_MORE = "DELETE FROM gateway_waits w USING gateway_inbox i WHERE i.id = w.letter AND i.state <> 'waiting'"
+# A dead letter that has its text waits for nothing; whose it is has to be known if the person is erased.
+_WAITS_NO_MORE = "DELETE FROM gateway_waits w USING gateway_inbox i WHERE i.id = w.letter AND i.sealed IS NULL"
+
+
+_ANY_WAITS = """
+SELECT EXISTS (SELECT FROM gateway_inbox i JOIN gateway_waits w ON w.letter = i.id WHERE i.state = 'waiting')
+"""
 
 
 class PostgresGateway:
@@ -154,7 +162,7 @@ class PostgresGateway:
         with database_errors():
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute(_NOTE, msgspec.structs.asdict(letter) | {"before": before})
-                if letter.state != "waiting":
+                if letter.sealed is None:
                     await connection.execute("DELETE FROM gateway_waits WHERE letter = %s", (letter.id,))
                 elif waits:
                     await connection.execute(_WAIT, _waiting(letter, waits))
@@ -176,7 +184,7 @@ class PostgresGateway:
     # --- what waits -------------------------------------------------------------------------------
 
     async def any_waits(self) -> bool:
-        ((found,),) = await self._all("SELECT EXISTS (SELECT FROM gateway_waits)", ())
+        ((found,),) = await self._all(_ANY_WAITS, ())
         return bool(found)
 
     async def wake(self, transaction: Transaction, claims: Sequence[tuple[str, str, str]], now: datetime) -> None:

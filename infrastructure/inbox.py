@@ -167,10 +167,6 @@ class PostgresInbox:
         gone = "DELETE FROM inbox WHERE program = %s AND ref = %s AND state = 'parked'"
         return await self._changed(gone, (program, ref)) == 1
 
-    async def forget(self, program: str, lanes: Collection[str]) -> None:
-        gone = "DELETE FROM inbox WHERE program = %s AND state = 'parked' AND lane = ANY(%s)"
-        await self._changed(gone, (program, list(lanes)))
-
     async def backed(self) -> Backed:
         """For whoever watches."""
         waiting = await self._count()

@@ -6,7 +6,7 @@ from litestar.response.base import ASGIResponse
 from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, instant, number, once, page, parts, path_id, route, text, written
-from application import games, history, inbox, members, referrals
+from application import games, history, members, referrals
 from application.members import ChangeBody, EnrolBody, LookupBody, StatusBody
 from application.referrals import UseBody
 
@@ -107,11 +107,8 @@ async def erase(request: Req) -> ASGIResponse:
     """Destroys the key of the personal fields. What was earned stays counted; the id may be used again."""
     who, member = caller(request), path_id(request, "member")
     with once(request) as key:
-        wired = parts(request)
-        email = (await members.read(wired.handler, who.program, member))["email"]
-        lanes = await inbox.lanes_of(wired.handler, who.program, member, [email] if email else [])
         done = await members.erase(
-            wired.handler,
+            parts(request).handler,
             who.program,
             member,
             actor=who.actor,
@@ -119,8 +116,6 @@ async def erase(request: Req) -> ASGIResponse:
             key=key,
             correlation=who.request,
         )
-        # What was refused of this person is no part of the log, and goes as well.
-        await wired.inbox.forget(who.program, lanes)
     return written(done)
 
 

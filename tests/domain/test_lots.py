@@ -55,7 +55,7 @@ def _next(lots: list[Lot]) -> datetime:
 
 
 @given(st.lists(LOTS, max_size=6), STEPS)
-def test_sums_ends_currencies_and_idle_lots_are_what_a_walk_finds(begin: list[Lot], steps: list[tuple[object, ...]]) -> None:
+def test_what_is_kept_beside_lots_is_what_a_walk_finds(begin: list[Lot], steps: list[tuple[object, ...]]) -> None:
     lots, now = Lots(begin), FIRST
     for step in steps:
         match step:

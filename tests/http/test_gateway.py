@@ -286,6 +286,36 @@ async def test_an_order_that_is_told_differently_is_kept_as_a_dead_letter(app: L
     assert await _points(shop) == 50 + 105
 
 
+async def test_an_erasure_takes_letters_along(app: Litestar, shop: Someone) -> None:
+    gateway = await opened(app, shop)
+    recorded = await gateway.stripe(_event("evt_1"))
+    dead = await gateway.stripe(_event("evt_2", amount_received=99_900))
+    assert (await gateway.letter(dead["letter"]))["contents"] is not None
+    assert (await gateway.letter(recorded["letter"]))["member"] == "ann"
+    assert (await shop.ask("DELETE", "/v1/members/ann")).status_code == 200
+    for name, state, code in (
+        (recorded["letter"], "recorded", None),
+        (dead["letter"], "dead", "member-erased"),
+    ):
+        letter = await gateway.letter(name)
+        assert (letter["state"], letter["code"]) == (state, code)
+        assert (letter["member"], letter["contents"]) == (None, None)
+    # There is nothing left to carry out; and what comes for that address is a stranger's.
+    assert (await shop.post(f"/v1/gateway/inbox/{dead['letter']}/retry", {})).json()["code"] == "letter-closed"
+    late = await gateway.stripe(_event("evt_3", order="pi_3"))
+    assert (late["state"], late["code"]) == ("waiting", "unknown-member")
+
+
+async def test_a_letter_that_was_forgotten_while_it_was_carried_out_stays_so(app: Litestar, shop: Someone) -> None:
+    gateway = await opened(app, shop)
+    await gateway.stripe(_event("evt_1"))
+    dead = await gateway.stripe(_event("evt_2", amount_received=99_900))
+    (carried,) = await gateway.wired.gateway.letters("main", None, "dead", None, 9)
+    await shop.ask("DELETE", "/v1/members/ann")
+    await gateway.wired.gateway.note(carried, carried.due_at)
+    assert (await gateway.letter(dead["letter"]))["contents"] is None
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from litestar import Litestar
 from api.http.activities import NDJSON
 from api.http.cloudevents import STRUCTURED
 from application.draining import Drain
+from application.members import erase_again
 from infrastructure.database import connect
 from tests.http.conftest import Json, Someone, purchase, with_scopes
 from tests.http.test_metrics import metrics
@@ -232,6 +233,22 @@ async def test_what_waits_is_cipher_text_and_goes_with_the_member(
     assert "'member:ann'" not in stored()
     # There is nothing left of it to try again.
     assert (await shop.post("/v1/activities/inbox/retry", {})).json() == {"retried": 0}
+
+
+async def test_what_is_parked_goes_with_an_erasure_whoever_asks_for_it(
+    app: Litestar, shop: Someone, database_url: str
+) -> None:
+    """Such as `guerdon erasures apply` after a restored backup, and whoever was merged into the member."""
+    await shop.post("/v1/members", {"id": "anna", "email": "anna@example.org"})
+    await take(shop, purchase("o1", member="anna", type="mystery"))
+    await take(shop, purchase("o2", member=None, member_email="anna@example.org", type="mystery"))
+    assert await drain(app) == 2
+    handler = app.state.wired.handler
+    loaded, known = await handler.find("main", "anna")
+    assert await erase_again(handler, known.program.id, loaded.stream, actor="cli", reason="restored")
+    assert (await shop.get("/v1/activities/inbox")).json()["items"] == []
+    with connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM inbox").fetchone() == (0,)
 
 
 async def test_what_waits_and_what_is_parked_is_counted(app: Litestar, shop: Someone) -> None:
