@@ -13,7 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import claims, growth, http, inbox, inprocess, logs, others, ranks, reading, rules, segments, trees
+from benchmarks import (
+    claims,
+    corrections,
+    growth,
+    http,
+    inbox,
+    inprocess,
+    logs,
+    others,
+    ranks,
+    reading,
+    rules,
+    segments,
+    trees,
+)
 from benchmarks.bench import Bench, opened, say
 from benchmarks.figures import BY_KEY, FIGURES, Figure, Line, Measured, lines_of
 from benchmarks.table import append, printed
@@ -32,6 +46,7 @@ MEASURES: dict[str, Callable[[Bench], Measured]] = {
     "replay": logs.replay,
     "redecide": logs.redecide,
     "what_if": logs.what_if,
+    "correction": corrections.correction,
     "rules_100": rules.rules_100,
     "segment_count": segments.segment_count,
     "tree_follower": trees.tree_follower,

@@ -112,6 +112,7 @@ FIGURES = (
     Figure("replay", "folded from the log, two processes", _RATE, "value", 300_000, 120_000),
     Figure("redecide", "decided again from the log, two processes", _RATE, "value", 60_000, 20_000),
     Figure("what_if", "history under another rulebook, two processes", _RATE, "value", 50_000, 20_000),
+    Figure("correction", "corrected: tried by two processes, approved, applied", _RATE, "value", 10_000, 3_334),
     Figure(
         "rules_100", "a decision under 100 rules, of which 20 apply, to one under the 20", "times", "value", 1.3, 1.5,
         lower_is_better=True,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 from api.wiring import wired
 from application.audit import verify
@@ -31,7 +32,7 @@ PROCESSES = 2
 @contextmanager
 def logged(bench: Bench) -> Iterator[str]:
     """A database whose log is mostly activities: twenty to a member."""
-    with bench.database("log", lambda dsn: workload.prepare(dsn, members(bench), _activities(bench))) as dsn:
+    with bench.database("log", lambda dsn: workload.prepare(dsn, members(bench), activities(bench))) as dsn:
         yield dsn
 
 
@@ -39,14 +40,14 @@ def members(bench: Bench) -> int:
     return MEMBERS // bench.scale
 
 
-def _activities(bench: Bench) -> int:
+def activities(bench: Bench) -> int:
     return ACTIVITIES // bench.scale
 
 
 def projection_catchup(bench: Bench) -> Measured:
     with logged(bench) as dsn:
         return Measured(
-            values=[_activities(bench) / workload.run(_catch_up(dsn, number)) for number in range(bench.rounds)]
+            values=[activities(bench) / workload.run(_catch_up(dsn, number)) for number in range(bench.rounds)]
         )
 
 
@@ -65,9 +66,9 @@ async def _catch_up(dsn: str, number: int) -> float:
 def replay(bench: Bench) -> Measured:
     """The whole of `audit fold`, digests included."""
     with logged(bench) as dsn, clients(PROCESSES) as pool:
-        activities = _activities(bench)
-        entries = activities + members(bench) + workload.HOT
-        return Measured(values=[activities / _replay(dsn, pool, entries) for _ in range(bench.rounds + 1)][1:])
+        count = activities(bench)
+        entries = count + members(bench) + workload.HOT
+        return Measured(values=[count / _replay(dsn, pool, entries) for _ in range(bench.rounds + 1)][1:])
 
 
 def _replay(dsn: str, pool: Executor, expected: int) -> float:
@@ -83,7 +84,7 @@ def _replay(dsn: str, pool: Executor, expected: int) -> float:
 def redecide(bench: Bench) -> Measured:
     """The whole of `audit verify`: digests, claims and heads as well."""
     with logged(bench) as dsn, clients(PROCESSES) as pool:
-        return Measured(values=[_activities(bench) / _verify(dsn, pool) for _ in range(bench.rounds + 1)][1:])
+        return Measured(values=[activities(bench) / _verify(dsn, pool) for _ in range(bench.rounds + 1)][1:])
 
 
 def _verify(dsn: str, pool: Executor) -> float:
@@ -99,22 +100,26 @@ def what_if(bench: Bench) -> Measured:
         # Before there are processes: an application that is closed ends all that its process has started.
         asked = workload.run(_asked(dsn))
         with clients(PROCESSES) as pool:
-            rounds = [_activities(bench) / _try(dsn, pool, asked, bench) for _ in range(bench.rounds + 1)]
+            rounds = [activities(bench) / _try(dsn, pool, asked, bench) for _ in range(bench.rounds + 1)]
     return Measured(values=rounds[1:])
 
 
-async def _asked(dsn: str) -> Question:
-    """From the beginning, so that every purchase is ruled by it; members get the lots that they began with."""
+def doubled() -> dict[str, Any]:
+    """Rules that grant twice as much; under them from the beginning, members get the lots that they began with."""
     document = copy.deepcopy(workload.RULEBOOK)
     document["rules"][0]["award"]["per"]["points"] *= 2
     document["rules"] += workload.OPENING["rules"]
+    return document
+
+
+async def _asked(dsn: str) -> Question:
     async with wired(workload.settings_of(dsn)) as parts:
-        return await question(parts.handler, workload.PROGRAM, document, WhatIfBody())
+        return await question(parts.handler, workload.PROGRAM, doubled(), WhatIfBody())
 
 
 def _try(dsn: str, pool: Executor, asked: Question, bench: Bench) -> float:
     started = perf_counter()
     found = try_it(states(dsn), asked, SystemZones().offset, executor=pool, workers=PROCESSES)
     seconds = perf_counter() - started
-    assert found.different == _activities(bench), f"{found.different} activities came out otherwise"
+    assert found.different == activities(bench), f"{found.different} activities came out otherwise"
     return seconds
