@@ -43,6 +43,12 @@ class CodePool(Protocol):
     async def add(self, program: str, reward: str, codes: Iterable[str]) -> int:
         """Bring codes in; how many were not there already."""
 
+    async def elsewhere(self, program: str, reward: str, codes: Sequence[str]) -> set[str]:
+        """Those of them that are in another reward's list."""
+
+    async def held(self, program: str, codes: Sequence[str]) -> set[str]:
+        """Those of them that were issued."""
+
     async def lease(self, program: str, reward: str, count: int) -> list[str]:
         """Codes that nobody else gets for a minute; fewer where there are no more."""
 

@@ -130,6 +130,7 @@ async def propose(handler: Handler, program: str, document: Json | None, body: C
         asked = await question(handler, program, document, WhatIfBody(from_=body.from_, to=body.to))
     if body.reverses is not None:
         await find(handler, program, body.reverses)
+    await _know_rules(handler, program, document, body.rules)
     streams = [(await handler.find(program, name))[0].stream.hex for name in body.members]
     stream = handler.new_id()
     name = f"cor_{stream.hex}"
@@ -156,6 +157,19 @@ async def propose(handler: Handler, program: str, document: Json | None, body: C
         members=frozenset(body.members),
         reverses=body.reverses or "",
     )
+
+
+async def _know_rules(handler: Handler, program: str, document: Json | None, names: Sequence[str]) -> None:
+    """Raises InvalidPayload for a name that no rule has or ever had: nobody would learn why nothing is corrected."""
+    if not names:
+        return
+    known = await handler.programs.get(program, await handler.store.timeline(program))
+    documents = [document or {}, *(published.document for published in known.documents.values())]
+    rules = {rule["id"] for one in documents for rule in one.get("rules", ())}
+    # What badges, offers and the like grant is under names such as badge:early.
+    wrong = [place for place, name in enumerate(names) if name not in rules and ":" not in name]
+    if wrong:
+        raise InvalidPayload("there is no such rule", errors=[(f"/rules/{place}", "no rule's id") for place in wrong])
 
 
 def dry_run(

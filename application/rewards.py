@@ -5,7 +5,7 @@ of the entry that they come from; stock is checked in the transaction that write
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -118,9 +118,19 @@ async def create(
     command = CreateReward(terms=terms)
     if isinstance(body.codes, list) and pool is not None:
         # Before the reward is there: nobody finds it without its codes, and a repeat brings in none twice.
+        taken = await pool.elsewhere(program, body.id, body.codes) | await pool.held(program, body.codes)
+        _all_free(body.codes, taken)
         await pool.add(program, body.id, body.codes)
     saved = await _append(handler, known, program, None, command, actor, key, request, correlation)
     return await _told(handler, program, saved, 201)
+
+
+def _all_free(codes: Sequence[str], taken: Collection[str]) -> None:
+    """Raises InvalidPayload for codes that cannot be this reward's: nobody would learn that they were left out."""
+    why = "another reward has it, or had"
+    places = [(f"/codes/{place}", why) for place, code in enumerate(codes) if code in taken]
+    if places:
+        raise InvalidPayload(f"{len(places)} of the codes are another reward's", errors=places[:10])
 
 
 async def change(
@@ -161,6 +171,8 @@ async def change(
         given["gives"] = given_by(given["gives"])
     known = await _known(handler, program)
     terms = sane_terms(known, msgspec.structs.replace(found.terms, **given))
+    if codes and pool is not None:
+        _all_free(codes, await pool.elsewhere(program, reward, codes))
     command = ChangeReward(terms=terms)
     saved = await _append(handler, known, program, found, command, actor, None, "", correlation)
     if codes and pool is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from domain.rules.rewards import ISSUED_CODE
 from infrastructure.positions import database_errors
 
 _AT_ONCE = 10_000
@@ -47,6 +48,21 @@ class PostgresListedCodes:
                     )
                     added += done.rowcount
         return added
+
+    async def elsewhere(self, program: str, reward: str, codes: Sequence[str]) -> set[str]:
+        query = "SELECT code FROM listed_codes WHERE program = %s AND reward <> %s AND code = ANY(%s)"
+        return await self._of(query, program, reward, codes)
+
+    async def held(self, program: str, codes: Sequence[str]) -> set[str]:
+        return await self._of(
+            "SELECT key FROM claims WHERE program = %s AND kind = %s AND key = ANY(%s)", program, ISSUED_CODE, codes
+        )
+
+    async def _of(self, query: str, program: str, name: str, codes: Sequence[str]) -> set[str]:
+        with database_errors():
+            async with self._pool.connection() as connection:
+                found = await connection.execute(query, (program, name, list(codes)))
+                return {row[0] for row in await found.fetchall()}
 
     async def lease(self, program: str, reward: str, count: int) -> list[str]:
         with database_errors():

@@ -112,6 +112,21 @@ async def test_a_list_is_added_to_and_sold_out_when_it_is_empty(till: Someone) -
     assert await code_of(till, "card", "r2") == "GIFT-3"
 
 
+async def test_codes_that_another_reward_has_or_had_are_refused(till: Someone) -> None:
+    await till.post("/v1/rewards", CARD)
+    code = await code_of(till, "card", "r1")
+    (left,) = set(CARD["codes"]) - {code}
+    other = CARD | {"id": "other", "codes": ["OTHER-1", left, code]}
+    refused = await till.post("/v1/rewards", other)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-payload")
+    assert [one["at"] for one in refused.json()["errors"]] == ["/codes/1", "/codes/2"]
+    assert (await till.get("/v1/rewards/other")).status_code == 404
+    assert (await till.post("/v1/rewards", CARD | {"id": "other", "codes": ["OTHER-1"]})).status_code == 201
+    late = await till.ask("PATCH", "/v1/rewards/other", json={"codes": [left]}, headers={"if-match": '"1"'})
+    assert (late.status_code, late.json()["errors"][0]["at"]) == (422, "/codes/0")
+    assert (await till.get("/v1/rewards/other")).headers["etag"] == '"1"'
+
+
 async def test_a_hold_keeps_a_code_and_gives_it_back(till: Someone) -> None:
     await till.post("/v1/rewards", CARD | {"codes": ["ONLY"]})
     await bob(till)

@@ -58,6 +58,7 @@ async def test_whoever_proposes_does_not_approve(shop: Someone) -> None:
         ({}, 422, "invalid-payload"),
         ({"rulebook": 1, "reverses": "cor_1"}, 422, "invalid-payload"),
         ({"reverses": "cor_1"}, 404, "unknown-correction"),
+        ({"rulebook": 1, "rules": ["base", "bsae"]}, 422, "invalid-payload"),
         ({"rulebook": 9}, 404, "unknown-rulebook"),
         ({"rulebook": 1, "members": ["nobody"]}, 404, "unknown-member"),
         ({"rulebook": 1, "from": "2030-01-01T00:00:00Z", "to": "2029-01-01T00:00:00Z"}, 422, "bad-time"),
