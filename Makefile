@@ -75,7 +75,6 @@ simulate: $(READY) ## Random lives over the whole application, of one seed: make
 .PHONY: mutants
 mutants: $(READY) ## Does a test fail when the domain is changed? make mutants OF="domain.member.wallet*"
 	@$(BIN)/mutmut run "$(or $(OF),domain.member.wallet*)" >$(VENV)/mutants.log || { tail -20 $(VENV)/mutants.log; exit 1; }
-	@$(BIN)/mutmut results
 	@$(BIN)/python -m tests.mutants
 
 .PHONY: torture

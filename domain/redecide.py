@@ -279,6 +279,7 @@ def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]
         taken=taken_of(entry),
         progressed=_progressed(own),
         assigned=tuple(event for event in own if isinstance(event, OfferAssigned)),
+        corrected=_corrected(since),
     )
 
 
@@ -295,6 +296,17 @@ def _with_restated(entry: Entry | Past, since: Sequence[Entry | Past]) -> list[o
             if about is not None and about.activity == entry.version:
                 own.append(event)
     return own
+
+
+def _corrected(since: Iterable[Entry | Past]) -> frozenset[str]:
+    """Lots that were granted for earlier activities by no late one: a past entry no longer says what asked for it."""
+    return frozenset(
+        event.lot
+        for later in since
+        if not isinstance(later.input, RecordActivity)
+        for event in later.events
+        if isinstance(event, PointsEarned) and event.restated is not None
+    )
 
 
 def _left_of(award: PointsEarned, own: Iterable[object]) -> PointsEarned:

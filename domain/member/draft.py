@@ -66,7 +66,8 @@ class Original(msgspec.Struct, frozen=True):
     """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
 
     `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities;
-    `progressed` is what it counted for slots of offers, `assigned` the slots it opened.
+    `progressed` is what it counted for slots of offers, `assigned` the slots it opened, `corrected` the lots that
+    corrections granted for it, which drew on nothing that members share.
     """
 
     version: int
@@ -84,6 +85,7 @@ class Original(msgspec.Struct, frozen=True):
     taken: Taken
     progressed: tuple[OfferProgressed, ...] = ()
     assigned: tuple[OfferAssigned, ...] = ()
+    corrected: frozenset[str] = frozenset()
 
 
 class Told(msgspec.Struct, frozen=True):

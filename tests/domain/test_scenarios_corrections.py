@@ -5,6 +5,7 @@ from typing import Any
 from domain.member.commands import ApplyCorrection, CorrectedActivity, CorrectedAward
 from domain.member.events import ActivityRecorded, PointsClawedBack, PointsEarned, TierChanged
 from tests.build import Json, Stream, instant, per, points, rulebook
+from tests.domain.test_scenarios_merges import People, has
 from tests.spec import Step, bought, clawed_back, enrolled, given, redeemed, returned
 
 TIERS: Json = {"measure": "points_earned", "window": "lifetime", "levels": [{"id": "silver", "at": 100}]}
@@ -74,6 +75,15 @@ def test_a_purchase_returned_after_it_was_corrected_leaves_nothing() -> None:
     less.when(returned(60_00, at="2026-03-02")).balance(0)
 
 
+def test_a_budget_gets_back_what_was_taken_of_it_and_nothing_of_what_a_correction_granted() -> None:
+    document = rulebook(per(100, 1, budget="all"), budgets={"all": {"currency": "points", "points": 100}})
+    paid = given(document, enrolled(), bought(60_00), corrected("p1", 30))
+    half = paid.when(returned(30_00, at="2026-03-02")).balance(30)
+    assert half.stream.world.taken["budget", "all"] == 30
+    whole = half.when(returned(30_00, at="2026-03-03", id="r2")).balance(0)
+    assert whole.stream.world.taken["budget", "all"] == 0
+
+
 def test_halves_returned_after_it_was_corrected_take_a_half_each() -> None:
     given(rulebook(points(60)), enrolled(), bought(60_00), corrected("p1", 40)).when(
         returned(30_00, at="2026-03-02")
@@ -94,3 +104,15 @@ def test_a_late_purchase_leaves_corrections_of_others_where_they_are() -> None:
     )
     # 60 and 7 for b, 10 and the first for a.
     found.balance(60 + 7 + 10 + 100)
+
+
+def test_after_a_merge_a_budget_still_gets_nothing_back_of_what_a_correction_granted() -> None:
+    document = rulebook(per(100, 1, budget="all"), budgets={"all": {"currency": "points", "points": 100}})
+    people = People(document)
+    survivor, loser = people.all
+    for step in (bought(60_00), corrected("p1", 30)):
+        step.act(loser)
+    people.merge(loser, survivor, "2026-03-02")
+    people.give_back(survivor, loser, "p1", "2026-03-03")
+    assert has(survivor, "2026-03-03") == (0, 0, 0)
+    assert survivor.world.taken["budget", "all"] == 0
