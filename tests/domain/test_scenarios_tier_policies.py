@@ -18,6 +18,7 @@ from tests.spec import (
     expired,
     given,
     moved_to,
+    published,
     redeemed,
     renewed,
     returned,
@@ -117,7 +118,43 @@ def test_a_level_may_begin_with_the_next_period() -> None:
     start.then(earned(150), Told(TierUpgradePlanned, {"at": instant("2027-01-01T00:00")})).tier(None)
     assert read(start, "2026-05-02")["begins"] == instant("2027-01-01T00:00")
     start.tier(None, at="2026-12-31T23:59").tier("silver", at="2027-01-01T00:00").tier(None, at="2028-01-01T00:00")
+    start.when(swept("2027-01-02")).then(
+        moved_to(
+            "silver", set="status", from_=None, reason="reached", evidence=150, rulebook=1,
+            at=instant("2027-01-01T00:00"), valid_until=instant("2028-01-01T00:00"),
+        )
+    )  # fmt: skip
     start.when(bought(200, "b", "2026-06-01")).tier("gold", at="2027-01-01T00:00")
+
+
+def test_what_begins_with_a_period_is_judged_by_the_period_before_in_the_members_calendar() -> None:
+    """The first is one of the new year already, in Tokyo; the second one of the last minute of the old one."""
+    book = tiers(window="calendar_year", upgrade="next_period", validity="end_of_period")
+    story = given(book, enrolled(), bought(100, "a", "2026-12-31T22:00"), zone="Asia/Tokyo")
+    story.when(swept("2027-01-01T20:00")).tier(None)
+    story = given(book, enrolled(), bought(100, "a", "2026-12-31T14:59"), zone="Asia/Tokyo")
+    story.when(swept("2027-01-01T20:00")).then(
+        moved_to("silver", evidence=100, at=instant("2026-12-31T15:00"), valid_until=instant("2027-12-31T15:00"))
+    )
+
+
+def test_a_higher_level_that_is_held_already_does_not_begin_again() -> None:
+    book = tiers(window="calendar_year", upgrade="next_period", validity="end_of_next_period")
+    story = given(book, enrolled(), bought(300, "a", "2025-05-01"), bought(150, "b", "2026-06-01"))
+    story.when(swept("2027-01-02")).tier("gold")
+
+
+def test_levels_of_a_set_that_has_left_the_rules_end_as_they_were_promised() -> None:
+    steps = [enrolled(), bought(120, "a", "2026-02-01"), published(rulebook(EVERY_CENT), "2026-04-01")]
+    story = given(tiers(window="calendar_year", validity="end_of_period"), *steps)
+    story.when(swept("2027-01-02")).then(
+        moved_to(
+            None, set="status", from_="silver", reason="withdrawn", evidence=0, at=instant("2027-01-01T00:00"),
+            rulebook=2, valid_until=None,
+        )
+    )  # fmt: skip
+    planned = given(tiers(window="calendar_year", upgrade="next_period"), *steps)
+    planned.when(swept("2027-01-02")).then(Told(TierUpgradePlanned, {"set": "status", "at": None})).tier(None)
 
 
 def test_a_level_for_the_next_period_does_not_begin_when_it_was_taken_back() -> None:
