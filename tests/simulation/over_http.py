@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -112,16 +113,14 @@ async def door(url: str, master_key: bytes, clock: Any) -> AsyncIterator[Door]:
         drain_seconds=1,
     )
 
-    @asynccontextmanager
-    async def wire() -> AsyncIterator[Wired]:
-        async with wired(settings) as parts:
-            parts.handler.clock, parts.handler.wall = clock, clock.wall
-            yield parts
-
-    app = assemble(wire, Metrics())
-    transport = ASGITransport(cast("Any", app), raise_app_exceptions=False)
-    async with app.lifespan(), AsyncClient(transport=transport, base_url="http://simulation") as client:
-        yield Door(app.state.wired, client)
+    async with wired(settings) as parts:
+        parts.handler.clock, parts.handler.wall = clock, clock.wall
+        app = assemble(partial(wired, settings), Metrics())
+        # Not by the lifespan, which ends in the task that it began in: a life may be led by several.
+        app.state.wired = parts
+        transport = ASGITransport(cast("Any", app), raise_app_exceptions=False)
+        async with AsyncClient(transport=transport, base_url="http://simulation") as client:
+            yield Door(parts, client)
 
 
 def request_of(function: Callable[..., Any], args: tuple[Any, ...], key: str) -> Request | None:
