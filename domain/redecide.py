@@ -182,7 +182,7 @@ class StreamHistory:
                         fate = _at_first(event, entry.recorded_at)
                         by = event.restated
                         version, rulebook = (by.activity, by.rulebook) if by else (entry.version, entry.pins.rulebook)
-                        found[event.lot] = Given(version, rulebook, event, fate)
+                        found[event.lot] = Given(version, rulebook, event, fate, corrected=_is_corrected(entry, event))
                     case LotExpired() | LotActivated() | PointsClawedBack() if event.lot in found:
                         given = found[event.lot]
                         if isinstance(event, PointsClawedBack):
@@ -303,10 +303,13 @@ def _corrected(since: Iterable[Entry | Past]) -> frozenset[str]:
     return frozenset(
         event.lot
         for later in since
-        if not isinstance(later.input, RecordActivity)
         for event in later.events
-        if isinstance(event, PointsEarned) and event.restated is not None
+        if isinstance(event, PointsEarned) and _is_corrected(later, event)
     )
+
+
+def _is_corrected(entry: Entry | Past, award: PointsEarned) -> bool:
+    return award.restated is not None and not isinstance(entry.input, RecordActivity)
 
 
 def _left_of(award: PointsEarned, own: Iterable[object]) -> PointsEarned:

@@ -39,7 +39,10 @@ class Fate(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """An award of entry `version`: what became of it since, what returns took of it and of its counters."""
+    """An award of entry `version`: what became of it since, what returns took of it and of its counters.
+
+    One that a correction granted drew on nothing that members share.
+    """
 
     version: int
     rulebook: int
@@ -47,6 +50,7 @@ class Given(msgspec.Struct, frozen=True):
     fate: Fate = Fate()
     taken: int = 0
     back: dict[str, int] = {}
+    corrected: bool = False
 
     @property
     def left(self) -> int:

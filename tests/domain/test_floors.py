@@ -305,16 +305,16 @@ def test_a_floor_may_be_lifted_whatever_has_become_of_its_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "code"),
+    ("step", "code", "at", "said"),
     [
-        (floor("gold", "2026-03-01", name="other"), "unknown-tier"),
-        (floor(None, "2026-03-01", name="other"), "unknown-tier"),
-        (floor("golden", "2026-03-01"), "unknown-tier"),
-        (floor("gold", "2026-03-01", until="2026-03-01"), "bad-time"),
+        (floor("gold", "2026-03-01", name="other"), "unknown-tier", "/set", "not a tier set"),
+        (floor(None, "2026-03-01", name="other"), "unknown-tier", "/set", "not a tier set"),
+        (floor("golden", "2026-03-01"), "unknown-tier", "/level", "not a level of this set"),
+        (floor("gold", "2026-03-01", until="2026-03-01"), "bad-time", "/until", "not in the future"),
     ],
 )
-def test_a_floor_needs_a_level_and_a_time_to_come(step: Step, code: str) -> None:
-    given(rules(), enrolled()).when(step).refused(code)
+def test_a_floor_needs_a_level_and_a_time_to_come(step: Step, code: str, at: str, said: str) -> None:
+    given(rules(), enrolled()).when(step).refused(code, errors=[(at, said)])
 
 
 def test_a_set_may_forbid_floors_but_not_that_they_are_lifted() -> None:

@@ -62,6 +62,17 @@ def test_more_than_there_is_is_refused_or_owed() -> None:
     ).balance(0, debt=1)
 
 
+def test_in_shares_of_each_lot_all_of_them_pay_when_they_are_not_enough() -> None:
+    every = (Draw("2.1", 30), Draw("3.1", 40), Draw("4.1", 50))
+    rich(feed(spend_order="proportional", overdraft="debt")).when(rode("2026-01-10", points=125)).then(
+        spent(125, draws=every, debt=5)
+    ).balance(0, debt=5)
+    rich(feed(spend_order="proportional")).when(rode("2026-01-10", points=120)).then(spent(120, draws=every, debt=0))
+    rich(feed(spend_order="proportional")).when(rode("2026-01-10", points=119)).then(
+        spent(119, draws=(Draw("2.1", 30), Draw("3.1", 40), Draw("4.1", 49)), debt=0)
+    )
+
+
 def test_points_that_wait_pay_nothing() -> None:
     book = feed(overdraft="debt", available={"after": "P7D"})
     given(book, enrolled(), bought(50)).when(rode("2026-01-03", points=20)).then(spent(20, draws=(), debt=20))
