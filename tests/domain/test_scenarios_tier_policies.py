@@ -112,6 +112,12 @@ def test_e4_the_purchase_itself_may_not_count(before: int, now: int, level: str 
     given(book, enrolled(), *history).when(bought(now, "p1", "2026-01-03")).tier(level)
 
 
+@pytest.mark.parametrize(("at", "level"), [("2026-02-09T20:00", "silver"), ("2026-02-10T00:00", None)])
+def test_what_comes_before_counts_in_years_of_the_members_own(at: str, level: str | None) -> None:
+    book = tiers(window="anniversary", count_current=False)
+    given(book, enrolled("2025-02-10"), bought(120, "a", "2026-02-09")).when(bought(1, "b", at)).tier(level)
+
+
 def test_a_level_may_begin_with_the_next_period() -> None:
     book = tiers(window="calendar_year", upgrade="next_period", validity="end_of_period")
     start = given(book, enrolled()).when(bought(150, "a", "2026-05-01"))
