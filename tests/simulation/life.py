@@ -20,6 +20,7 @@ from psycopg import Connection
 from application import leaderboard_closing, members, referrals, rulebooks
 from application.answers import Answered
 from application.audit import verify
+from application.corrections import CorrectionBody
 from application.follow import Projector, Runner
 from application.handle import Handler
 from application.programs import Programs
@@ -174,7 +175,7 @@ class Life:
         self.rewards: list[str] = []
         self.codes: list[str] = []
         self.files: list[list[dict[str, str]]] = []
-        self.proposals: list[str] = []
+        self.proposals: list[tuple[str, Json | None, CorrectionBody]] = []
         self.corrections: list[str] = []
         self.over_http = 0
         self._number = 0

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from application import corrections, leaderboard_closing, referrals, rewards, rulebooks, sweep
-from application.corrections import CorrectionBody
+from application.corrections import CorrectionBody, Found
 from application.handle import Handler
 from application.import_members import import_members
 from application.leaderboard_closing import CloseBody
@@ -16,6 +16,7 @@ from application.reward_terms import Price, RewardBody, RewardChange
 from domain.correction.commands import Cascade
 from infrastructure.row_reader import states
 from infrastructure.zones import SystemZones
+from tests.build import Json
 from tests.simulation.life import ACTOR, Call, Life
 from tests.simulation.rules import LEVELS, Numbers, document, other_base
 
@@ -84,29 +85,42 @@ def propose(life: Life, numbers: Numbers) -> Call:
     body = CorrectionBody(reverses=back) if back else CorrectionBody(from_=begins, to=life.now, cascade=cascade)
 
     async def run(handler: Handler) -> Any:
-        asked = await corrections.propose(handler, life.program, new, body, actor="key:operator")
-        with ThreadPoolExecutor(1) as here:
-            found = await asyncio.to_thread(
-                corrections.dry_run, states(life.house.url), asked, SystemZones().offset, executor=here, of=2
-            )
-        await corrections.note(handler, life.program, asked.correction, found, actor="key:operator")
-        life.proposals.append(asked.correction)
+        name, _ = await _tried(life, handler, new, body)
+        life.proposals.append((name, new, body))
 
     return Call("propose", run, named=False)
 
 
 def correct(life: Life, numbers: Numbers) -> Call:
-    """Somebody else approves, and members get what they should have."""
+    """Somebody else approves, and members get what they should have. Asked again, nothing is left to correct."""
     if not life.proposals:
         return msgspec.structs.replace(propose(life, numbers), kind="correct")
-    name = numbers.one(life.proposals[::-1])
+    name, new, body = numbers.one(life.proposals[::-1])
 
     async def run(handler: Handler) -> Any:
-        await corrections.approved(handler, life.program, name, actor="key:admin")
+        known = await corrections.approved(handler, life.program, name, actor="key:admin")
         await corrections.apply(handler, life.program, name)
         life.corrections.append(name)
+        if known.correction.state == "applied":
+            return
+        done = await corrections.find(handler, life.program, name)
+        seen = {one.stream: one.version for one in known.correction.members if one.stream not in done.correction.moved}
+        _, found = await _tried(life, handler, new, body)
+        # But for those whom somebody else has moved since.
+        left = [one for one in found.members if one.version - 1 == seen.get(one.stream)]
+        assert not left, f"{name} left {left}"
 
     return Call("correct", run, named=False)
+
+
+async def _tried(life: Life, handler: Handler, document: Json | None, body: CorrectionBody) -> tuple[str, Found]:
+    asked = await corrections.propose(handler, life.program, document, body, actor="key:operator")
+    with ThreadPoolExecutor(1) as here:
+        found = await asyncio.to_thread(
+            corrections.dry_run, states(life.house.url), asked, SystemZones().offset, executor=here, of=2
+        )
+    await corrections.note(handler, life.program, asked.correction, found, actor="key:operator")
+    return asked.correction, found
 
 
 def publish(life: Life, numbers: Numbers) -> Call:
