@@ -50,10 +50,10 @@ def _needs_database(item: pytest.Item) -> bool:
 
 
 class Mutant(msgspec.Struct, frozen=True):
-    """A function as it is, and as it was changed; and what pytest left with."""
+    """A function as it is, and as it was changed; and what pytest left with, if it was tried."""
 
     name: str
-    code: int
+    code: int | None
     before: str
     after: str
 
@@ -73,8 +73,8 @@ class Mutant(msgspec.Struct, frozen=True):
         )
 
 
-def tried(folder: Path, module: str) -> list[Mutant]:
-    """The mutants of a module that were tried, but for those that only say something else."""
+def mutants(folder: Path, module: str) -> list[Mutant]:
+    """The mutants of a module, but for those that only say something else."""
     file = folder.joinpath(*module.split(".")).with_suffix(".py")
     codes = json.loads(Path(f"{file}.meta").read_bytes())["exit_code_by_key"]
     spans = json.loads(Path(f"{file}.spans").read_bytes())["spans"]
@@ -86,10 +86,9 @@ def tried(folder: Path, module: str) -> list[Mutant]:
 
     found = []
     for name, code in codes.items():
-        if code is not None:
-            changed = name.rpartition(".")[2]
-            original = changed.rpartition("__mutmut_")[0] + "__mutmut_orig"
-            found.append(Mutant(name, code, source(original), source(changed)))
+        changed = name.rpartition(".")[2]
+        original = changed.rpartition("__mutmut_")[0] + "__mutmut_orig"
+        found.append(Mutant(name, code, source(original), source(changed)))
     return [mutant for mutant in found if not mutant.says_else]
 
 
@@ -101,12 +100,14 @@ def modules(folder: Path) -> list[str]:
 def main(*names: str) -> None:
     folder = Path("mutants")
     for module in names or modules(folder):
-        all_of_it = tried(folder, module)
-        killed = sum(mutant.killed for mutant in all_of_it)
-        if all_of_it:
-            _say(f"{module:34} {killed:5} of {len(all_of_it):5} killed, {killed / len(all_of_it):6.1%}")
+        every = mutants(folder, module)
+        tried = [mutant for mutant in every if mutant.code is not None]
+        killed = sum(mutant.killed for mutant in tried)
+        if tried:
+            rest = f", {len(every) - len(tried)} not tried" if len(tried) < len(every) else ""
+            _say(f"{module:34} {killed:5} of {len(tried):5} killed, {killed / len(tried):6.1%}{rest}")
         if names:
-            _say("\n\n".join(mutant.change() for mutant in all_of_it if not mutant.killed))
+            _say("\n\n".join(mutant.change() for mutant in tried if not mutant.killed))
 
 
 def _say(text: str) -> None:

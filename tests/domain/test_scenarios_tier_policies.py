@@ -22,6 +22,7 @@ from tests.spec import (
     redeemed,
     renewed,
     returned,
+    spent,
     swept,
 )
 
@@ -317,3 +318,41 @@ def test_idle_for_three_years_one_read_shows_what_three_reviews_did() -> None:
         moved_to("silver", at=instant("2029-01-01T00:00")),
         moved_to(None, at=instant("2030-01-01T00:00")),
     )
+
+
+# --- reviews within a grace, and of a minimum stay ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("grace", "ends", "until"), [("P31D", "2026-04-01", "2026-05-01"), ("P40D", "2026-04-10", "2026-05-01")]
+)
+def test_a_level_that_is_kept_in_a_grace_beyond_its_period_holds_for_the_period_of_that_day(
+    grace: str, ends: str, until: str
+) -> None:
+    book = tiers(window="month", validity="end_of_period", grace=grace)
+    story = given(book, enrolled(), bought(120, "a", "2026-01-10"), swept("2026-03-02"))
+    end = instant(f"{ends}T00:00")
+    story.when(bought(120, "b", "2026-03-30")).when(swept(end)).then(
+        renewed("silver", evidence=120, at=end, valid_until=instant(f"{until}T00:00"))
+    ).tier("silver")
+
+
+STAY: Json = {"measure": BALANCE, "demote": "at_once", "min_stay": "P3M"}
+
+
+@pytest.mark.parametrize("more", [{}, {"downgrade": "one_step"}, {"downgrade": "none"}, {"grace": "P30D"}])
+def test_what_its_minimum_stay_alone_held_falls_to_what_the_member_has(more: Json) -> None:
+    story = given(tiers(**STAY, **more), enrolled(), bought(350, "a", "2026-01-02"))
+    lost = story.when(redeemed(330, "2026-01-10")).then(
+        spent(330), renewed("gold", evidence=20, valid_until=instant("2026-04-03T00:00"))
+    )
+    lost.tier("gold", at="2026-04-02T23:59").when(swept("2026-04-04")).then(
+        moved_to(None, from_="gold", reason="review", evidence=20, at=instant("2026-04-03T00:00"))
+    )
+
+
+def test_a_level_that_the_member_has_again_when_its_minimum_stay_ends_is_kept_and_not_celebrated() -> None:
+    loyal = points(100, rule="loyal", on="tier.renewed")
+    story = given(tiers(loyal, **STAY), enrolled(), bought(350, "a", "2026-01-02"), redeemed(330, "2026-01-10"))
+    story.when(bought(300, "b", "2026-02-01")).tier("gold")
+    story.when(swept("2026-04-04")).then(renewed("gold", evidence=320, at=instant("2026-04-03T00:00"))).balance(320)
