@@ -7,6 +7,7 @@ the survivors.
 """
 
 import json
+import os
 import re
 import sys
 from difflib import unified_diff
@@ -36,7 +37,9 @@ def pytest_sessionstart() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     from mutmut.state import state
 
-    took = {item: state().duration_by_test.get(item.nodeid, 0) for item in items}
+    # All of them are listed, and timed once; what takes long is left out where a mutant is tried.
+    once = config.option.collectonly or os.environ.get("MUTANT_UNDER_TEST") == "stats"
+    took = {item: 0.0 if once else state().duration_by_test.get(item.nodeid, 0.0) for item in items}
     short = [item for item in items if took[item] < PATIENCE and not _needs_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in short])
     items[:] = sorted(short, key=took.__getitem__)

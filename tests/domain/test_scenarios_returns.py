@@ -3,13 +3,29 @@
 import pytest
 
 from domain.log import encoded
+from domain.member.commands import RecordActivity
 from domain.member.events import LotActivated
-from tests.build import Stream, World, adjust, enrol, instant, multiply, per, points, purchase, rate, refund, rulebook
+from tests.build import (
+    Json,
+    Stream,
+    World,
+    adjust,
+    enrol,
+    instant,
+    multiply,
+    per,
+    points,
+    purchase,
+    rate,
+    refund,
+    rulebook,
+)
 from tests.spec import (
     adjusted,
     bought,
     clawed_back,
     corrected,
+    do,
     earned,
     enrolled,
     expired,
@@ -54,9 +70,28 @@ def test_d3_returns_beyond_the_original_are_clamped() -> None:
 def test_d3_over_return_may_be_refused_and_one_larger_than_the_original_always_is() -> None:
     refusing = {"returns": {"over_return": "refuse"}}
     given(rulebook(points(100), currency=refusing), enrolled(), bought(100_00), returned(60_00, id="r1")).when(
-        returned(60_00, id="r2")
-    ).refused("return-exceeds-activity")
-    given(rulebook(points(100)), enrolled(), bought(100_00)).when(returned(100_01)).refused("return-exceeds-activity")
+        returned(40_01, id="r2")
+    ).refused("return-exceeds-activity", errors=[("/amount_minor", "at most 4000")])
+    given(rulebook(points(100), currency=refusing), enrolled(), bought(100_00), returned(60_00, id="r1")).when(
+        returned(40_00, id="r2")
+    ).balance(0)
+    story = given(rulebook(points(100)), enrolled(), bought(100_00))
+    story.when(returned(100_01)).refused("return-exceeds-activity", errors=[("/amount_minor", "at most 10000")])
+
+
+def test_what_has_no_amount_is_returned_whole() -> None:
+    book = rulebook(points(10, on="visit"), activities={"visit": {"data": {"type": "object"}}})
+    visit = do(RecordActivity(source="shop", id="v", type="visit", occurred_at=instant("2026-01-02")), "2026-01-02")
+    story = given(book, enrolled(), visit)
+    story.when(returned(1, "v")).refused("invalid-payload", errors=[("/amount_minor", "leave it out")])
+    story.when(returned(None, "v")).then(clawed_back(10)).balance(0).when(returned(None, "v", id="r2")).then()
+
+
+def test_what_a_feed_spent_is_not_returned() -> None:
+    ride: Json = {"data": {"type": "object"}, "role": "spends", "currency": "points", "points": "5"}
+    spending = do(RecordActivity(source="shop", id="v", type="ride", occurred_at=instant("2026-01-03")), "2026-01-03")
+    story = given(rulebook(points(10), activities={"ride": ride}), enrolled(), bought(1_00), spending)
+    story.when(returned(None, "v")).refused("not-eligible", reasons=["spends-points"]).balance(5)
 
 
 @pytest.mark.parametrize("later", [rulebook(per(100, 2)), rulebook()], ids=["doubled", "withdrawn"])
@@ -239,4 +274,7 @@ def test_what_expired_of_one_award_is_not_taken_from_another() -> None:
 def test_a_return_does_not_come_before_its_activity() -> None:
     given(rulebook(points(10)), enrolled(), bought(10_00, at="2026-01-05")).when(
         returned(None, at="2026-01-04")
-    ).refused("bad-time")
+    ).refused("bad-time", errors=[("/occurred_at", f"not before {instant('2026-01-05').isoformat()}")])
+    given(rulebook(points(10)), enrolled(), bought(10_00, at="2026-01-05")).when(returned(None, at="2026-01-05")).then(
+        clawed_back(10)
+    )
