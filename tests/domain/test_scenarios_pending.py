@@ -204,6 +204,11 @@ def test_only_what_is_pending_is_cancelled() -> None:
     outcome.when(cancel(of="p1", at="2026-01-04")).refused("unknown-lot", errors=[("/activity", "nothing pending")])
 
 
+def test_what_can_be_spent_already_keeps_nobody_from_activating_the_rest() -> None:
+    book = rulebook(points(20, available="on_action"), points(5, rule="now"))
+    given(book, enrolled(), bought(1_00)).when(activate("2.2", "2.1", at="2026-01-03")).then(activated(20)).balance(25)
+
+
 def test_several_that_are_cancelled_at_once_give_back_what_each_took() -> None:
     budgets = {"all": {"currency": "points", "points": 100, "uses": 5}}
     rules = [points(20, budget="all"), points(7, rule="more", phase="add", budget="all")]

@@ -264,6 +264,23 @@ def test_buying_with_points_and_returning_any_number_of_times_changes_nothing() 
     lawful(stream)
 
 
+def test_an_order_may_be_paid_again_as_far_as_its_points_came_back_whatever_they_are_worth() -> None:
+    """Five points of half a cent are worth three, three of them two: each part gives back the difference."""
+    value = {"per_point": "0.5", "max_share": "1"}
+    stream = Stream(World(rulebook(points("activity.amount_minor", **FREE), currency={"value": value})))
+    stream.do(enrol(), "2026-01-01")
+    stream.do(purchase(30, "a", "2026-01-02"), "2026-01-02")
+    stream.do(purchase(50_00, "o", "2026-01-03"), "2026-01-03")
+    spend = RedeemPoints(id="s", currency="points", points=5, order_source="shop", order_id="o", order_minor=50_00)
+    stream.do(spend, "2026-01-04")
+    taken = []
+    for number, part in enumerate((20_00, 10_00, 10_00, 10_00)):
+        stream.do(refund(stream, "o", part, f"2026-01-1{number}", f"r{number}"), f"2026-01-1{number}")
+        taken.append(stream.world.taken["share", "shop\x1fo"])
+    assert taken == [2, 1, 1, 0]
+    lawful(stream)
+
+
 def test_an_entry_of_before_gives_nothing_back() -> None:
     """A recorded return that says nothing of it comes out as it did."""
     stream = Stream(World(paying()))

@@ -269,15 +269,15 @@ def test_a_reversal_brings_back_what_ended_before_it_arrives_as_expired_and_it_r
         id="t1", sender=two.bob.id.hex, entry=4, currency="points", reversal=True,
         parts=(Part("2.1", 20, instant("2026-06-01")),),
     )  # fmt: skip
-    entry = two.ann.do(back, "2026-06-01")
+    entry = two.ann.do(back, "2026-06-03")
     lawful(two.ann)
     (arrived,) = [event for event in entry.events if isinstance(event, PointsReceived)]
     assert [(part.lot, part.expires_at, part.repaid) for part in arrived.parts] == [
-        (f"{entry.version}.1", instant("2026-06-01"), 0)
+        (f"{entry.version}.1", instant("2026-06-03"), 0)
     ]
     assert arrived.reversal
     assert [event.points for event in entry.events if isinstance(event, LotExpired)] == [20]
-    assert two.has(two.ann, "2026-06-01") == (0, 15)
+    assert two.has(two.ann, "2026-06-03") == (0, 15)
 
 
 @pytest.mark.parametrize(("order", "paid"), [("expiry_first", "sooner"), ("fifo", "first"), ("lifo", "last")])
