@@ -4,7 +4,7 @@ import pytest
 
 from domain.log import encoded
 from domain.member.commands import RecordActivity
-from domain.member.events import LotActivated
+from domain.member.events import LotActivated, PointsClawedBack
 from tests.build import (
     Json,
     Stream,
@@ -278,3 +278,44 @@ def test_a_return_does_not_come_before_its_activity() -> None:
     given(rulebook(points(10)), enrolled(), bought(10_00, at="2026-01-05")).when(returned(None, at="2026-01-05")).then(
         clawed_back(10)
     )
+
+
+X2 = multiply("2", rule="x2")
+
+
+@pytest.mark.parametrize(
+    ("rules", "amount", "back", "taken"),
+    [
+        ([rate("0.1"), X2], 10_00, 3_33, {"base": 33, "x2": 33}),
+        ([per(100, 1), X2], 10_50, 5_60, {"base": 6, "x2": 6}),
+        # Part rates, part steps: of what is kept, 49 and 4.
+        ([rate("0.1"), per(100, 1, rule="steps"), X2], 10_50, 5_60, {"base": 56, "steps": 6, "x2": 62}),
+        # Steps that were not reached are no part of it.
+        ([rate("0.1"), per(100_00, 1, rule="steps"), X2], 10_00, 3_33, {"base": 33, "x2": 33}),
+        # What is added afterwards is not multiplied, and may have steps of its own.
+        (
+            [rate("0.1"), X2, points(5, rule="more", phase="add", when="activity.amount_minor >= 900")],
+            10_00, 3_33, {"base": 33, "x2": 33, "more": 5},
+        ),
+        # A multiplier that looks at the amount is judged by what is kept.
+        ([rate("0.1"), {**X2, "when": "activity.amount_minor >= 500"}], 10_50, 5_60, {"base": 56, "x2": 105}),
+    ],
+)  # fmt: skip
+def test_a_multiplier_goes_back_as_its_base_does(
+    rules: list[Json], amount: int, back: int, taken: dict[str, int]
+) -> None:
+    outcome = given(rulebook(*rules), enrolled(), bought(amount)).when(returned(back))
+    assert {event.rule: event.points for event in outcome.events if isinstance(event, PointsClawedBack)} == taken
+
+
+@pytest.mark.parametrize(("policy", "taken"), [("auto", 5), ("proportional", 5), ("re_evaluate", 6)])
+def test_a_rate_goes_back_as_the_currency_says(policy: str, taken: int) -> None:
+    """Of 10.50 at a hundredth, rounded down, 10 points; 5.60 of it are 5.33 of these, and what is kept would be 4."""
+    book = rulebook(rate("0.01"), currency={"returns": {"recompute": policy}})
+    given(book, enrolled(), bought(10_50)).when(returned(5_60)).then(clawed_back(taken))
+
+
+@pytest.mark.parametrize(("policy", "taken"), [("auto", 6), ("proportional", 5), ("re_evaluate", 6)])
+def test_steps_go_back_as_the_currency_says(policy: str, taken: int) -> None:
+    book = rulebook(per(100, 1), currency={"returns": {"recompute": policy}})
+    given(book, enrolled(), bought(10_50)).when(returned(5_60)).then(clawed_back(taken))
