@@ -60,6 +60,7 @@ def moved_original(original: Original, before: int) -> Original:
         fates={moved_id(lot, before): fate for lot, fate in original.fates.items()},
         progressed=tuple(_slot(one, before) for one in original.progressed),
         assigned=tuple(_slot(one, before) for one in original.assigned),
+        corrected=frozenset(moved_id(lot, before) for lot in original.corrected),
     )
 
 

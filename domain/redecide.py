@@ -182,7 +182,7 @@ class StreamHistory:
                         fate = _at_first(event, entry.recorded_at)
                         by = event.restated
                         version, rulebook = (by.activity, by.rulebook) if by else (entry.version, entry.pins.rulebook)
-                        found[event.lot] = Given(version, rulebook, event, fate)
+                        found[event.lot] = Given(version, rulebook, event, fate, corrected=_is_corrected(entry, event))
                     case LotExpired() | LotActivated() | PointsClawedBack() if event.lot in found:
                         given = found[event.lot]
                         if isinstance(event, PointsClawedBack):
@@ -279,6 +279,7 @@ def _original(entry: Entry | Past, before: Member, since: Sequence[Entry | Past]
         taken=taken_of(entry),
         progressed=_progressed(own),
         assigned=tuple(event for event in own if isinstance(event, OfferAssigned)),
+        corrected=_corrected(since),
     )
 
 
@@ -295,6 +296,20 @@ def _with_restated(entry: Entry | Past, since: Sequence[Entry | Past]) -> list[o
             if about is not None and about.activity == entry.version:
                 own.append(event)
     return own
+
+
+def _corrected(since: Iterable[Entry | Past]) -> frozenset[str]:
+    """Lots that were granted for earlier activities by no late one: a past entry no longer says what asked for it."""
+    return frozenset(
+        event.lot
+        for later in since
+        for event in later.events
+        if isinstance(event, PointsEarned) and _is_corrected(later, event)
+    )
+
+
+def _is_corrected(entry: Entry | Past, award: PointsEarned) -> bool:
+    return award.restated is not None and not isinstance(entry.input, RecordActivity)
 
 
 def _left_of(award: PointsEarned, own: Iterable[object]) -> PointsEarned:

@@ -10,7 +10,7 @@ recorded, returned or a member enrolled are left out.
 
 # ruff: noqa: A002 - things are told apart by their `id`, in tests as in bodies
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -245,9 +245,14 @@ class Outcome:
         assert (standing.level if standing else None) == level
         return self
 
-    def refused(self, code: str) -> "Outcome":
+    def refused(
+        self, code: str, *, errors: Sequence[tuple[str, str]] | None = None, reasons: Sequence[str] | None = None
+    ) -> "Outcome":
+        """With `errors` or `reasons`, these are all that the refusal names."""
         assert self.refusal is not None, f"it was not refused: {self.entry}"
         assert self.refusal.code == code
+        assert errors is None or list(self.refusal.errors) == list(errors)
+        assert reasons is None or list(self.refusal.reasons) == list(reasons)
         return self
 
     def when(self, step: Step) -> "Outcome":

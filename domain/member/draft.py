@@ -39,7 +39,10 @@ class Fate(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """An award of entry `version`: what became of it since, what returns took of it and of its counters."""
+    """An award of entry `version`: what became of it since, what returns took of it and of its counters.
+
+    One that a correction granted drew on nothing that members share.
+    """
 
     version: int
     rulebook: int
@@ -47,6 +50,7 @@ class Given(msgspec.Struct, frozen=True):
     fate: Fate = Fate()
     taken: int = 0
     back: dict[str, int] = {}
+    corrected: bool = False
 
     @property
     def left(self) -> int:
@@ -66,7 +70,8 @@ class Original(msgspec.Struct, frozen=True):
     """An earlier activity of the same stream: its entry, and the member just before that entry was decided.
 
     `fates` tells by lot what has become since of what it earned, `taken` what it saw of shared quantities;
-    `progressed` is what it counted for slots of offers, `assigned` the slots it opened.
+    `progressed` is what it counted for slots of offers, `assigned` the slots it opened, `corrected` the lots that
+    corrections granted for it, which drew on nothing that members share.
     """
 
     version: int
@@ -84,6 +89,7 @@ class Original(msgspec.Struct, frozen=True):
     taken: Taken
     progressed: tuple[OfferProgressed, ...] = ()
     assigned: tuple[OfferAssigned, ...] = ()
+    corrected: frozenset[str] = frozenset()
 
 
 class Told(msgspec.Struct, frozen=True):

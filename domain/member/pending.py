@@ -54,7 +54,8 @@ def _cancel(draft: Draft, lot: Lot) -> None:
     if any(rule.id == lot.rule for rule in book.document.rules):
         counts = caps_back(given.award, given.taken, lot.remaining)
         last = given.taken + lot.remaining >= given.award.points
-        draft.takes += takes_back(book, given.award, lot.day, lot.remaining, last=last)
+        if not given.corrected:
+            draft.takes += takes_back(book, given.award, lot.day, lot.remaining, last=last)
     claw_back(draft, book.currency(lot.currency), given, lot.remaining, counts)
     lower_tiers(draft, book, draft.now, lot.day, draft.zone(book), moved(draft))
 

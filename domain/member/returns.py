@@ -89,7 +89,7 @@ def return_activity(draft: Draft, command: ReturnActivity) -> None:
             target = award.points if complete else share(award.points, returned, base or 1)
         if target > taken:
             points = target - taken
-            if known:
+            if known and award.lot not in original.corrected:
                 draft.takes += takes_back(book, award, original.day, points, last=target >= award.points)
             policy = book.currency(award.currency)
             given = Given(original.version, original.rulebook, award, original.fates[award.lot])

@@ -114,13 +114,15 @@ def _tick_late(
 
 
 def _untick(draft: Draft, book: CompiledRulebook, streak: CompiledStreak, day: int) -> None:
-    period, standing = streak.start(day), draft.member.streaks[streak.id]
+    period, standing = streak.start(day), draft.member.streaks.get(streak.id)
     if in_days(draft.member, streak.ticks, period, streak.end(day) - 1) > 0:
         return  # another activity of the same period stands
     periods = _periods(draft.member, streak)
     after = _runs(draft.member, streak, periods)
     before = _runs(draft.member, streak, sorted({*periods, period}))
-    _restate(draft, streak, after, day, standing.at, standing.zone, "returned")
+    # A merge leaves the standing of a streak behind that the rules had given up, but none of what it gave.
+    if standing is not None:
+        _restate(draft, streak, after, day, standing.at, standing.zone, "returned")
     run = next(one for one in before if one.first <= period <= one.last)
     left = [one for one in after if run.first <= one.first <= run.last]
     for award in streak.awards:

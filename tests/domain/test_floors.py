@@ -157,6 +157,14 @@ def test_a_floor_that_ends_with_the_review_leaves_one_step() -> None:
     )
 
 
+def test_a_level_that_is_kept_in_grace_beneath_a_floor_is_in_grace_no_more() -> None:
+    book = rules(window="month", validity="end_of_period", grace="P40D")
+    story = given(book, enrolled(), floor("gold", "2026-01-02"), bought(120, "a", "2026-01-10"), swept("2026-03-02"))
+    story.when(bought(120, "b", "2026-03-30")).when(swept("2026-04-10T00:00")).then(
+        held("gold", "silver", since="2026-01-10", until="2026-05-01T00:00", evidence=120)
+    ).tier("gold")
+
+
 def test_grace_runs_beneath_a_floor_and_is_over_when_it_would_have_been() -> None:
     story = given(rules(grace="P30D"), enrolled(), bought(120, "a", "2026-02-01"))
     start = story.when(floor("gold", "2027-03-01", until="2028-01-10"))
@@ -305,16 +313,16 @@ def test_a_floor_may_be_lifted_whatever_has_become_of_its_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "code"),
+    ("step", "code", "at", "said"),
     [
-        (floor("gold", "2026-03-01", name="other"), "unknown-tier"),
-        (floor(None, "2026-03-01", name="other"), "unknown-tier"),
-        (floor("golden", "2026-03-01"), "unknown-tier"),
-        (floor("gold", "2026-03-01", until="2026-03-01"), "bad-time"),
+        (floor("gold", "2026-03-01", name="other"), "unknown-tier", "/set", "not a tier set"),
+        (floor(None, "2026-03-01", name="other"), "unknown-tier", "/set", "not a tier set"),
+        (floor("golden", "2026-03-01"), "unknown-tier", "/level", "not a level of this set"),
+        (floor("gold", "2026-03-01", until="2026-03-01"), "bad-time", "/until", "not in the future"),
     ],
 )
-def test_a_floor_needs_a_level_and_a_time_to_come(step: Step, code: str) -> None:
-    given(rules(), enrolled()).when(step).refused(code)
+def test_a_floor_needs_a_level_and_a_time_to_come(step: Step, code: str, at: str, said: str) -> None:
+    given(rules(), enrolled()).when(step).refused(code, errors=[(at, said)])
 
 
 def test_a_set_may_forbid_floors_but_not_that_they_are_lifted() -> None:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from domain.member.commands import ApplyCorrection, CorrectedActivity, CorrectedAward
+from domain.log import Entry
+from domain.member.commands import ApplyCorrection, CancelPending, CorrectedActivity, CorrectedAward
 from domain.member.events import ActivityRecorded, PointsClawedBack, PointsEarned, TierChanged
 from tests.build import Json, Stream, instant, per, points, rulebook
-from tests.spec import Step, bought, clawed_back, enrolled, given, redeemed, returned
+from tests.domain.test_scenarios_merges import People, has
+from tests.spec import Step, bought, clawed_back, do, enrolled, given, redeemed, returned
 
 TIERS: Json = {"measure": "points_earned", "window": "lifetime", "levels": [{"id": "silver", "at": 100}]}
 
@@ -22,7 +24,7 @@ def corrected(of: str, amount: int, rule: str = "base", at: str = "2026-03-01", 
             currency="points",
             points=amount,
             wanted=max(0, amount),
-            available_at=entry.at if amount > 0 else None,
+            available_at=entry.at if amount > 0 and not _waits(entry) else None,
             **more,
         )
         row = CorrectedActivity(
@@ -31,6 +33,10 @@ def corrected(of: str, amount: int, rule: str = "base", at: str = "2026-03-01", 
         return stream.do(ApplyCorrection(correction="cor_1", seen=stream.entries[-1].version, rows=(row,)), at)
 
     return Step(act)
+
+
+def _waits(entry: Entry) -> bool:
+    return all(event.available_at is None for event in entry.events if isinstance(event, PointsEarned))
 
 
 def test_more_is_earned_as_of_the_purchase_and_reaches_a_level_as_of_it() -> None:
@@ -74,6 +80,15 @@ def test_a_purchase_returned_after_it_was_corrected_leaves_nothing() -> None:
     less.when(returned(60_00, at="2026-03-02")).balance(0)
 
 
+def test_a_budget_gets_back_what_was_taken_of_it_and_nothing_of_what_a_correction_granted() -> None:
+    document = rulebook(per(100, 1, budget="all"), budgets={"all": {"currency": "points", "points": 100}})
+    paid = given(document, enrolled(), bought(60_00), corrected("p1", 30))
+    half = paid.when(returned(30_00, at="2026-03-02")).balance(30)
+    assert half.stream.world.taken["budget", "all"] == 30
+    whole = half.when(returned(30_00, at="2026-03-03", id="r2")).balance(0)
+    assert whole.stream.world.taken["budget", "all"] == 0
+
+
 def test_halves_returned_after_it_was_corrected_take_a_half_each() -> None:
     given(rulebook(points(60)), enrolled(), bought(60_00), corrected("p1", 40)).when(
         returned(30_00, at="2026-03-02")
@@ -94,3 +109,25 @@ def test_a_late_purchase_leaves_corrections_of_others_where_they_are() -> None:
     )
     # 60 and 7 for b, 10 and the first for a.
     found.balance(60 + 7 + 10 + 100)
+
+
+def test_a_budget_gets_nothing_back_of_what_a_correction_granted_that_is_cancelled_before_it_is_available() -> None:
+    budgets = {"all": {"currency": "points", "points": 100}}
+    document = rulebook(per(100, 1, budget="all"), currency={"available": "on_action"}, budgets=budgets)
+    paid = given(document, enrolled(), bought(60_00), corrected("p1", 30))
+    outcome = paid.when(do(CancelPending(lots=("3.1",)), "2026-03-02"))
+    assert outcome.stream.world.taken["budget", "all"] == 60
+    outcome = outcome.when(do(CancelPending(lots=("2.1",)), "2026-03-03")).balance(0)
+    assert outcome.stream.world.taken["budget", "all"] == 0
+
+
+def test_after_a_merge_a_budget_still_gets_nothing_back_of_what_a_correction_granted() -> None:
+    document = rulebook(per(100, 1, budget="all"), budgets={"all": {"currency": "points", "points": 100}})
+    people = People(document)
+    survivor, loser = people.all
+    for step in (bought(60_00), corrected("p1", 30)):
+        step.act(loser)
+    people.merge(loser, survivor, "2026-03-02")
+    people.give_back(survivor, loser, "p1", "2026-03-03")
+    assert has(survivor, "2026-03-03") == (0, 0, 0)
+    assert survivor.world.taken["budget", "all"] == 0

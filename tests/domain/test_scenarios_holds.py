@@ -138,16 +138,16 @@ def test_what_is_confirmed_in_part_leaves_the_rest_free() -> None:
 
 def test_no_more_is_confirmed_than_was_held() -> None:
     given(BOOK, enrolled(), bought(30), held(10, "2026-01-03")).when(confirmed("2026-01-03T12:01", 11)).refused(
-        "amount-out-of-range"
+        "amount-out-of-range", errors=[("/points", "at most 10")]
     )
 
 
 def test_the_states_of_a_redemption_exclude_each_other() -> None:
     outcome = given(BOOK, enrolled(), bought(30), held(10, "2026-01-03"), cancelled("2026-01-03T12:01"))
-    assert outcome.when(confirmed("2026-01-03T12:02")).refused("not-eligible").refusal is not None
-    outcome.when(sent_back("2026-01-03T12:02")).refused("not-eligible")
+    outcome.when(confirmed("2026-01-03T12:02")).refused("not-eligible", reasons=["cancelled"])
+    outcome.when(sent_back("2026-01-03T12:02")).refused("not-eligible", reasons=["cancelled"])
     waiting = given(BOOK, enrolled(), bought(30), held(10, "2026-01-03"))
-    waiting.when(sent_back("2026-01-03T12:02")).refused("not-eligible")
+    waiting.when(sent_back("2026-01-03T12:02")).refused("not-eligible", reasons=["not-confirmed"])
     direct = given(BOOK, enrolled(), bought(30), redeemed(10, "2026-01-03", "h1"))
     direct.when(confirmed("2026-01-03T12:02")).refused("already-confirmed")
 
@@ -189,7 +189,9 @@ def test_d12_points_come_back_with_their_own_end_or_with_a_new_one() -> None:
 def test_what_is_returned_in_parts_undoes_the_last_draws_first_and_ends_at_nothing() -> None:
     outcome = given(BOOK, enrolled(), bought(30), bought(30, "p2"), redeemed(50, "2026-01-03", "h1"))
     first = outcome.when(sent_back("2026-01-04", 25)).then(came_back(25, draws=drawn(("3.1", 20), ("2.1", 5))))
-    first.balance(35).when(sent_back("2026-01-05", 26)).refused("return-exceeds-activity")
+    first.balance(35).when(sent_back("2026-01-05", 26)).refused(
+        "return-exceeds-activity", errors=[("/points", "at most 25")]
+    )
     rest = first.when(sent_back("2026-01-05")).then(came_back(25, draws=drawn(("2.1", 25)))).balance(60)
     rest.when(sent_back("2026-01-06")).refused("already-reversed")
     assert accounts(rest) == {"member": 60, "program": -60}

@@ -290,6 +290,18 @@ def test_an_offer_that_the_loser_completed_comes_back_with_its_order() -> None:
     assert has(ann, "2026-04-03") == (0, 0, 0)
 
 
+def test_a_return_takes_back_what_a_streak_gave_that_the_rules_had_given_up_by_the_merge() -> None:
+    streaks: Json = {"daily": {"on": "purchase", "awards": [{"every": 1, "points": 2}]}}
+    people = People(rulebook(per(100, 1), streaks=streaks))
+    ann, old = people.all
+    old.do(purchase(10_00, "p1", "2026-01-02"), "2026-01-02")
+    ann.world.publish(rulebook(per(100, 1)), instant("2026-01-03"))
+    people.merge(old, ann, "2026-01-04")
+    assert has(ann, "2026-01-04") == (12, 0, 0)
+    people.give_back(ann, old, "p1", "2026-01-05")
+    assert has(ann, "2026-01-05") == (0, 0, 0)
+
+
 def test_streaks_are_made_again_from_the_ticks_of_both() -> None:
     document = rulebook(streaks={"daily": {"on": "purchase", "awards": [{"at": 4, "points": 50}]}})
     people = People(document)

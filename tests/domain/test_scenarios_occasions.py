@@ -17,7 +17,21 @@ from domain.member.events import (
 from domain.member.movements import movements
 from domain.member.settle import next_due
 from tests.build import Json, Stream, World, instant, points, rulebook
-from tests.spec import Given, Told, adjusted, bought, do, earned, enrolled, given, published, redeemed, renewed, swept
+from tests.spec import (
+    Given,
+    Told,
+    adjusted,
+    bought,
+    do,
+    earned,
+    enrolled,
+    given,
+    moved_to,
+    published,
+    redeemed,
+    renewed,
+    swept,
+)
 
 MEMBERS: Json = {
     "attributes": {"type": "object", "properties": {"born": {"type": "string"}, "city": {"type": "string"}}},
@@ -174,6 +188,25 @@ def test_what_is_earned_by_an_activity_is_told_apart_from_what_time_brought() ->
         event.occasion for entry in outcome.stream.entries for event in entry.events if isinstance(event, PointsEarned)
     ]
     assert [found.kind if found else None for found in awards] == ["member.birthday", None]
+
+
+def test_what_a_birthday_brings_reaches_a_level_at_its_own_instant() -> None:
+    tiers = {
+        "measure": "points_earned:points",
+        "window": "calendar_year",
+        "validity": "end_of_period",
+        "levels": [{"id": "silver", "at": 50}],
+    }
+    outcome = given(parties(cake(), tiers=tiers), born("03-15")).when(swept("2026-04-01"))
+    day = instant("2026-03-15T00:00")
+    outcome.then(
+        reached(2026),
+        earned(50, "cake"),
+        moved_to(
+            "silver", set="status", from_=None, reason="reached", evidence=50, at=day,
+            valid_until=instant("2027-01-01T00:00"),
+        ),
+    ).tier("silver")  # fmt: skip
 
 
 def test_a_level_that_is_renewed_is_rewarded_at_its_review() -> None:

@@ -195,11 +195,35 @@ def test_a_budget_gets_back_what_a_cancelled_award_took() -> None:
 
 def test_only_what_is_pending_is_cancelled() -> None:
     book = rulebook(points(20, available={"after": "P7D"}), points(5, rule="now"))
-    given(book, enrolled(), bought(1_00)).when(cancel("2.1", "2.2", at="2026-01-03")).refused("not-eligible").when(
-        cancel("2.9", at="2026-01-03")
-    ).refused("unknown-lot").when(cancel(of="p1", at="2026-01-03")).then(clawed_back(20)).balance(5).when(
-        cancel(of="p1", at="2026-01-04")
-    ).refused("unknown-lot")
+    story = given(book, enrolled(), bought(1_00))
+    story.when(cancel("2.1", "2.2", at="2026-01-03")).refused(
+        "not-eligible", reasons=["not-pending"], errors=[("/lots/1", "can be spent already")]
+    )
+    story.when(cancel("2.1", "2.9", at="2026-01-03")).refused("unknown-lot", errors=[("/lots/1", "no such lot")])
+    outcome = story.when(cancel(of="p1", at="2026-01-03")).then(clawed_back(20)).balance(5)
+    outcome.when(cancel(of="p1", at="2026-01-04")).refused("unknown-lot", errors=[("/activity", "nothing pending")])
+
+
+def test_what_can_be_spent_already_keeps_nobody_from_activating_the_rest() -> None:
+    book = rulebook(points(20, available="on_action"), points(5, rule="now"))
+    given(book, enrolled(), bought(1_00)).when(activate("2.2", "2.1", at="2026-01-03")).then(activated(20)).balance(25)
+
+
+def test_several_that_are_cancelled_at_once_give_back_what_each_took() -> None:
+    budgets = {"all": {"currency": "points", "points": 100, "uses": 5}}
+    rules = [points(20, budget="all"), points(7, rule="more", phase="add", budget="all")]
+    story = given(rulebook(*rules, currency=WEEK, budgets=budgets), enrolled(), bought(1_00), bought(1_00, "p2"))
+    assert story.stream.world.taken == {("budget", "all"): 54, ("budget.uses", "all"): 4}
+    outcome = story.when(cancel("2.1", "2.2", at="2026-01-03")).then(clawed_back(20), clawed_back(7))
+    assert outcome.stream.world.taken == {("budget", "all"): 27, ("budget.uses", "all"): 2}
+
+
+def test_shared_caps_get_back_what_a_cancelled_award_took_of_the_day_it_was_earned() -> None:
+    cap = {"points": 30, "period": "day", "per": "rule"}
+    story = given(rulebook(points(20, cap=[cap]), currency=WEEK), enrolled(), bought(1_00, at="2026-01-02"))
+    assert [amount for amount in story.stream.world.taken.values() if amount] == [20]
+    outcome = story.when(cancel("2.1", at="2026-01-04"))
+    assert [amount for amount in outcome.stream.world.taken.values() if amount] == []
 
 
 def test_points_by_hand_wait_for_an_action_too_and_can_be_cancelled() -> None:

@@ -134,6 +134,38 @@ def test_d11_a_lot_that_ends_by_inactivity_ends_as_if_it_had_not_been_emptied(
     lawful(stream)
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "ends"),
+    [
+        ([], "2026-02-04T00:00"),  # as it was
+        ([("visit", "2026-01-20", None)], "2026-02-04T00:00"),  # no activity that counts
+        ([("visit", "2026-01-20", None), ("purchase", "2026-01-22", None)], "2026-02-23T00:00"),
+        ([("purchase", "2026-01-22", None), ("purchase", "2026-01-10", None)], "2026-02-23T00:00"),  # told late
+        ([("purchase", "2026-01-22T18:00", "Asia/Tokyo")], "2026-02-23T15:00"),  # the 23rd there, to the end of a day
+    ],
+)
+def test_d11_what_counts_while_a_lot_is_empty_is_what_counts_for_one_that_is_not(
+    meanwhile: list[tuple[str, str, str | None]], ends: str
+) -> None:
+    document = paying(expires={"inactive_for": "P1M", "activities": ["purchase"]}) | {"zone_policy": "activity"}
+    document["activities"]["visit"] = {"data": {"type": "object"}}
+    stream = Stream(World(document))
+    stream.do(enrol(), "2026-01-01")
+    stream.do(purchase(30, "a", "2026-01-02"), "2026-01-02")
+    stream.do(purchase(20_00, "big", "2026-01-03"), "2026-01-03")
+    stream.do(RedeemPoints(id="s", currency="points", points=30, order_source="shop", order_id="big"), "2026-01-04")
+    for number, (kind, at, zone) in enumerate(meanwhile):
+        one = msgspec.structs.replace(purchase(20_00, f"m{number}", at), type=kind, time_zone=zone)
+        stream.do(one, f"2026-01-23T{10 + number}:00")
+    back = stream.do(refund(stream, "big", None, "2026-01-24"), "2026-01-24")
+    (event,) = [one for one in back.events if isinstance(one, PointsGivenBack)]
+    assert [(lot.points, lot.expires_at) for lot in event.lots] == [(30, instant(ends))]
+    # And it goes on to move with what happens.
+    stream.do(purchase(20_00, "later", "2026-01-28"), "2026-01-28")
+    assert [lot.expires_at for lot in stream.member.lots] == [instant("2026-03-01T00:00")]
+    lawful(stream)
+
+
 def test_d12_reissued_points_get_a_fresh_life() -> None:
     story = given(
         paying(**MONTH, returns={"points_paid": "reissue"}),
@@ -151,6 +183,20 @@ def test_d12_reissued_points_get_a_fresh_life() -> None:
     outcome.then(given_back(60, lots=(fresh,), expired=())).balance(80).balance(60, at="2026-02-21T00:00").balance(
         0, at="2026-03-11T00:00"
     )
+
+
+def test_d12_reissued_points_that_end_by_inactivity_move_with_what_happens() -> None:
+    story = given(
+        paying(expires={"inactive_for": "P1M"}, returns={"points_paid": "reissue"}),
+        enrolled(),
+        bought(30, "a", "2026-01-02"),
+        redeemed(30, "2026-01-21", order="big"),
+        bought(20_00, "big", "2026-01-21T13:00"),
+    )
+    back = story.when(returned(None, of="big", at="2026-01-25"))
+    assert [lot.expires_at for lot in back.stream.member.lots] == [instant("2026-02-26T00:00")]
+    later = back.when(bought(20_00, "c", "2026-02-10"))
+    assert [lot.expires_at for lot in later.stream.member.lots] == [instant("2026-03-11T00:00")]
 
 
 def test_d12_reissued_points_follow_the_currency_when_its_policy_moves_existing_lots() -> None:
@@ -215,6 +261,23 @@ def test_buying_with_points_and_returning_any_number_of_times_changes_nothing() 
     assert held is not None
     assert (held.balances["points"].available, held.balances["points"].debt) == (300, 0)
     assert not any(stream.world.taken.values())
+    lawful(stream)
+
+
+def test_an_order_may_be_paid_again_as_far_as_its_points_came_back_whatever_they_are_worth() -> None:
+    """Five points of half a cent are worth three, three of them two: each part gives back the difference."""
+    value = {"per_point": "0.5", "max_share": "1"}
+    stream = Stream(World(rulebook(points("activity.amount_minor", **FREE), currency={"value": value})))
+    stream.do(enrol(), "2026-01-01")
+    stream.do(purchase(30, "a", "2026-01-02"), "2026-01-02")
+    stream.do(purchase(50_00, "o", "2026-01-03"), "2026-01-03")
+    spend = RedeemPoints(id="s", currency="points", points=5, order_source="shop", order_id="o", order_minor=50_00)
+    stream.do(spend, "2026-01-04")
+    taken = []
+    for number, part in enumerate((20_00, 10_00, 10_00, 10_00)):
+        stream.do(refund(stream, "o", part, f"2026-01-1{number}", f"r{number}"), f"2026-01-1{number}")
+        taken.append(stream.world.taken["share", "shop\x1fo"])
+    assert taken == [2, 1, 1, 0]
     lawful(stream)
 
 

@@ -3,13 +3,29 @@
 import pytest
 
 from domain.log import encoded
-from domain.member.events import LotActivated
-from tests.build import Stream, World, adjust, enrol, instant, multiply, per, points, purchase, rate, refund, rulebook
+from domain.member.commands import RecordActivity
+from domain.member.events import LotActivated, PointsClawedBack
+from tests.build import (
+    Json,
+    Stream,
+    World,
+    adjust,
+    enrol,
+    instant,
+    multiply,
+    per,
+    points,
+    purchase,
+    rate,
+    refund,
+    rulebook,
+)
 from tests.spec import (
     adjusted,
     bought,
     clawed_back,
     corrected,
+    do,
     earned,
     enrolled,
     expired,
@@ -54,9 +70,28 @@ def test_d3_returns_beyond_the_original_are_clamped() -> None:
 def test_d3_over_return_may_be_refused_and_one_larger_than_the_original_always_is() -> None:
     refusing = {"returns": {"over_return": "refuse"}}
     given(rulebook(points(100), currency=refusing), enrolled(), bought(100_00), returned(60_00, id="r1")).when(
-        returned(60_00, id="r2")
-    ).refused("return-exceeds-activity")
-    given(rulebook(points(100)), enrolled(), bought(100_00)).when(returned(100_01)).refused("return-exceeds-activity")
+        returned(40_01, id="r2")
+    ).refused("return-exceeds-activity", errors=[("/amount_minor", "at most 4000")])
+    given(rulebook(points(100), currency=refusing), enrolled(), bought(100_00), returned(60_00, id="r1")).when(
+        returned(40_00, id="r2")
+    ).balance(0)
+    story = given(rulebook(points(100)), enrolled(), bought(100_00))
+    story.when(returned(100_01)).refused("return-exceeds-activity", errors=[("/amount_minor", "at most 10000")])
+
+
+def test_what_has_no_amount_is_returned_whole() -> None:
+    book = rulebook(points(10, on="visit"), activities={"visit": {"data": {"type": "object"}}})
+    visit = do(RecordActivity(source="shop", id="v", type="visit", occurred_at=instant("2026-01-02")), "2026-01-02")
+    story = given(book, enrolled(), visit)
+    story.when(returned(1, "v")).refused("invalid-payload", errors=[("/amount_minor", "leave it out")])
+    story.when(returned(None, "v")).then(clawed_back(10)).balance(0).when(returned(None, "v", id="r2")).then()
+
+
+def test_what_a_feed_spent_is_not_returned() -> None:
+    ride: Json = {"data": {"type": "object"}, "role": "spends", "currency": "points", "points": "5"}
+    spending = do(RecordActivity(source="shop", id="v", type="ride", occurred_at=instant("2026-01-03")), "2026-01-03")
+    story = given(rulebook(points(10), activities={"ride": ride}), enrolled(), bought(1_00), spending)
+    story.when(returned(None, "v")).refused("not-eligible", reasons=["spends-points"]).balance(5)
 
 
 @pytest.mark.parametrize("later", [rulebook(per(100, 2)), rulebook()], ids=["doubled", "withdrawn"])
@@ -239,4 +274,48 @@ def test_what_expired_of_one_award_is_not_taken_from_another() -> None:
 def test_a_return_does_not_come_before_its_activity() -> None:
     given(rulebook(points(10)), enrolled(), bought(10_00, at="2026-01-05")).when(
         returned(None, at="2026-01-04")
-    ).refused("bad-time")
+    ).refused("bad-time", errors=[("/occurred_at", f"not before {instant('2026-01-05').isoformat()}")])
+    given(rulebook(points(10)), enrolled(), bought(10_00, at="2026-01-05")).when(returned(None, at="2026-01-05")).then(
+        clawed_back(10)
+    )
+
+
+X2 = multiply("2", rule="x2")
+
+
+@pytest.mark.parametrize(
+    ("rules", "amount", "back", "taken"),
+    [
+        ([rate("0.1"), X2], 10_00, 3_33, {"base": 33, "x2": 33}),
+        ([per(100, 1), X2], 10_50, 5_60, {"base": 6, "x2": 6}),
+        # Part rates, part steps: of what is kept, 49 and 4.
+        ([rate("0.1"), per(100, 1, rule="steps"), X2], 10_50, 5_60, {"base": 56, "steps": 6, "x2": 62}),
+        # Steps that were not reached are no part of it.
+        ([rate("0.1"), per(100_00, 1, rule="steps"), X2], 10_00, 3_33, {"base": 33, "x2": 33}),
+        # What is added afterwards is not multiplied, and may have steps of its own.
+        (
+            [rate("0.1"), X2, points(5, rule="more", phase="add", when="activity.amount_minor >= 900")],
+            10_00, 3_33, {"base": 33, "x2": 33, "more": 5},
+        ),
+        # A multiplier that looks at the amount is judged by what is kept.
+        ([rate("0.1"), {**X2, "when": "activity.amount_minor >= 500"}], 10_50, 5_60, {"base": 56, "x2": 105}),
+    ],
+)  # fmt: skip
+def test_a_multiplier_goes_back_as_its_base_does(
+    rules: list[Json], amount: int, back: int, taken: dict[str, int]
+) -> None:
+    outcome = given(rulebook(*rules), enrolled(), bought(amount)).when(returned(back))
+    assert {event.rule: event.points for event in outcome.events if isinstance(event, PointsClawedBack)} == taken
+
+
+@pytest.mark.parametrize(("policy", "taken"), [("auto", 5), ("proportional", 5), ("re_evaluate", 6)])
+def test_a_rate_goes_back_as_the_currency_says(policy: str, taken: int) -> None:
+    """Of 10.50 at a hundredth, rounded down, 10 points; 5.60 of it are 5.33 of these, and what is kept would be 4."""
+    book = rulebook(rate("0.01"), currency={"returns": {"recompute": policy}})
+    given(book, enrolled(), bought(10_50)).when(returned(5_60)).then(clawed_back(taken))
+
+
+@pytest.mark.parametrize(("policy", "taken"), [("auto", 6), ("proportional", 5), ("re_evaluate", 6)])
+def test_steps_go_back_as_the_currency_says(policy: str, taken: int) -> None:
+    book = rulebook(per(100, 1), currency={"returns": {"recompute": policy}})
+    given(book, enrolled(), bought(10_50)).when(returned(5_60)).then(clawed_back(taken))

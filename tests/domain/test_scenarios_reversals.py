@@ -4,10 +4,24 @@ from typing import Any
 
 import pytest
 
-from domain.member.commands import ReverseAdjustment
-from domain.member.events import AdjustmentReversed, Draw
-from tests.build import Json, points, rulebook
-from tests.spec import Step, Told, adjusted, bought, do, enrolled, given, given_back, redeemed, returned
+from domain.errors import NotEnoughPoints
+from domain.member.commands import RedeemPoints, ReverseAdjustment
+from domain.member.events import AdjustmentReversed, Draw, HoldReleased
+from tests.build import Json, instant, points, rulebook
+from tests.spec import (
+    Step,
+    Told,
+    activated,
+    adjusted,
+    bought,
+    do,
+    enrolled,
+    expired,
+    given,
+    given_back,
+    redeemed,
+    returned,
+)
 
 BOOK = rulebook(points("activity.amount_minor"))
 MONTH: Json = {"expires": {"after": "P1M"}}
@@ -79,6 +93,51 @@ def test_what_expired_is_gone_and_nobody_owes_it() -> None:
         reverse(2, "2026-03-01")
     ).refused("not-enough-points")
     given(book, enrolled(), adjusted(50, "2026-01-03")).when(reverse(2, "2026-03-01")).balance(0)
+
+
+def test_what_moved_on_is_told_less_what_expired_and_what_repaid_debt() -> None:
+    """100 by hand: 40 repay a debt, 10 of the 60 are spent, 20 held past the end of the lot, 30 expire."""
+    ends = instant("2026-02-01")
+    story = given(
+        BOOK,
+        enrolled(),
+        adjusted(-40, "2026-01-02", "a", allow_negative=True),
+        adjusted(100, "2026-01-03", expires_at=ends),
+        redeemed(10, "2026-01-04"),
+        do(RedeemPoints(id="h", currency="points", points=20, hold_seconds=40 * 86_400), "2026-01-05"),
+    )
+    refusal = story.when(reverse(3, "2026-03-01")).refused("not-enough-points").refusal
+    assert isinstance(refusal, NotEnoughPoints)
+    assert (refusal.asked, refusal.available) == (10, 0)
+    story.when(reverse(3, "2026-03-01", force=True)).then(
+        expired(30), Told(HoldReleased, {}), taken(100, expired=50, debt=50, from_lots=(), from_other=())
+    ).balance(0, debt=50)
+
+
+def test_what_a_lot_repaid_when_it_became_available_is_owed_again_without_force() -> None:
+    story = given(
+        BOOK,
+        enrolled(),
+        adjusted(-15, "2026-01-02", "a", allow_negative=True),
+        adjusted(50, "2026-01-03", available_at=instant("2026-01-10")),
+        adjusted(30, "2026-01-03", "other", available_at=instant("2026-01-11")),
+    )
+    story.when(reverse(3, "2026-01-12")).then(
+        activated(50, repaid=15), activated(30, repaid=0), taken(50, from_lots=(Draw("3.1", 35),), debt=0)
+    ).balance(15)
+
+
+@pytest.mark.parametrize(("order", "paid"), [("expiry_first", "5.1"), ("fifo", "4.1"), ("lifo", "6.1")])
+def test_other_lots_pay_in_the_order_of_the_currency(order: str, paid: str) -> None:
+    ends = {"2026-01-04": "2026-08-01", "2026-01-05": "2026-07-01", "2026-01-06": "2026-09-01"}
+    story = given(
+        rulebook(currency={"spend_order": order}),
+        enrolled(),
+        adjusted(30, "2026-01-02"),
+        redeemed(30, "2026-01-03"),
+        *(adjusted(40, at, f"of {at}", expires_at=instant(end)) for at, end in ends.items()),
+    )
+    story.when(reverse(2, "2026-01-07", force=True)).then(taken(30, from_other=(Draw(paid, 30),), debt=0))
 
 
 def test_pending_points_are_reversed_before_anybody_has_them() -> None:

@@ -56,6 +56,10 @@ def test_points_pay_a_share_of_an_order_however_many_redemptions_they_come_in() 
 
 def test_a_share_needs_an_order_to_be_a_share_of() -> None:
     outcome = given(worth("1", max_share="0.3"), enrolled(), bought(1000)).when(redeemed(10, "2026-01-03"))
-    assert outcome.refused("not-eligible").refusal is not None
-    named = msgspec.structs.replace(redeem(10), order_source="shop", order_id="o1")
-    outcome.when(do(named, "2026-01-03")).refused("not-eligible")
+    order: Json = {"order_source": "shop", "order_id": "o1", "order_minor": 100}
+    outcome.when(do(msgspec.structs.replace(redeem(10), **order), "2026-01-03")).balance(990)
+    for missing in order:
+        named = msgspec.structs.replace(redeem(10), **order | {missing: None})
+        found = outcome.when(do(named, "2026-01-03")).refused("not-eligible")
+        assert found.refusal is not None
+        assert found.refusal.reasons == ("order-needed",)

@@ -18,9 +18,11 @@ from tests.spec import (
     expired,
     given,
     moved_to,
+    published,
     redeemed,
     renewed,
     returned,
+    spent,
     swept,
 )
 
@@ -111,13 +113,55 @@ def test_e4_the_purchase_itself_may_not_count(before: int, now: int, level: str 
     given(book, enrolled(), *history).when(bought(now, "p1", "2026-01-03")).tier(level)
 
 
+@pytest.mark.parametrize(("at", "level"), [("2026-02-09T20:00", "silver"), ("2026-02-10T00:00", None)])
+def test_what_comes_before_counts_in_years_of_the_members_own(at: str, level: str | None) -> None:
+    book = tiers(window="anniversary", count_current=False)
+    given(book, enrolled("2025-02-10"), bought(120, "a", "2026-02-09")).when(bought(1, "b", at)).tier(level)
+
+
 def test_a_level_may_begin_with_the_next_period() -> None:
     book = tiers(window="calendar_year", upgrade="next_period", validity="end_of_period")
     start = given(book, enrolled()).when(bought(150, "a", "2026-05-01"))
     start.then(earned(150), Told(TierUpgradePlanned, {"at": instant("2027-01-01T00:00")})).tier(None)
     assert read(start, "2026-05-02")["begins"] == instant("2027-01-01T00:00")
     start.tier(None, at="2026-12-31T23:59").tier("silver", at="2027-01-01T00:00").tier(None, at="2028-01-01T00:00")
+    start.when(swept("2027-01-02")).then(
+        moved_to(
+            "silver", set="status", from_=None, reason="reached", evidence=150, rulebook=1,
+            at=instant("2027-01-01T00:00"), valid_until=instant("2028-01-01T00:00"),
+        )
+    )  # fmt: skip
     start.when(bought(200, "b", "2026-06-01")).tier("gold", at="2027-01-01T00:00")
+
+
+def test_what_begins_with_a_period_is_judged_by_the_period_before_in_the_members_calendar() -> None:
+    """The first is one of the new year already, in Tokyo; the second one of the last minute of the old one."""
+    book = tiers(window="calendar_year", upgrade="next_period", validity="end_of_period")
+    story = given(book, enrolled(), bought(100, "a", "2026-12-31T22:00"), zone="Asia/Tokyo")
+    story.when(swept("2027-01-01T20:00")).tier(None)
+    story = given(book, enrolled(), bought(100, "a", "2026-12-31T14:59"), zone="Asia/Tokyo")
+    story.when(swept("2027-01-01T20:00")).then(
+        moved_to("silver", evidence=100, at=instant("2026-12-31T15:00"), valid_until=instant("2027-12-31T15:00"))
+    )
+
+
+def test_a_higher_level_that_is_held_already_does_not_begin_again() -> None:
+    book = tiers(window="calendar_year", upgrade="next_period", validity="end_of_next_period")
+    story = given(book, enrolled(), bought(300, "a", "2025-05-01"), bought(150, "b", "2026-06-01"))
+    story.when(swept("2027-01-02")).tier("gold")
+
+
+def test_levels_of_a_set_that_has_left_the_rules_end_as_they_were_promised() -> None:
+    steps = [enrolled(), bought(120, "a", "2026-02-01"), published(rulebook(EVERY_CENT), "2026-04-01")]
+    story = given(tiers(window="calendar_year", validity="end_of_period"), *steps)
+    story.when(swept("2027-01-02")).then(
+        moved_to(
+            None, set="status", from_="silver", reason="withdrawn", evidence=0, at=instant("2027-01-01T00:00"),
+            rulebook=2, valid_until=None,
+        )
+    )  # fmt: skip
+    planned = given(tiers(window="calendar_year", upgrade="next_period"), *steps)
+    planned.when(swept("2027-01-02")).then(Told(TierUpgradePlanned, {"set": "status", "at": None})).tier(None)
 
 
 def test_a_level_for_the_next_period_does_not_begin_when_it_was_taken_back() -> None:
@@ -274,3 +318,41 @@ def test_idle_for_three_years_one_read_shows_what_three_reviews_did() -> None:
         moved_to("silver", at=instant("2029-01-01T00:00")),
         moved_to(None, at=instant("2030-01-01T00:00")),
     )
+
+
+# --- reviews within a grace, and of a minimum stay ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("grace", "ends", "until"), [("P31D", "2026-04-01", "2026-05-01"), ("P40D", "2026-04-10", "2026-05-01")]
+)
+def test_a_level_that_is_kept_in_a_grace_beyond_its_period_holds_for_the_period_of_that_day(
+    grace: str, ends: str, until: str
+) -> None:
+    book = tiers(window="month", validity="end_of_period", grace=grace)
+    story = given(book, enrolled(), bought(120, "a", "2026-01-10"), swept("2026-03-02"))
+    end = instant(f"{ends}T00:00")
+    story.when(bought(120, "b", "2026-03-30")).when(swept(end)).then(
+        renewed("silver", evidence=120, at=end, valid_until=instant(f"{until}T00:00"))
+    ).tier("silver")
+
+
+STAY: Json = {"measure": BALANCE, "demote": "at_once", "min_stay": "P3M"}
+
+
+@pytest.mark.parametrize("more", [{}, {"downgrade": "one_step"}, {"downgrade": "none"}, {"grace": "P30D"}])
+def test_what_its_minimum_stay_alone_held_falls_to_what_the_member_has(more: Json) -> None:
+    story = given(tiers(**STAY, **more), enrolled(), bought(350, "a", "2026-01-02"))
+    lost = story.when(redeemed(330, "2026-01-10")).then(
+        spent(330), renewed("gold", evidence=20, valid_until=instant("2026-04-03T00:00"))
+    )
+    lost.tier("gold", at="2026-04-02T23:59").when(swept("2026-04-04")).then(
+        moved_to(None, from_="gold", reason="review", evidence=20, at=instant("2026-04-03T00:00"))
+    )
+
+
+def test_a_level_that_the_member_has_again_when_its_minimum_stay_ends_is_kept_and_not_celebrated() -> None:
+    loyal = points(100, rule="loyal", on="tier.renewed")
+    story = given(tiers(loyal, **STAY), enrolled(), bought(350, "a", "2026-01-02"), redeemed(330, "2026-01-10"))
+    story.when(bought(300, "b", "2026-02-01")).tier("gold")
+    story.when(swept("2026-04-04")).then(renewed("gold", evidence=320, at=instant("2026-04-03T00:00"))).balance(320)

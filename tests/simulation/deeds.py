@@ -13,6 +13,7 @@ import msgspec
 from application import (
     activities,
     floors,
+    lots,
     members,
     merge_members,
     move_points,
@@ -23,20 +24,18 @@ from application import (
     referrals,
     reversals,
     rewards,
-    rulebooks,
-    sweep,
 )
-from application.handle import Handler
+from application.lots import LotsBody
 from application.members import ChangeBody, EnrolBody, StatusBody
 from application.payloads import ActivityBody
 from application.points import ActivityName, AdjustBody, Hold, Order, RedeemBody, ReturnBody, ReturnLine
-from application.reward_terms import Price, RewardBody, RewardChange
 from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints, RedeemReward, SendPoints
-from domain.member.events import PointsRedeemed
+from domain.member.events import LotExpired, PointsRedeemed
 from domain.member.state import Lot
 from tests.simulation.ledger import Book
 from tests.simulation.life import Call, Life
-from tests.simulation.rules import CODES, LEVELS, Numbers, document
+from tests.simulation.program import bring_in, close_board, correct, offer_reward, propose, publish, wait
+from tests.simulation.rules import CODES, LEVELS, Numbers
 
 Deed = Callable[[Life, Numbers], Call]
 
@@ -376,6 +375,35 @@ def activate_order(life: Life, numbers: Numbers) -> Call:
     return life.ask("activate order", pending.activate if numbers.below(2) else pending.cancel, body)
 
 
+def extend(life: Life, numbers: Numbers) -> Call:
+    """Lots that are open get a later end."""
+    found = [(book, lot) for book in life.people for lot in book.whole.lots if lot.expires_at is not None]
+    if not found:
+        return _instead("extend", give, life, numbers)
+    book, lot = numbers.one(found[::-1])
+    later = max(lot.expires_at or life.now, life.now) + timedelta(days=1 + numbers.below(40))
+    return life.ask(
+        "extend", lots.extend, LotsBody(member=book.whole.id, lots=[lot.id], expires_at=later, reason="sorry")
+    )
+
+
+def reinstate(life: Life, numbers: Numbers) -> Call:
+    """A lot that expired comes back."""
+    found = [
+        (book, event.lot)
+        for book in life.people
+        for entry in book.entries
+        for event in entry.events
+        if isinstance(event, LotExpired)
+    ]
+    if not found:
+        return _instead("reinstate", extend, life, numbers)
+    book, lot = numbers.one(found[::-1])
+    ends = life.now + timedelta(days=1 + numbers.below(40))
+    body = LotsBody(member=book.whole.id, lots=[lot], expires_at=ends, reason="sorry")
+    return life.ask("reinstate", lots.reinstate, body)
+
+
 # --- between members -----------------------------------------------------------------------------
 
 
@@ -484,55 +512,6 @@ def coupon(life: Life, numbers: Numbers) -> Call:
     return life.ask("coupon", offers.redeem_code, use)
 
 
-# --- the program ---------------------------------------------------------------------------------
-
-
-def offer_reward(life: Life, numbers: Numbers) -> Call:
-    """A reward comes into the catalogue, or is offered on other terms."""
-    price = Price(currency="points", points=numbers.one([5, 1, 20]))
-    if not life.rewards or numbers.below(3) == 0:
-        name = life.name("reward")
-        life.rewards.append(name)
-        body = RewardBody(
-            id=name,
-            kind="product",
-            price=price,
-            stock=numbers.one([3, None, 10]),
-            per_member=numbers.one([None, 4]),
-            codes=numbers.one([None, "generate"]),
-        )
-        return life.ask("offer reward", rewards.create, body)
-    changes = RewardChange(price=price, stock=numbers.one([6, 2, 20, None]))
-    return life.ask("offer reward", rewards.change, numbers.one(life.rewards[::-1]), changes, etag="*", named=False)
-
-
-def publish(life: Life, numbers: Numbers) -> Call:
-    """Other rules, from now on."""
-    new = document(numbers)
-
-    async def run(handler: Handler) -> Any:
-        answer = await rulebooks.publish_document(
-            handler, life.program, new, rulebooks.PublishBody(), actor="key:simulation", key=key
-        )
-        life.document = new
-        return answer
-
-    key = life.name("k")
-    return Call("publish", run)
-
-
-def wait(life: Life, numbers: Numbers) -> Call:
-    """Time passes, and somebody sweeps."""
-    days = numbers.one([1, 3, 8, 31, 70])
-
-    async def run(handler: Handler) -> Any:
-        life.house.hand.time += timedelta(days=days, hours=numbers.below(24))
-        await sweep.settle_due(handler, life.program, life.now)
-        await referrals.keep_all(handler, life.program)
-
-    return Call("wait", run, named=False)
-
-
 def _instead(kind: str, deed: Deed, life: Life, numbers: Numbers) -> Call:
     return msgspec.structs.replace(deed(life, numbers), kind=kind)
 
@@ -561,6 +540,8 @@ DEEDS: dict[str, tuple[Deed, int]] = {
     "activate": (activate, 3),
     "activate order": (activate_order, 3),
     "cancel pending": (cancel_pending, 3),
+    "extend": (extend, 3),
+    "reinstate": (reinstate, 3),
     "transfer": (transfer, 3),
     "undo transfer": (undo_transfer, 3),
     "merge": (merge, 3),
@@ -573,6 +554,10 @@ DEEDS: dict[str, tuple[Deed, int]] = {
     "assign": (assign, 3),
     "coupon": (coupon, 3),
     "offer reward": (offer_reward, 3),
+    "import": (bring_in, 3),
+    "close board": (close_board, 3),
+    "propose": (propose, 3),
+    "correct": (correct, 3),
     "publish": (publish, 3),
     "wait": (wait, 4),
 }

@@ -1,4 +1,6 @@
-"""One program over the real application, and what happens in it: two processes' worth of handlers on one database.
+"""One program over the real application, and what happens in it: three processes' worth of it on one database.
+
+The third is a server that is asked over HTTP, where there is a route for what is asked.
 
 Each step moves the clock a little, sends one or several requests, and then holds the log against the laws.
 """
@@ -15,9 +17,10 @@ from uuid import uuid4
 import msgspec
 from psycopg import Connection
 
-from application import members, referrals, rulebooks
+from application import leaderboard_closing, members, referrals, rulebooks
 from application.answers import Answered
 from application.audit import verify
+from application.corrections import CorrectionBody
 from application.follow import Projector, Runner
 from application.handle import Handler
 from application.programs import Programs
@@ -29,6 +32,7 @@ from domain.member.wallet import Balance, balance
 from infrastructure.database import connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.keys import TableOfKeys
+from infrastructure.leaderboards import PostgresScores
 from infrastructure.positions import PostgresPositions
 from infrastructure.row_reader import readers
 from infrastructure.tables import PostgresTables
@@ -37,10 +41,12 @@ from infrastructure.zones import SystemZones
 from projections import ANALYTICS
 from tests.build import Json
 from tests.simulation.ledger import Book, Ledger, tables_equal_folds
+from tests.simulation.over_http import Door, Request, door, request_of
 from tests.simulation.rules import Numbers, document
 
 START = datetime(2026, 1, 10, 9, tzinfo=UTC)
 ACTOR = "key:simulation"
+PROCESSES, SERVER = 3, 2
 
 
 class Hand:
@@ -57,20 +63,30 @@ class Hand:
 
 
 class House(msgspec.Struct):
-    """Two processes on one database, and whoever follows the log."""
+    """Three processes on one database, and whoever follows the log."""
 
     url: str
     hand: Hand
     handlers: list[Handler]
+    door: Door
+    """The last of the handlers is a server's; this is where it is asked over HTTP."""
     connection: Connection[Any]
     tables: PostgresTables
     positions: PostgresPositions
+    scores: PostgresScores
     runner: Runner
+    following: asyncio.Lock
+
+    async def follow(self) -> None:
+        """The tables have all of the log."""
+        async with self.following:
+            await self.runner.catch_up()
 
 
 @asynccontextmanager
 async def house(url: str) -> AsyncIterator[House]:
-    vault, hand = Vault(bytes(range(32))), Hand()
+    master_key, hand = bytes(range(32)), Hand()
+    vault = Vault(master_key)
     async with AsyncExitStack() as stack:
         handlers = []
         for _ in range(2):
@@ -92,12 +108,17 @@ async def house(url: str) -> AsyncIterator[House]:
                     recent=Recent(1_000),
                 )
             )
+        server = await stack.enter_async_context(door(url, master_key, hand))
+        handlers.append(server.handler)
         pool = await stack.enter_async_context(open_pool(url, 1, 4))
         tables, positions = PostgresTables(ANALYTICS, pool), PostgresPositions(url, pool)
         await tables.ensure()
         runner = Runner(Projector(ANALYTICS, tables), handlers[0].store, positions)
         connection = stack.enter_context(connect(url))
-        yield House(url, hand, handlers, connection, tables, positions, runner)
+        scores = PostgresScores(pool, ANALYTICS.name, ANALYTICS.name)
+        yield House(
+            url, hand, handlers, server, connection, tables, positions, scores, runner, following=asyncio.Lock()
+        )
 
 
 async def sound(where: House) -> None:
@@ -116,11 +137,13 @@ Run = Callable[[Handler], Awaitable[Any]]
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request. `named` says that it may be repeated, and is answered as it was."""
+    """A request, and how to send it over HTTP. `named` says that it may be repeated, and is answered as it was."""
 
     kind: str
     run: Run
     named: bool = True
+    key: str = ""
+    request: Request | None = None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -151,6 +174,10 @@ class Life:
         self.sent: list[Sent] = []
         self.rewards: list[str] = []
         self.codes: list[str] = []
+        self.files: list[list[dict[str, str]]] = []
+        self.proposals: list[tuple[str, Json | None, CorrectionBody]] = []
+        self.corrections: list[str] = []
+        self.over_http = 0
         self._number = 0
 
     # --- what there is ---------------------------------------------------------------------------
@@ -188,12 +215,13 @@ class Life:
     def ask(self, kind: str, function: Any, *args: Any, named: bool = True, **more: Any) -> Call:
         """A request under a key of its own."""
         if named:
-            more["key"] = self.name("k")
+            more.setdefault("key", self.name("k"))
 
         async def run(handler: Handler) -> Any:
             return await function(handler, self.program, *args, actor=ACTOR, **more)
 
-        return Call(kind, run, named)
+        key = more.get("key", "")
+        return Call(kind, run, named, key, request_of(function, args, key))
 
     async def begin(self, numbers: Numbers, *, sandbox: bool) -> None:
         self.house.hand.time = START
@@ -209,11 +237,10 @@ class Life:
 
     async def carry_out(self, calls: list[Call], first: int) -> list[Answered | Refusal]:
         """Several requests at once, each at the next process."""
-        processes = self.house.handlers
 
         async def one(number: int, call: Call) -> Answered | Refusal:
             try:
-                answer: Answered = await call.run(processes[(first + number) % len(processes)])
+                answer: Answered = await self._asked((first + number) % PROCESSES, call)
             except Refused as refused:
                 return Refusal(refused.code)
             if call.named:
@@ -221,6 +248,19 @@ class Life:
             return answer
 
         return list(await asyncio.gather(*(one(number, call) for number, call in enumerate(calls))))
+
+    async def _asked(self, process: int, call: Call) -> Any:
+        if process == SERVER and call.request is not None:
+            self.over_http += 1
+            return await self.house.door.ask(self.program, call.request)
+        return await call.run(self.house.handlers[process])
+
+    async def boards_closed(self, handler: Handler) -> None:
+        """Months that are over are frozen, and what they won is paid."""
+        await self.house.follow()
+        await leaderboard_closing.close_due(
+            handler, self.house.scores, self.house.positions, ANALYTICS.name, self.program, self.now
+        )
 
     async def end(self) -> None:
         """Whoever follows the log has read it all: the tables are what the members' books say."""
@@ -230,7 +270,7 @@ class Life:
             open_promises = await handler.store.promised(self.program, kind, kept)
             assert open_promises == [], f"promises that are not kept: {kind} {open_promises}"
         self.ledger.check(Numbers(0))
-        await self.house.runner.catch_up()
+        await self.house.follow()
         parked = (
             "SELECT position, error FROM parked JOIN stored_events ON notification_id = position WHERE program = %s"
         )
@@ -252,6 +292,7 @@ class Statistics:
         self.taken: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
         self.codes: Counter[tuple[str, str]] = Counter()
+        self.over_http = 0
 
     def add(self, told: Told) -> None:
         self.taken[told.kind] += 1
@@ -269,4 +310,4 @@ class Statistics:
             f" {self.accepted[kind] / self.taken[kind]:6.1%} accepted"
             + "".join(f", {code} {count}" for (of, code), count in self.codes.most_common() if of == kind)
             for kind in sorted(self.taken)
-        ]
+        ] + [f"{'over HTTP':18} {self.over_http:6} requests"]

@@ -96,8 +96,17 @@ _GAMES: Json = {
     },
 }  # fmt: skip
 _BOARDS = {
-    "earners": {"score": "points_earned:points", "period": "month"},
-    "spenders": {"score": "spend", "ties": "count_back", "count_back": ["1 + activity.amount_minor % 3"]},
+    "earners": {
+        "score": "points_earned:points",
+        "period": "month",
+        "prizes": [{"rank": 1, **_points(30)}, {"rank": 2, "currency": "miles", "points": 4}],
+    },
+    "spenders": {
+        "score": "spend",
+        "ties": "count_back",
+        "count_back": ["1 + activity.amount_minor % 3"],
+        "prizes": [{"rank": 1, **_points(50)}],
+    },
 }
 _FEED: Json = {
     "miles.spent": {
@@ -118,6 +127,11 @@ _FEED: Json = {
         "amount": "activity.amount_minor",
     },
 }
+
+
+def other_base(document: Json, numbers: Numbers) -> Json:
+    """The rulebook as it should have been: its first rule is another one."""
+    return {**document, "rules": [numbers.one(_BASES), *document["rules"][1:]]}
 
 
 def document(numbers: Numbers) -> Json:

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import msgspec
 
-from application import activities, points, sweep
+from application import activities, members, points, sweep
 from application.answers import Answered
+from application.members import EnrolBody
 from tests.simulation.deeds import DEEDS, _purchase, buy, enrol
-from tests.simulation.life import Call, Life, Refusal, Statistics, Told, later
+from tests.simulation.life import PROCESSES, Call, Life, Refusal, Statistics, Told, later
 from tests.simulation.rules import Numbers
 
-AGAIN = ("repeat", "differ", "together", "shuffled", "round trip")
+AGAIN = ("repeat", "differ", "reuse", "together", "shuffled", "round trip")
 KINDS = tuple([name for name, (_, weight) in DEEDS.items() for _ in range(weight)] + [*AGAIN] * 4)
 """What a step may be, each as often as its weight."""
 
@@ -26,6 +27,8 @@ async def step(life: Life, kind: str, numbers: Numbers, statistics: Statistics) 
             await _repeat(life, numbers, statistics)
         case "differ":
             await _differ(life, numbers, statistics)
+        case "reuse":
+            await _reuse(life, numbers, statistics)
         case "together":
             await _together(life, numbers, statistics)
         case "shuffled":
@@ -36,12 +39,14 @@ async def step(life: Life, kind: str, numbers: Numbers, statistics: Statistics) 
             deed, _ = DEEDS[kind]
             await _done(life, [deed(life, numbers)], kind, numbers, statistics)
     life.ledger.check(numbers)
+    statistics.over_http += life.over_http
+    life.over_http = 0
 
 
 async def _done(
     life: Life, calls: list[Call], kind: str, numbers: Numbers, statistics: Statistics
 ) -> list[Answered | Refusal]:
-    answers = await life.carry_out(calls, numbers.below(2))
+    answers = await life.carry_out(calls, numbers.below(PROCESSES))
     refused = [answer.code for answer in answers if isinstance(answer, Refusal)]
     statistics.add(Told(kind, len(refused) < len(answers), refused[0] if refused else ""))
     return answers
@@ -82,15 +87,29 @@ async def _differ(life: Life, numbers: Numbers, statistics: Statistics) -> None:
     """The name of an activity with another body is refused, and nothing is written."""
     body = _purchase(life, numbers)
     call = life.ask("buy", activities.record, body)
-    (first,) = await life.carry_out([call], numbers.below(2))
+    (first,) = await life.carry_out([call], numbers.below(PROCESSES))
     statistics.add(Told("differ", not isinstance(first, Refusal)))
     if isinstance(first, Refusal):
         return
     life.ledger.check(numbers)
     other = msgspec.structs.replace(body, data={"amount_minor": body.data["amount_minor"] + 1})
-    (again,) = await life.carry_out([life.ask("buy", activities.record, other)], numbers.below(2))
+    (again,) = await life.carry_out([life.ask("buy", activities.record, other)], numbers.below(PROCESSES))
     assert isinstance(again, Refusal), again
     assert again.code == "activity-differs", again.code
+    assert not life.ledger.check(numbers)
+
+
+async def _reuse(life: Life, numbers: Numbers, statistics: Statistics) -> None:
+    """The key of a request with another request is refused, and nothing is written."""
+    call = life.ask("enrol", members.enrol, EnrolBody(id=life.name("m")))
+    (first,) = await life.carry_out([call], numbers.below(PROCESSES))
+    statistics.add(Told("reuse", not isinstance(first, Refusal)))
+    assert isinstance(first, Answered), first
+    life.ledger.check(numbers)
+    other = life.ask("buy", activities.record, _purchase(life, numbers), key=call.key)
+    (again,) = await life.carry_out([other], numbers.below(PROCESSES))
+    assert isinstance(again, Refusal), again
+    assert again.code == "idempotency-key-reused", again.code
     assert not life.ledger.check(numbers)
 
 
@@ -110,7 +129,7 @@ async def _shuffled(life: Life, numbers: Numbers, statistics: Statistics) -> Non
     bodies = [_purchase(life, numbers, timedelta(hours=9 * number)) for number in range(2 + numbers.below(3))]
     bodies.sort(key=lambda _: numbers.below(7))
     for body in bodies[:-1]:
-        await life.carry_out([life.ask("buy", activities.record, body)], numbers.below(2))
+        await life.carry_out([life.ask("buy", activities.record, body)], numbers.below(PROCESSES))
         life.ledger.check(numbers)
     await _done(life, [life.ask("buy", activities.record, bodies[-1])], "shuffled", numbers, statistics)
 
