@@ -334,6 +334,9 @@ async def seen(
 
 async def _view(handler: Handler, known: KnownProgram, loaded: Loaded) -> Json:
     view = await member_view(handler, known, loaded, handler.now(loaded))
+    if loaded.member.household:
+        household, _ = await handler.load(known.program.id, UUID(loaded.member.household))
+        view["household"] = household.member.id
     return view | _personal_view(handler, known.program.id, loaded)
 
 

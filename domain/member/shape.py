@@ -14,7 +14,7 @@ from domain.member.state import Member, Month
 from domain.rules.compiled import CompiledRulebook
 from domain.rules.tiers import days_back
 
-SHAPE = 5
+SHAPE = 6
 RETURN_DAYS = 60
 """Days that stay hot whatever the rules look at: most late activities and returns are this young."""
 
