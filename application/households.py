@@ -28,7 +28,8 @@ from domain.errors import (
     NotEligible,
     UnknownHousehold,
 )
-from domain.log import Claim
+from domain.log import Claim, Entry
+from domain.member.closing import moved_id
 from domain.member.commands import (
     Brought,
     ChangeHousehold,
@@ -37,6 +38,7 @@ from domain.member.commands import (
     JoinHousehold,
     LeaveHousehold,
     MemberCommand,
+    ReceivePoints,
     ReturnActivity,
     SeatMember,
     SurrenderPoints,
@@ -176,39 +178,51 @@ async def contributions(handler: Handler, program: str, household: str, *, limit
     loaded, known = await found(handler, program, household)
     member, _ = await current_member(handler, known, loaded, handler.now(loaded))
     left = {lot.id: lot.remaining for lot in member.lots}
-    items = []
-    for entry in await handler.entries(loaded.stream, loaded.member.version):
-        for event in entry.events:
-            if isinstance(event, PointsReceived):
-                items += [
-                    {
-                        "member": await name_of(handler, program, event.sender),
-                        "transfer": event.transfer,
-                        "at": entry.recorded_at,
-                        "currency": event.currency,
-                        "points": part.points,
-                        "lot": part.lot,
-                        "from_lot": part.origin,
-                        "expires_at": part.expires_at,
-                        "left": left.get(part.lot, 0),
-                    }
-                    for part in event.parts
-                    if part.origin
-                ]
+    items = [
+        {
+            "member": await name_of(handler, program, event.sender),
+            "transfer": event.transfer,
+            "at": entry.recorded_at,
+            "currency": event.currency,
+            "points": part.points,
+            "lot": part.lot,
+            "from_lot": part.origin,
+            "expires_at": part.expires_at,
+            "left": left.get(part.lot, 0),
+        }
+        for entry, event in await _put_in(handler, loaded)
+        for part in event.parts
+    ]
     page = items[cursor : cursor + limit]
     return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
 
 
 async def _given(handler: Handler, loaded: Loaded) -> dict[str, dict[str, int]]:
-    """By stream and currency: all that was ever put in, less what was reversed."""
+    """By stream and currency: all that was ever put in."""
     sums: dict[str, dict[str, int]] = {}
-    for entry in await handler.entries(loaded.stream, loaded.member.version):
-        for event in entry.events:
-            if isinstance(event, PointsReceived):
-                points = sum(part.points for part in event.parts if part.origin)
-                mine = sums.setdefault(event.sender, {})
-                mine[event.currency] = mine.get(event.currency, 0) + points
+    for _, event in await _put_in(handler, loaded):
+        mine = sums.setdefault(event.sender, {})
+        mine[event.currency] = mine.get(event.currency, 0) + event.points
     return sums
+
+
+async def _put_in(handler: Handler, loaded: Loaded) -> list[tuple[Entry, PointsReceived]]:
+    """What was put into the pool, and into those of households that it has absorbed; lots as they are called here."""
+    found = []
+    for before, stream in enumerate((loaded.stream.hex, *loaded.member.absorbed), start=-1):
+        for entry in await handler.entries(UUID(stream)):
+            for event in entry.events:
+                if isinstance(event, PointsReceived) and isinstance(entry.input, ReceivePoints) and _kept(event):
+                    parts = event.parts
+                    if before >= 0:
+                        parts = tuple(msgspec.structs.replace(one, lot=moved_id(one.lot, before)) for one in parts)
+                    found.append((entry, msgspec.structs.replace(event, parts=parts)))
+    return sorted(found, key=lambda one: one[0].recorded_at)
+
+
+def _kept(event: PointsReceived) -> bool:
+    """Whether the pool remembers whose they were: a member's own account does not."""
+    return any(part.origin for part in event.parts)
 
 
 async def name_of(handler: Handler, program: str, stream: str) -> str | None:

@@ -439,6 +439,7 @@ class Export(msgspec.Struct, kw_only=True, omit_defaults=True):
     redemptions: list[dict[str, Any]]
     codes: list[dict[str, Any]]
     activities: list[dict[str, Any]]
+    households: list[dict[str, Any]] = []
 
 
 class Finding(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -1030,6 +1031,8 @@ class ReturnLine(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`from_household` is what the household's pool gave, by currency, of what the return left owed."""
+
     return_: dict[str, Any] = msgspec.field(name="return")
     clawed_back: "list[ClawedBack]"
     given_back: list[dict[str, Any]]
@@ -1037,6 +1040,7 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
     effects: list[dict[str, Any]]
     member: "MemberAfter"
     position: int
+    from_household: dict[str, int] = {}
 
 
 class Reward(msgspec.Struct, kw_only=True, omit_defaults=True):

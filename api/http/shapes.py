@@ -258,6 +258,8 @@ class ClawedBack(msgspec.Struct, kw_only=True):
 
 
 class Returned(msgspec.Struct, kw_only=True, rename={"return_": "return"}):
+    """`from_household` is what the household's pool gave, by currency, of what the return left owed."""
+
     return_: Json
     clawed_back: list[ClawedBack]
     given_back: list[Json]
@@ -265,6 +267,7 @@ class Returned(msgspec.Struct, kw_only=True, rename={"return_": "return"}):
     effects: list[Json]
     member: MemberAfter
     position: int
+    from_household: dict[str, int] = {}
 
 
 class Redemption(msgspec.Struct, kw_only=True):
@@ -917,6 +920,7 @@ class Export(msgspec.Struct, kw_only=True):
     redemptions: list[Json]
     codes: list[Json]
     activities: list[Json]
+    households: list[Json] = []
 
 
 class LiabilityDay(msgspec.Struct, kw_only=True):

@@ -166,22 +166,6 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             merge_member(draft, command)
         case AbsorbMember():
             absorb_member(draft, command)
-        case FormHousehold():
-            form_household(draft, command)
-        case ChangeHousehold():
-            change_household(draft, command)
-        case DissolveHousehold():
-            dissolve_household(draft, command)
-        case JoinHousehold():
-            join_household(draft, command)
-        case SeatMember():
-            seat_member(draft, command)
-        case VacateSeat():
-            vacate_seat(draft, command)
-        case LeaveHousehold():
-            leave_household(draft, command)
-        case SurrenderPoints():
-            surrender_points(draft, command)
         case PlaceInTier():
             place_in_tier(draft, command)
         case ReverseAdjustment():
@@ -230,6 +214,22 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             set_floor(draft, command)
         case EraseMember():
             draft.record(MemberErased(reason=command.reason))
+        case FormHousehold():
+            form_household(draft, command)
+        case ChangeHousehold():
+            change_household(draft, command)
+        case DissolveHousehold():
+            dissolve_household(draft, command)
+        case JoinHousehold():
+            join_household(draft, command)
+        case SeatMember():
+            seat_member(draft, command)
+        case VacateSeat():
+            vacate_seat(draft, command)
+        case LeaveHousehold():
+            leave_household(draft, command)
+        case SurrenderPoints():
+            surrender_points(draft, command)
         case Settle():
             pass
         case _:
@@ -302,7 +302,7 @@ def _known(command: MemberCommand, member: Member) -> None:
     elif member.status == "merged" and not isinstance(command, Settle | EraseMember):
         raise MergedAway("the member was merged into another")
     elif member.pool is not None:
-        understood(command)
+        understood(member, command)
 
 
 def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:

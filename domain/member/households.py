@@ -8,7 +8,7 @@ Levels, streaks and badges stay with the persons: nobody buys as a household.
 from collections.abc import Collection
 from datetime import datetime
 
-from domain.errors import LimitReached, NotEligible
+from domain.errors import LimitReached, MemberSuspended, NotEligible
 from domain.member.commands import (
     AbsorbMember,
     ActivatePending,
@@ -73,8 +73,10 @@ _OF_HOUSEHOLDS = (
 )  # fmt: skip
 
 
-def understood(command: MemberCommand) -> None:
-    """Raises NotEligible for what only a person can do."""
+def understood(household: Member, command: MemberCommand) -> None:
+    """Raises NotEligible for what only a person can do, MemberSuspended for a household that is no more."""
+    if household.status == "dissolved" and isinstance(command, SetMemberStatus):
+        raise MemberSuspended("the household is dissolved")
     if not isinstance(command, _OF_HOUSEHOLDS):
         raise NotEligible("a household is no person: its members do this", reasons=["household"])
 
@@ -234,8 +236,8 @@ def may_absorb(survivor: Member, gone: Member, stream: str) -> None:
     """A person absorbs persons, a household absorbs either; nobody takes another household's member along."""
     if survivor.pool is None and gone.pool is not None:
         raise NotEligible("a household does not become a person", reasons=["household"])
-    home = survivor.household if survivor.pool is None else stream
-    if gone.household and gone.household != home:
+    homes = (survivor.household,) if survivor.pool is None else (stream, *survivor.absorbed)
+    if gone.household and gone.household not in homes:
         raise NotEligible("the member belongs to a household: leave that first", reasons=["in-household"])
 
 

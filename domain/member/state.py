@@ -516,15 +516,6 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
             _close(member, event)
         case MemberAbsorbed():
             _absorb(member, event)
-        case HouseholdFormed():
-            member.id, member.status, member.enrolled_at = event.household, "active", stamp.at
-            member.pool = Pool(event.spenders, event.leaving, event.limit)
-        case HouseholdJoined():
-            member.household = event.household
-        case HouseholdLeft():
-            member.household = ""
-        case HouseholdChanged() | HouseholdDissolved() | MemberSeated() | SeatVacated() | HouseholdSpent():
-            _change_household(member, event, stamp)
         case ScoreCounted():
             if event.activity is not None:
                 scores = _reversed(member, event.activity, event.day).scores
@@ -578,6 +569,15 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case SegmentChanged():
             others = (name for name in member.segments if name != event.segment)
             member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
+        case HouseholdFormed():
+            member.id, member.status, member.enrolled_at = event.household, "active", stamp.at
+            member.pool = Pool(event.spenders, event.leaving, event.limit)
+        case HouseholdJoined():
+            member.household = event.household
+        case HouseholdLeft():
+            member.household = ""
+        case HouseholdChanged() | HouseholdDissolved() | MemberSeated() | SeatVacated() | HouseholdSpent():
+            _change_household(member, event, stamp)
         case _:
             assert_never(event)
 
