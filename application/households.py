@@ -273,13 +273,18 @@ async def dissolve(handler: Handler, program: str, household: str, body: Dissolv
     loaded, known = await found(handler, program, household)
     ask = _ask(program, f"households/{household}/dissolve", body, told, ("dissolve", household))
     leaving = msgspec.structs.replace(ask, key=None, business=())
+    current, _ = await current_member(handler, known, loaded, handler.now(loaded))
+    if current.holds:
+        raise NotEligible("points are held for redemptions: confirm or cancel these first", reasons=["points-held"])
+    if current.debt or not all(lot.active for lot in current.lots):
+        raise NotEligible("the household owes points, or waits for some", reasons=["has-points"])
     seats = _pool(loaded).seats
     persons = {name: (await handler.load(program, UUID(name)))[0] for name in seats}
     last = sorted(seats, key=lambda name: (persons[name].member.status != "erased", seats[name].role == OWNER, name))
     for name in last:
-        current, _ = await handler.load(program, loaded.stream)
-        if name in _pool(current).seats:
-            await _leaves(handler, leaving, current, persons[name], name)
+        now, _ = await handler.load(program, loaded.stream)
+        if name in _pool(now).seats:
+            await _leaves(handler, leaving, now, persons[name], name)
     loaded, known = await handler.load(program, loaded.stream)
     stored = await carry_out(handler, ask, _wish(ask, DissolveHousehold(reason=body.reason)), loaded, known)
     answer = {"household": household, "status": "dissolved", "position": stored.position}

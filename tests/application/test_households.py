@@ -246,6 +246,15 @@ def test_a_household_is_dissolved_whoever_was_erased_meanwhile(database_url: str
             await spend(engine, 5, by="cem")
             home = await households.read(engine.handler, PROGRAM, HOME)
             assert {one["member"] for one in home["members"]} == {"ann", None, "cem"}
+            await spend(engine, 2, by="ann", name="h1", hold="PT1H")
+            dissolving = households.dissolve(engine.handler, PROGRAM, HOME, DissolveBody(), TEST)
+            assert await reasons(dissolving) == ("points-held",)
+            await redemptions.cancel(engine.handler, PROGRAM, "h1", actor="test")
+            await engine.adjust(-30, member=HOME, allow_negative=True)
+            dissolving = households.dissolve(engine.handler, PROGRAM, HOME, DissolveBody(), TEST)
+            assert await reasons(dissolving) == ("has-points",)
+            assert len((await households.read(engine.handler, PROGRAM, HOME))["members"]) == 3
+            await engine.adjust(30, member=HOME)
             done = await households.dissolve(engine.handler, PROGRAM, HOME, DissolveBody(), TEST)
             again = await households.dissolve(engine.handler, PROGRAM, HOME, DissolveBody(), TEST)
             assert (again.body, again.replayed) == (done.body, True)
