@@ -353,19 +353,36 @@ async def history(
 ) -> Json:
     """What happened, oldest first, one item per fact, each in a sentence.
 
-    `after` and `before` bound `recorded_at` (half-open); `cursor` is the number of items to pass over.
+    `after` and `before` bound `recorded_at` (half-open); `cursor` is the number of items to pass over. What happened to
+    members that this one has absorbed is told with their ids (`member`), and with the balances that they had then.
     """
     loaded, known = await handler.find(program, member)
     found = await past(handler, known, loaded.stream, handler.now(loaded))
+    told = list(sentences(every(found), found.positions, say_in(found.circumstances)))
+    if loaded.member.absorbed:
+        told = sorted([*await _of_absorbed(handler, known, loaded), *told], key=lambda item: item["recorded_at"])
     items = [
         item
-        for item in sentences(every(found), found.positions, say_in(found.circumstances))
+        for item in told
         if (after is None or item["recorded_at"] >= after)
         and (before is None or item["recorded_at"] < before)
         and (kind is None or item["kind"] == kind)
     ]
     page = items[cursor : cursor + limit]
     return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
+
+
+async def _of_absorbed(handler: Handler, known: KnownProgram, loaded: Loaded) -> list[Json]:
+    """What happened to members before they were merged into this one. A household does not tell of persons."""
+    told = []
+    for stream in loaded.member.absorbed:
+        other, _ = await handler.load_itself(known.program.id, UUID(stream))
+        if other.key is None or (loaded.member.pool is not None and other.member.pool is None):
+            continue
+        found = await past(handler, known, other.stream, handler.now(other))
+        items = sentences(every(found), found.positions, say_in(found.circumstances))
+        told += [item | {"member": other.member.id} for item in items]
+    return told
 
 
 def sentences(
