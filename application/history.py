@@ -607,7 +607,9 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             what = "Joined" if isinstance(event, HouseholdJoined) else "Left"
             return "household", entry.recorded_at, None, None, None, f"{what} a household"
         case MemberSeated() | SeatVacated():
-            what = f"joined as {event.role}" if isinstance(event, MemberSeated) else "left"
+            what = "left"
+            if isinstance(event, MemberSeated):
+                what = f"joined as {event.role}" if event.entry else f"is {event.role} from now on"
             return "household", entry.recorded_at, None, None, None, f"A member {what}"
         case HouseholdSpent():
             how = "set aside" if event.held else "spent"

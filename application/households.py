@@ -84,6 +84,12 @@ class LeaveBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     member: str
 
 
+class HouseholdChange(HouseholdTerms, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All terms at once. With `owner` one of the members owns the household from now on."""
+
+    owner: str | None = None
+
+
 class DissolveBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     reason: str = ""
 
@@ -119,11 +125,15 @@ async def form(handler: Handler, program: str, body: HouseholdBody, told: Told) 
     return answered(stored, {"household": {"id": body.id, **_terms(command)}, "position": stored.position})
 
 
-async def change(handler: Handler, program: str, household: str, body: HouseholdTerms, told: Told) -> Answered:
-    """Put a household on other terms. Raises UnknownHousehold."""
-    command = ChangeHousehold(spenders=body.spenders, leaving=body.leaving, limit=_limit(body))
+async def change(handler: Handler, program: str, household: str, body: HouseholdChange, told: Told) -> Answered:
+    """Put a household on other terms, and give it another owner. Raises UnknownHousehold, NotEligible."""
     ask = _ask(program, f"households/{household}", body, told)
     loaded, known = await found(handler, program, household)
+    owner = ""
+    if body.owner is not None:
+        person, _ = await handler.find(program, body.owner)
+        owner = next(iter(_seats_of(person, _pool(loaded))), person.stream.hex)
+    command = ChangeHousehold(spenders=body.spenders, leaving=body.leaving, limit=_limit(body), owner=owner)
     stored = await carry_out(handler, ask, _wish(ask, command), loaded, known)
     body_after = {"household": {"id": household, **_terms(command)}, "position": stored.position}
     return Answered(200, body_after, stored.position, stored.replayed)

@@ -1278,11 +1278,12 @@ class AsyncHouseholds:
         spenders: Literal["all", "owner"] | UnsetType = UNSET,
         leaving: Literal["stay", "take"] | UnsetType = UNSET,
         limit: models.LimitBody | UnsetType | None = UNSET,
+        owner: str | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> models.HouseholdWritten:
         """Put a household on other terms: `PATCH /v1/households/{household}`.
 
-        All terms at once: what is left out is as it is for a household that says nothing. Scope: operator.
+        All terms at once: what is left out is as at first, but for the `owner`, who stays. Scope: operator.
         """
         return await self._transport.send(
             Call(
@@ -1290,7 +1291,7 @@ class AsyncHouseholds:
                 path=f"/v1/households/{in_path(household)}",
                 answer=models.HouseholdWritten,
                 repeats="keyed",
-                body=only_given({"spenders": spenders, "leaving": leaving, "limit": limit}),
+                body=only_given({"spenders": spenders, "leaving": leaving, "limit": limit, "owner": owner}),
                 key=idempotency_key,
             )
         )

@@ -7,7 +7,7 @@ from api.http import shapes
 from api.http.body import read_json
 from api.http.route import Req, answer, caller, number, once, page, parts, path_id, route, written
 from application import households
-from application.households import DissolveBody, HouseholdBody, HouseholdTerms, JoinBody, LeaveBody, Told
+from application.households import DissolveBody, HouseholdBody, HouseholdChange, JoinBody, LeaveBody, Told
 
 _GONE = ("unknown-household", "unknown-member", "member-erased")
 
@@ -48,16 +48,16 @@ async def read(request: Req) -> ASGIResponse:
     **route(
         "operator",
         "Put a household on other terms",
-        body=HouseholdTerms,
+        body=HouseholdChange,
         answer=shapes.HouseholdWritten,
-        codes=("unknown-household", "member-suspended", "amount-out-of-range"),
+        codes=(*_GONE, "not-eligible", "member-suspended", "amount-out-of-range"),
     ),
 )
 async def change(request: Req) -> ASGIResponse:
-    """All terms at once: what is left out is as it is for a household that says nothing."""
+    """All terms at once: what is left out is as at first, but for the `owner`, who stays."""
     who, household = caller(request), path_id(request, "household")
     with once(request) as key:
-        body = await read_json(request, HouseholdTerms)
+        body = await read_json(request, HouseholdChange)
         told = Told(actor=who.actor, key=key, correlation=who.request)
         done = await households.change(parts(request).handler, who.program, household, body, told)
     return written(done)

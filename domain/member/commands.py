@@ -503,11 +503,12 @@ class FormHousehold(Command, frozen=True, kw_only=True, tag="FormHousehold"):
 
 
 class ChangeHousehold(Command, frozen=True, kw_only=True, tag="ChangeHousehold"):
-    """Put a household on these terms."""
+    """Put a household on these terms. `owner` is the stream of the member who owns it from now on, if that changes."""
 
     spenders: str = "all"
     leaving: str = "take"
     limit: SpendingLimit | None = None
+    owner: str = ""
 
 
 class DissolveHousehold(Command, frozen=True, kw_only=True, tag="DissolveHousehold"):

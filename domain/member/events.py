@@ -214,10 +214,13 @@ class HouseholdJoined(MemberEvent, frozen=True, kw_only=True, tag="HouseholdJoin
 
 
 class MemberSeated(MemberEvent, frozen=True, kw_only=True, tag="MemberSeated"):
-    """The person of the stream `member` belongs to this household, as its `owner` or a `member`."""
+    """The person of the stream `member` belongs to this household, as its `owner` or a `member`.
+
+    Without `entry` it did before, in another role.
+    """
 
     member: str
-    entry: int
+    entry: int = 0
     role: str
 
 

@@ -98,6 +98,19 @@ def change_household(draft: Draft, command: ChangeHousehold) -> None:
     pool = _pool(draft)
     if (command.spenders, command.leaving, command.limit) != (pool.spenders, pool.leaving, pool.limit):
         draft.record(HouseholdChanged(spenders=command.spenders, leaving=command.leaving, limit=command.limit))
+    if command.owner:
+        _own(draft, pool, command.owner)
+
+
+def _own(draft: Draft, pool: Pool, owner: str) -> None:
+    """Who owned the household is a member like the others from now on."""
+    if owner not in pool.seats:
+        raise stranger()
+    before = [name for name, seat in pool.seats.items() if seat.role == OWNER]
+    if before != [owner]:
+        for name in before:
+            draft.record(MemberSeated(member=name, role="member"))
+        draft.record(MemberSeated(member=owner, role=OWNER))
 
 
 def dissolve_household(draft: Draft, command: DissolveHousehold) -> None:

@@ -57,7 +57,8 @@ class Pool(msgspec.Struct, frozen=True, gc=False):
     holding: dict[str, SetAside] = {}
 
     def seated(self, member: str, role: str, since: datetime) -> "Pool":
-        return replace(self, seats=self.seats | {member: Seat(role, since)})
+        seat = self.seats.get(member)
+        return replace(self, seats=self.seats | {member: replace(seat, role=role) if seat else Seat(role, since)})
 
     def vacated(self, members: Iterable[str]) -> "Pool":
         """Without these persons. What they leave here is nobody's, and everybody's."""

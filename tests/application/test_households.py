@@ -12,7 +12,7 @@ from application import export, history, households, members, merge_members, mov
 from application.answers import Answered
 from application.audit import verify
 from application.follow import Projector, Runner
-from application.households import DissolveBody, HouseholdBody, HouseholdTerms, JoinBody, LeaveBody, LimitBody, Told
+from application.households import DissolveBody, HouseholdBody, HouseholdChange, JoinBody, LeaveBody, LimitBody, Told
 from application.merge_members import MergeBody
 from application.move_points import ReverseBody, TransferBody
 from application.points import Hold, RedeemBody
@@ -161,12 +161,39 @@ def test_only_who_belongs_to_it_spends_and_only_as_much_as_the_terms_say(databas
             await spend(engine, 10, by="bob", name="r6")
             await engine.at(datetime.fromisoformat("2026-02-01T12:00:00+00:00"))
             await spend(engine, 30, by="bob", name="r7")
-            await households.change(engine.handler, PROGRAM, HOME, HouseholdTerms(spenders="owner"), TEST)
+            await households.change(engine.handler, PROGRAM, HOME, HouseholdChange(spenders="owner"), TEST)
             assert await reasons(spend(engine, 1, by="bob", name="r8")) == ("owner-only",)
             await spend(engine, 10, by="ann", name="r9")
             await engine.set_status("ann", "suspended")
             with pytest.raises(MemberSuspended):
                 await spend(engine, 1, by="ann", name="r10")
+            await lawful(engine)
+
+    run(story)
+
+
+def test_another_member_owns_the_household_when_an_operator_says_so(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await family(engine, spenders="owner")
+            await engine.enrol("eve")
+            await give(engine, "ann", 100)
+
+            async def owned(owner: str) -> Answered:
+                body = HouseholdChange(spenders="owner", owner=owner)
+                return await households.change(engine.handler, PROGRAM, HOME, body, TEST)
+
+            assert await reasons(owned("eve")) == ("not-in-household",)
+            await members.erase(engine.handler, PROGRAM, "ann", actor="test")
+            await owned("bob")
+            await owned("bob")
+            home = await households.read(engine.handler, PROGRAM, HOME)
+            assert [(one["member"], one["role"]) for one in home["members"]] == [(None, "member"), ("bob", "owner")]
+            await spend(engine, 10, by="bob")
+            told = (await history.history(engine.handler, PROGRAM, HOME, limit=100, kind="household"))["items"]
+            assert [one["text"] for one in told][-2:] == [
+                "A member is member from now on", "A member is owner from now on",
+            ]  # fmt: skip
             await lawful(engine)
 
     run(story)

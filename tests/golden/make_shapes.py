@@ -473,6 +473,8 @@ GAINED: dict[str, Any] = {
     ),
     "by": commands.RedeemPoints(id="h2", currency="points", points=40, by="6e1f2a087d4b4c7e9c530d8f3b1f2a10"),
     "reward-by": commands.RedeemReward(id="h3", terms=MUG, version=1, by="6e1f2a087d4b4c7e9c530d8f3b1f2a10"),
+    "owner": commands.ChangeHousehold(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10"),
+    "role": events.MemberSeated(member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", role="member"),
     "pool": events.PointsReceived(
         transfer="t2", sender="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, currency="points", points=35,
         parts=(events.Part("9.1", 35, LATER, origin="2.1"),),
