@@ -35,6 +35,7 @@ from domain.member.events import (
     PointsEarned,
     PointsGivenBack,
     PointsHeld,
+    PointsReceived,
     PointsRedeemed,
     ReferralConverted,
     ReferralReversed,
@@ -151,6 +152,7 @@ def returned(stored: Stored, member: str, book: CompiledRulebook | None) -> Json
             if isinstance(event, PointsClawedBack)
         ],
         "given_back": given_back(entry),
+        "from_household": {event.currency: event.points for event in entry.events if isinstance(event, PointsReceived)},
         "excess_minor": noted.excess_minor,
         "effects": effects(entry),
         "member": member_after(entry, member, book),

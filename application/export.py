@@ -18,7 +18,14 @@ from application.sealing import open_payload
 from domain.errors import MemberErasedAlready
 from domain.log import Entry
 from domain.member.commands import ChangeMember, EnrolMember, RecordActivity, ReturnActivity
-from domain.member.events import CodeRedeemed, ReferralCodeIssued
+from domain.member.events import (
+    CodeRedeemed,
+    HouseholdJoined,
+    HouseholdLeft,
+    HouseholdSpent,
+    PointsReceived,
+    ReferralCodeIssued,
+)
 
 Json = dict[str, Any]
 FORMAT = "guerdon.export.1"
@@ -49,7 +56,44 @@ async def export(handler: Handler, program: str, member: str, *, at: datetime) -
         "redemptions": [row for found in pasts for row in redemptions.every_one(found)],
         "codes": [row for found in pasts for row in _codes(found)],
         "activities": [row for one, found in pairs for row in _activities(handler, program, one, found)],
+        "households": [row for one, found in pairs for row in await _households(handler, program, one, found)],
     }
+
+
+async def _households(handler: Handler, program: str, loaded: Loaded, found: Past) -> list[Json]:
+    """Households that the person belonged to: when, and what it gave to their pools and spent from them."""
+    told = []
+    for entry in found.entries:
+        for event in entry.events:
+            if isinstance(event, HouseholdJoined | HouseholdLeft):
+                home, _ = await handler.load(program, UUID(event.household))
+                kind = "joined" if isinstance(event, HouseholdJoined) else "left"
+                told.append(_when(entry) | {"kind": kind, "household": home.member.id})
+    joined = {
+        event.household for entry in found.entries for event in entry.events if isinstance(event, HouseholdJoined)
+    }
+    for stream in await _with_survivors(handler, program, joined):
+        home, _ = await handler.load(program, stream)
+        for entry in await handler.entries(stream):
+            for event in entry.events:
+                match event:
+                    case HouseholdSpent(member=loaded.stream.hex):
+                        more: Json = {"kind": "spent", "cause": event.redemption}
+                    case PointsReceived(sender=loaded.stream.hex):
+                        more = {"kind": "given", "cause": event.transfer}
+                    case _:
+                        continue
+                more |= {"household": home.member.id, "currency": event.currency, "points": event.points}
+                told.append(_when(entry) | more)
+    return told
+
+
+async def _with_survivors(handler: Handler, program: str, households: set[str]) -> list[UUID]:
+    """The streams of households, and of those that they have been merged into since."""
+    found = {UUID(one) for one in households}
+    for one in list(found):
+        found.add((await handler.load(program, one))[0].stream)
+    return sorted(found)
 
 
 def _when(entry: Entry) -> Json:

@@ -24,13 +24,16 @@ from domain.member.commands import (
     ApplyCorrection,
     CancelPending,
     ExtendLots,
+    LeaveHousehold,
     PayPrize,
     PayReferral,
     ReinstateLots,
     ReturnActivity,
     ReverseAdjustment,
     ReverseReferral,
+    SurrenderPoints,
     UseIssuedCode,
+    VacateSeat,
 )
 from domain.member.correcting import correction_cause
 from domain.member.draft import Circumstances
@@ -45,6 +48,12 @@ from domain.member.events import (
     ExperimentAssigned,
     HoldConfirmed,
     HoldReleased,
+    HouseholdChanged,
+    HouseholdDissolved,
+    HouseholdFormed,
+    HouseholdJoined,
+    HouseholdLeft,
+    HouseholdSpent,
     IssuedCodeUsed,
     LotActivated,
     LotExpired,
@@ -57,6 +66,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberMerged,
     MemberReferred,
+    MemberSeated,
     MemberStatusChanged,
     OccasionPlanned,
     OccasionReached,
@@ -86,6 +96,7 @@ from domain.member.events import (
     RewardReleased,
     RewardReserved,
     RuleFailed,
+    SeatVacated,
     SegmentChanged,
     StreakMoved,
     TierChanged,
@@ -342,19 +353,36 @@ async def history(
 ) -> Json:
     """What happened, oldest first, one item per fact, each in a sentence.
 
-    `after` and `before` bound `recorded_at` (half-open); `cursor` is the number of items to pass over.
+    `after` and `before` bound `recorded_at` (half-open); `cursor` is the number of items to pass over. What happened to
+    members that this one has absorbed is told with their ids (`member`), and with the balances that they had then.
     """
     loaded, known = await handler.find(program, member)
     found = await past(handler, known, loaded.stream, handler.now(loaded))
+    told = list(sentences(every(found), found.positions, say_in(found.circumstances)))
+    if loaded.member.absorbed:
+        told = sorted([*await _of_absorbed(handler, known, loaded), *told], key=lambda item: item["recorded_at"])
     items = [
         item
-        for item in sentences(every(found), found.positions, say_in(found.circumstances))
+        for item in told
         if (after is None or item["recorded_at"] >= after)
         and (before is None or item["recorded_at"] < before)
         and (kind is None or item["kind"] == kind)
     ]
     page = items[cursor : cursor + limit]
     return {"items": page, "next_cursor": str(cursor + limit) if len(items) > cursor + limit else None}
+
+
+async def _of_absorbed(handler: Handler, known: KnownProgram, loaded: Loaded) -> list[Json]:
+    """What happened to members before they were merged into this one. A household does not tell of persons."""
+    told = []
+    for stream in loaded.member.absorbed:
+        other, _ = await handler.load_itself(known.program.id, UUID(stream))
+        if other.key is None or (loaded.member.pool is not None and other.member.pool is None):
+            continue
+        found = await past(handler, known, other.stream, handler.now(other))
+        items = sentences(every(found), found.positions, say_in(found.circumstances))
+        told += [item | {"member": other.member.id} for item in items]
+    return told
 
 
 def sentences(
@@ -473,6 +501,18 @@ def _all_told(event: Any, entry: Entry, say: "Say") -> Iterator[_Told]:
         yield kind, entry.recorded_at, currency, points, None, text
 
 
+def _terms(event: HouseholdFormed | HouseholdChanged) -> str:
+    """Who spends how much of a household's points, and what leaving takes along."""
+    who = "its owner spends" if event.spenders == "owner" else "all its members spend"
+    most = f", each at most {event.limit.points} of a currency per {event.limit.per}" if event.limit else ""
+    along = "who leaves takes along what is left of their own" if event.leaving == "take" else "what was given stays"
+    return f"{who}{most}; {along}"
+
+
+_SENT: dict[type, str] = {
+    VacateSeat: "taken along by a member,",
+    SurrenderPoints: "given to a member for the return",
+}
 _WHY_RESCHEDULED = {"activity": "after an activity", "activation": "now that their life begins"}
 
 
@@ -558,14 +598,36 @@ def _told(event: Any, entry: Entry, say: "Say") -> _Told | None:
             if event.points > 0 and (event.available_at is None or event.available_at > entry.recorded_at):
                 points, text = 0, f"{text}, pending"
             return "adjusted", entry.recorded_at, event.currency, points, None, text
+        case HouseholdFormed() | HouseholdChanged():
+            what = "formed" if isinstance(event, HouseholdFormed) else "on other terms"
+            return "household", entry.recorded_at, None, None, None, f"The household is {what}: {_terms(event)}"
+        case HouseholdDissolved():
+            return "household", entry.recorded_at, None, None, None, "The household is dissolved"
+        case HouseholdJoined() | HouseholdLeft():
+            what = "Joined" if isinstance(event, HouseholdJoined) else "Left"
+            return "household", entry.recorded_at, None, None, None, f"{what} a household"
+        case MemberSeated() | SeatVacated():
+            what = "left"
+            if isinstance(event, MemberSeated):
+                what = f"joined as {event.role}" if event.entry else f"is {event.role} from now on"
+            return "household", entry.recorded_at, None, None, None, f"A member {what}"
+        case HouseholdSpent():
+            how = "set aside" if event.held else "spent"
+            text = f"{say(event.currency, event.points)} {event.currency} {how} by a member, for {event.redemption}"
+            return "household_spent", entry.recorded_at, None, None, None, text
         case PointsSent():
             owed = f", {say(event.currency, event.debt)} of them owed" if event.debt else ""
-            what = "given back for the transfer" if event.back else "sent to another member by the transfer"
+            what = _SENT.get(type(entry.input), "sent to another member by the transfer")
+            what = "given back for the transfer" if event.back else what
             text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}{owed}"
             return "sent", entry.recorded_at, event.currency, event.debt - event.points, None, text
         case PointsReceived():
             points = event.points - sum(part.repaid for part in event.parts)
             what = "come back from the transfer" if event.reversal else "received from another member by the transfer"
+            if isinstance(entry.input, LeaveHousehold | ReturnActivity):
+                what = "come back from the household, for"
+            elif any(part.origin for part in event.parts):
+                what = "put in by a member with the transfer"
             text = f"{say(event.currency, event.points)} {event.currency} {what} {event.transfer}"
             return "received", entry.recorded_at, event.currency, points, None, text
         case AdjustmentReversed():

@@ -21,7 +21,16 @@ from application.recent import Loaded
 from application.repeats import Ask, Fingerprints, carry_out, repeat
 from application.rows import Wish
 from application.views import member_view
-from domain.errors import BadId, BadTime, InvalidPayload, KeyReused, MemberErasedAlready, Refused, UnknownMember
+from domain.errors import (
+    BadId,
+    BadTime,
+    InvalidPayload,
+    KeyReused,
+    MemberErasedAlready,
+    NotEligible,
+    Refused,
+    UnknownMember,
+)
 from domain.log import Claim, stream_name
 from domain.member.commands import ChangeMember, EnrolMember, EraseMember, Introduction, SetMemberStatus
 
@@ -237,12 +246,25 @@ async def erase(
     """Destroy the member's key and free its identities. What was earned stays counted."""
     sane_text("/reason", reason)
     loaded, known = await handler.find(program, member)
+    if loaded.member.pool is not None:
+        loaded = await _person(handler, program, member)
     # Who was merged into the member is the same person, under keys and ids of its own.
     for stream in loaded.member.absorbed:
         other, _ = await handler.load_itself(program, UUID(hex=stream))
         if other.key is not None:
             await _erase(handler, program, other, known, actor, reason, None, correlation)
     return await _erase(handler, program, loaded, known, actor, reason, key, correlation)
+
+
+async def _person(handler: Handler, program: str, member: str) -> Loaded:
+    """Whoever was merged into a household is a person still. Raises NotEligible for a household."""
+    held = await handler.store.claim(program, "member", member)
+    if held is None:
+        raise await handler.unknown(program, member)
+    loaded, _ = await handler.load_itself(program, held.stream)
+    if loaded.member.pool is not None:
+        raise NotEligible("a household is no person: dissolve it", reasons=["household"])
+    return loaded
 
 
 async def erase_again(handler: Handler, program: str, stream: UUID, *, actor: str, reason: str) -> bool:
@@ -328,13 +350,21 @@ async def seen(
     """The same of a member that was just loaded."""
     if as_of is not None or known_at is not None:
         view = await view_as_of(handler, known, loaded, as_of=as_of, known_at=known_at)
-        return view | _personal_view(handler, known.program.id, loaded)
+        return view | await _beside(handler, known, loaded, view)
     return await _view(handler, known, loaded)
 
 
 async def _view(handler: Handler, known: KnownProgram, loaded: Loaded) -> Json:
     view = await member_view(handler, known, loaded, handler.now(loaded))
-    return view | _personal_view(handler, known.program.id, loaded)
+    return view | await _beside(handler, known, loaded, view)
+
+
+async def _beside(handler: Handler, known: KnownProgram, loaded: Loaded, view: Json) -> Json:
+    """What is not the member's stream's to say: the household's id, and personal fields in the clear."""
+    program, household = known.program.id, view["household"]
+    if household is not None:
+        household = (await handler.load(program, UUID(household)))[0].member.id
+    return {"household": household, **_personal_view(handler, program, loaded)}
 
 
 def _personal_view(handler: Handler, program: str, loaded: Loaded) -> Json:

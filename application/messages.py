@@ -37,6 +37,7 @@ _OWN: Mapping[str, frozenset[str]] = {
     "PointsAdjusted": frozenset({"reason"}),
     "TierFloorSet": frozenset({"reason"}),
     "ReferralCodeIssued": frozenset({"code"}),
+    "HouseholdDissolved": frozenset({"reason"}),
     "RewardIssued": frozenset({"codes"}),
     "RewardReserved": frozenset({"codes"}),
     "IssuedCodeUsed": frozenset({"code"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from application import answers, referrals
+from application import answers, households, referrals
 from application.answers import Answered, answered
 from application.handle import Handler
 from application.payloads import MAX_ID, command_of, sane_time
@@ -66,6 +66,8 @@ class RedeemBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reward: str | None = None
     quantity: int | None = None
     hold: Hold | None = None
+    by: str | None = None
+    """Who spends, where `member` is a household."""
 
 
 class AdjustBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -136,6 +138,7 @@ async def redeem(
         order_id=body.order.id if body.order else None,
         order_minor=await _order_amount(handler, program, body.order) if body.order else None,
         hold_seconds=hold_seconds(body.hold) if body.hold is not None else None,
+        by=await households.spender(handler, program, loaded, body.by, body.id),
     )
     found = await carry_out(handler, ask, Wish(program=program, command=command, actor=actor), loaded, known)
     book = await handler.programs.newest_at(program, found.entry.pins.timeline)
@@ -322,8 +325,13 @@ async def _return(handler: Handler, ask: Ask, command: ReturnActivity, reversing
                 stream=loaded.stream,
             )
             command = msgspec.structs.replace(command, data=data, sealed=sealed)
-    wish = Wish(program=ask.program, command=command, actor=ask.actor)
-    found = await carry_out(handler, ask, wish, loaded, known)
+    found = None
+    if loaded.member.household:
+        number = loaded.number_of(held.stream, held.version)
+        found = await households.take_back(handler, ask, command, loaded, number)
+    if found is None:
+        wish = Wish(program=ask.program, command=command, actor=ask.actor)
+        found = await carry_out(handler, ask, wish, loaded, known)
     if found.promises:
         await referrals.keep(handler, ask.program, found)
     book = await handler.programs.newest_at(ask.program, found.entry.pins.timeline)

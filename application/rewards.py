@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from application import answers
+from application import answers, households
 from application.answers import Answered, answered
 from application.catalogue import Reward
 from application.codes import CodePool
@@ -348,6 +348,7 @@ async def _redeem(
         order_source=body.order.source if body.order else None,
         order_id=body.order.id if body.order else None,
         hold_seconds=_seconds(body.hold),
+        by=await households.spender(handler, program, loaded, body.by, body.id),
     )
     ask = Ask(
         program=program, route="redemptions", body=msgspec.to_builtins(body), actor=actor, key=key,

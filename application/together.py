@@ -65,12 +65,13 @@ async def save_both(handler: Handler, program: str, streams: tuple[UUID, UUID], 
             finally:
                 for loaded in (one, other):
                     handler.forget(program, loaded.member.id)
-            stored = [Stored(row.entry, position) for (row, _), position in zip(done, positions, strict=True)]
+            pairs = zip(done, positions, strict=True)
+            stored = [Stored(row.entry, position, decision=decision) for (row, _, decision), position in pairs]
             return Both(*stored)
     raise Unavailable("too many others change these members at once")
 
 
-_Row = tuple[NewRow, Loaded]
+_Row = tuple[NewRow, Loaded, Decision]
 
 
 async def _decided(
@@ -81,13 +82,13 @@ async def _decided(
     recorded_at = max(next_instant(one.member, clock), next_instant(other.member, clock))
     save = handler.new_id()
     decision, circumstances = await handler.decide(wish.command, one, known, recorded_at)
-    given = row_of(wish, one, decision, circumstances, save)
+    given = (*row_of(wish, one, decision, circumstances, save), decision)
     answer = await second(one, other, decision)
     decision, circumstances = await handler.decide(answer.command, other, known, recorded_at)
-    taken = row_of(answer, other, decision, circumstances, save)
+    taken = (*row_of(answer, other, decision, circumstances, save), decision)
     return given, taken
 
 
 def _save(known: KnownProgram, done: tuple[_Row, _Row]) -> Save:
-    rows = tuple(with_state(row, loaded, known)[0] for row, loaded in done)
+    rows = tuple(with_state(row, loaded, known)[0] for row, loaded, _ in done)
     return Save(program=known.program.id, rows=rows, timeline=len(known.program.published))

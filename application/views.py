@@ -67,6 +67,7 @@ def shown(member: Member, circumstances: Circumstances, now: datetime) -> Json:
         "badges": badges_of(member),
         "referrals": {"code": member.code or None, "brought": dict(sorted(member.referrals.items()))},
         "segments": list(member.segments),
+        "household": member.household or None,
     }
 
 

@@ -63,6 +63,10 @@ class UnknownLot(Refused):
     code = "unknown-lot"
 
 
+class UnknownHousehold(Refused):
+    code = "unknown-household"
+
+
 class UnknownReward(Refused):
     code = "unknown-reward"
 

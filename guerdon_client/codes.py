@@ -227,6 +227,10 @@ class UnknownField(Problem, code="unknown-field"):
     """A field is not known here."""
 
 
+class UnknownHousehold(Problem, code="unknown-household"):
+    """No such household."""
+
+
 class UnknownInboxEntry(Problem, code="unknown-inbox-entry"):
     """No such entry of the inbox."""
 

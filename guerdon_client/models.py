@@ -261,6 +261,25 @@ class Consistency(msgspec.Struct, kw_only=True, omit_defaults=True):
     checkpoint: str
 
 
+class Contribution(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Points from the lot `from_lot` of a member, which are the lot `lot` of the pool. `left` are there still."""
+
+    member: "str | None"
+    transfer: str
+    at: str
+    currency: str
+    points: int
+    lot: str
+    from_lot: str
+    expires_at: "str | None"
+    left: int
+
+
+class Contributions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    items: "list[Contribution]"
+    next_cursor: "str | None"
+
+
 class Corrected(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What changes of one activity by one rule. `member` is null for who was erased since."""
 
@@ -420,6 +439,7 @@ class Export(msgspec.Struct, kw_only=True, omit_defaults=True):
     redemptions: list[dict[str, Any]]
     codes: list[dict[str, Any]]
     activities: list[dict[str, Any]]
+    households: list[dict[str, Any]] = []
 
 
 class Finding(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -473,6 +493,74 @@ class Hold(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How long to set points aside: `ttl` is an ISO 8601 duration without months or years."""
 
     ttl: str
+
+
+class Household(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`balances` are those of the pool; `status` is active, suspended, closed or dissolved."""
+
+    id: str
+    status: str
+    spenders: str
+    leaving: str
+    limit: "HouseholdLimit | None"
+    balances: "dict[str, Balance]"
+    members: "list[HouseholdMember]"
+    version: int
+
+
+class HouseholdAsIs(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The terms of a household."""
+
+    id: str
+    spenders: str
+    leaving: str
+    limit: "HouseholdLimit | None"
+
+
+class HouseholdGone(msgspec.Struct, kw_only=True, omit_defaults=True):
+    household: str
+    status: str
+    position: int
+
+
+class HouseholdJoined(msgspec.Struct, kw_only=True, omit_defaults=True):
+    household: str
+    member: str
+    role: str
+    position: int
+
+
+class HouseholdLeft(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`points` is what went along, by currency."""
+
+    household: str
+    member: str
+    points: dict[str, int]
+    position: int
+
+
+class HouseholdLimit(msgspec.Struct, kw_only=True, omit_defaults=True):
+    points: int
+    per: str
+
+
+class HouseholdMember(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """By currency: what the member ever put in, what is left of that, and what it spent in the limit's period.
+
+    `member` is null once it was erased.
+    """
+
+    member: "str | None"
+    role: str
+    since: str
+    contributed: dict[str, int]
+    left: dict[str, int]
+    spent: dict[str, int]
+
+
+class HouseholdWritten(msgspec.Struct, kw_only=True, omit_defaults=True):
+    household: "HouseholdAsIs"
+    position: int
 
 
 class InboxEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -632,6 +720,13 @@ class LiabilityDays(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_cursor: "None" = None
 
 
+class LimitBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The most points of a currency that each member spends in a period."""
+
+    points: int
+    per: Literal["day", "ever", "half", "month", "quarter", "week", "year"]
+
+
 class Lots(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Lots that end later than they did, or that are open again; `repaid` of the points went to debt."""
 
@@ -668,6 +763,7 @@ class Member(msgspec.Struct, kw_only=True, omit_defaults=True):
     external_ids: list[str] = []
     consents: dict[str, bool] = {}
     time_zone: "str | None" = None
+    household: "str | None" = None
 
 
 class MemberAfter(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -935,6 +1031,8 @@ class ReturnLine(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`from_household` is what the household's pool gave, by currency, of what the return left owed."""
+
     return_: dict[str, Any] = msgspec.field(name="return")
     clawed_back: "list[ClawedBack]"
     given_back: list[dict[str, Any]]
@@ -942,6 +1040,7 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True):
     effects: list[dict[str, Any]]
     member: "MemberAfter"
     position: int
+    from_household: dict[str, int] = {}
 
 
 class Reward(msgspec.Struct, kw_only=True, omit_defaults=True):

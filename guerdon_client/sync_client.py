@@ -40,6 +40,7 @@ class Client:
         self.codes = Codes(transport)
         self.corrections = Corrections(transport)
         self.gateway = Gateway(transport)
+        self.households = Households(transport)
         self.jobs = Jobs(transport)
         self.keys = Keys(transport)
         self.leaderboards = Leaderboards(transport)
@@ -1202,6 +1203,165 @@ class Gateway:
         )
 
 
+class Households:
+    """`/v1/households`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def form(
+        self,
+        *,
+        id: str,
+        spenders: Literal["all", "owner"] | UnsetType = UNSET,
+        leaving: Literal["stay", "take"] | UnsetType = UNSET,
+        limit: models.LimitBody | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.HouseholdWritten:
+        """Form a household: `POST /v1/households`.
+
+        It is an account with a pool of points. Nobody belongs to it yet; its id is one of the ids of members.
+        Scope: client.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path="/v1/households",
+                answer=models.HouseholdWritten,
+                repeats="keyed",
+                body=only_given({"id": id, "spenders": spenders, "leaving": leaving, "limit": limit}),
+                key=idempotency_key,
+            )
+        )
+
+    def read(self, household: str, *, at_least: int | None = None) -> models.Household:
+        """Read a household: `GET /v1/households/{household}`.
+
+        Who belongs to it and has put in how much, and what is in the pool now. Scope: client.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/households/{in_path(household)}",
+                answer=models.Household,
+                repeats="safe",
+                query={"at_least": at_least},
+            )
+        )
+
+    def change(
+        self,
+        household: str,
+        *,
+        spenders: Literal["all", "owner"] | UnsetType = UNSET,
+        leaving: Literal["stay", "take"] | UnsetType = UNSET,
+        limit: models.LimitBody | UnsetType | None = UNSET,
+        owner: str | UnsetType | None = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.HouseholdWritten:
+        """Put a household on other terms: `PATCH /v1/households/{household}`.
+
+        All terms at once: what is left out is as at first, but for the `owner`, who stays. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="PATCH",
+                path=f"/v1/households/{in_path(household)}",
+                answer=models.HouseholdWritten,
+                repeats="keyed",
+                body=only_given({"spenders": spenders, "leaving": leaving, "limit": limit, "owner": owner}),
+                key=idempotency_key,
+            )
+        )
+
+    def contributions(
+        self, household: str, *, limit: int | None = None, cursor: str | None = None, at_least: int | None = None
+    ) -> models.Contributions:
+        """List what was put into a household's pool: `GET /v1/households/{household}/contributions`.
+
+        Who put in what, from which lot, when it ends, and what is left of it; oldest first. Scope: client.
+        """
+        return self._transport.send(
+            Call(
+                method="GET",
+                path=f"/v1/households/{in_path(household)}/contributions",
+                answer=models.Contributions,
+                repeats="safe",
+                query={"limit": limit, "cursor": cursor, "at_least": at_least},
+            )
+        )
+
+    def iter_contributions(
+        self, household: str, *, limit: int | None = None, at_least: int | None = None
+    ) -> Iterator[models.Contribution]:
+        """Every item of `contributions`, page after page of `limit` items."""
+        cursor: str | None = None
+        while True:
+            page = self.contributions(household, limit=limit, at_least=at_least, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def dissolve(
+        self, household: str, *, reason: str | UnsetType = UNSET, idempotency_key: str | None = None
+    ) -> models.HouseholdGone:
+        """Dissolve a household: `POST /v1/households/{household}/dissolve`.
+
+        Everybody leaves, the owner last, and the account is closed. Refused while points are held. Scope: operator.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/households/{in_path(household)}/dissolve",
+                answer=models.HouseholdGone,
+                repeats="keyed",
+                body=only_given({"reason": reason}),
+                key=idempotency_key,
+            )
+        )
+
+    def join(
+        self,
+        household: str,
+        *,
+        member: str,
+        role: Literal["member", "owner"] | UnsetType = UNSET,
+        idempotency_key: str | None = None,
+    ) -> models.HouseholdJoined:
+        """Take a member into a household: `POST /v1/households/{household}/join`.
+
+        Of one household at a time (`in-household`); a household has at most one owner (`has-owner`). Scope: client.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/households/{in_path(household)}/join",
+                answer=models.HouseholdJoined,
+                repeats="keyed",
+                body=only_given({"member": member, "role": role}),
+                key=idempotency_key,
+            )
+        )
+
+    def leave(self, household: str, *, member: str, idempotency_key: str | None = None) -> models.HouseholdLeft:
+        """Let a member leave a household: `POST /v1/households/{household}/leave`.
+
+        With what is left of its own points, if the terms say `take`; the last one takes all that is left. Scope:
+        client.
+        """
+        return self._transport.send(
+            Call(
+                method="POST",
+                path=f"/v1/households/{in_path(household)}/leave",
+                answer=models.HouseholdLeft,
+                repeats="keyed",
+                body={"member": member},
+                key=idempotency_key,
+            )
+        )
+
+
 class Jobs:
     """`/v1/jobs`."""
 
@@ -2308,6 +2468,7 @@ class Redemptions:
         reward: str | UnsetType | None = UNSET,
         quantity: int | UnsetType | None = UNSET,
         hold: models.Hold | UnsetType | None = UNSET,
+        by: str | UnsetType | None = UNSET,
         idempotency_key: str | None = None,
     ) -> models.Redeemed:
         """Spend points: `POST /v1/redemptions`.
@@ -2332,6 +2493,7 @@ class Redemptions:
                         "reward": reward,
                         "quantity": quantity,
                         "hold": hold,
+                        "by": by,
                     }
                 ),
                 key=idempotency_key,

@@ -13,6 +13,8 @@ from projections.balances import BALANCES
 from projections.balances_now import BALANCES_NOW
 from projections.breakage_cohorts import BREAKAGE_COHORTS
 from projections.experiments import EXPERIMENTS
+from projections.household_members import HOUSEHOLD_MEMBERS
+from projections.households import HOUSEHOLDS
 from projections.leaderboard_counts import LEADERBOARD_COUNTS
 from projections.leaderboard_entries import LEADERBOARD_ENTRIES
 from projections.leaderboard_scores import LEADERBOARD_SCORES
@@ -42,6 +44,8 @@ ANALYTICS = Boards(
         AWARDS,
         TIER_HISTORY,
         SEGMENTS,
+        HOUSEHOLDS,
+        HOUSEHOLD_MEMBERS,
         REDEMPTIONS,
         OFFER_PROGRESS,
         RULE_PERFORMANCE_DAILY,

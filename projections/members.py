@@ -52,9 +52,9 @@ def apply(rows: Rows, at: Placed) -> None:
             case MemberChanged():
                 if event.time_zone is not None:
                     rows[key] = _stamped(replace(rows[key], time_zone=event.time_zone), at)
-            case MemberStatusChanged():
+            case MemberStatusChanged() if key in rows:
                 rows[key] = _stamped(replace(rows[key], status=event.status), at)
-            case MemberMerged():
+            case MemberMerged() if key in rows:  # and not a household
                 merged = replace(rows[key], status="merged", merged_into=UUID(event.into))
                 rows[key] = _stamped(merged, at)
             case MemberErased():

@@ -102,7 +102,10 @@ async def change(request: Req) -> ASGIResponse:
     return written(done)
 
 
-@delete("/v1/members/{member:str}", **route("admin", "Erase a member", answer=shapes.MemberErased, codes=_GONE))
+@delete(
+    "/v1/members/{member:str}",
+    **route("admin", "Erase a member", answer=shapes.MemberErased, codes=(*_GONE, "not-eligible")),
+)
 async def erase(request: Req) -> ASGIResponse:
     """Destroys the key of the personal fields. What was earned stays counted; the id may be used again."""
     who, member = caller(request), path_id(request, "member")

@@ -53,6 +53,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "unknown-position": Kind(404, "No such entry"),
     "unknown-redemption": Kind(404, "No such redemption"),
     "unknown-reward": Kind(404, "No such reward"),
+    "unknown-household": Kind(404, "No such household"),
     "unknown-transfer": Kind(404, "No such transfer"),
     "unknown-code": Kind(404, "No such code"),
     "unknown-key": Kind(404, "No such API key"),

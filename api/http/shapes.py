@@ -95,6 +95,7 @@ class Member(msgspec.Struct, kw_only=True):
     external_ids: list[str] = []
     consents: dict[str, bool] = {}
     time_zone: str | None = None
+    household: str | None = None
 
 
 class MemberAfter(msgspec.Struct, kw_only=True):
@@ -257,6 +258,8 @@ class ClawedBack(msgspec.Struct, kw_only=True):
 
 
 class Returned(msgspec.Struct, kw_only=True, rename={"return_": "return"}):
+    """`from_household` is what the household's pool gave, by currency, of what the return left owed."""
+
     return_: Json
     clawed_back: list[ClawedBack]
     given_back: list[Json]
@@ -264,6 +267,7 @@ class Returned(msgspec.Struct, kw_only=True, rename={"return_": "return"}):
     effects: list[Json]
     member: MemberAfter
     position: int
+    from_household: dict[str, int] = {}
 
 
 class Redemption(msgspec.Struct, kw_only=True):
@@ -371,6 +375,93 @@ class Transferred(msgspec.Struct, kw_only=True):
     transfer: Json
     from_: MemberAfter = msgspec.field(name="from")
     to: MemberAfter
+    position: int
+
+
+class HouseholdLimit(msgspec.Struct, kw_only=True):
+    points: int
+    per: str
+
+
+class HouseholdAsIs(msgspec.Struct, kw_only=True):
+    """The terms of a household."""
+
+    id: str
+    spenders: str
+    leaving: str
+    limit: HouseholdLimit | None
+
+
+class HouseholdWritten(msgspec.Struct, kw_only=True):
+    household: HouseholdAsIs
+    position: int
+
+
+class HouseholdMember(msgspec.Struct, kw_only=True):
+    """By currency: what the member ever put in, what is left of that, and what it spent in the limit's period.
+
+    `member` is null once it was erased.
+    """
+
+    member: str | None
+    role: str
+    since: datetime
+    contributed: dict[str, int]
+    left: dict[str, int]
+    spent: dict[str, int]
+
+
+class Household(msgspec.Struct, kw_only=True):
+    """`balances` are those of the pool; `status` is active, suspended, closed or dissolved."""
+
+    id: str
+    status: str
+    spenders: str
+    leaving: str
+    limit: HouseholdLimit | None
+    balances: dict[str, Balance]
+    members: list[HouseholdMember]
+    version: int
+
+
+class Contribution(msgspec.Struct, kw_only=True):
+    """Points from the lot `from_lot` of a member, which are the lot `lot` of the pool. `left` are there still."""
+
+    member: str | None
+    transfer: str
+    at: datetime
+    currency: str
+    points: int
+    lot: str
+    from_lot: str
+    expires_at: datetime | None
+    left: int
+
+
+class Contributions(msgspec.Struct, kw_only=True):
+    items: list[Contribution]
+    next_cursor: str | None
+
+
+class HouseholdJoined(msgspec.Struct, kw_only=True):
+    household: str
+    member: str
+    role: str
+    position: int
+
+
+class HouseholdLeft(msgspec.Struct, kw_only=True):
+    """`points` is what went along, by currency."""
+
+    household: str
+    member: str
+    points: dict[str, int]
+    position: int
+
+
+class HouseholdGone(msgspec.Struct, kw_only=True):
+    household: str
+    status: str
     position: int
 
 
@@ -829,6 +920,7 @@ class Export(msgspec.Struct, kw_only=True):
     redemptions: list[Json]
     codes: list[Json]
     activities: list[Json]
+    households: list[Json] = []
 
 
 class LiabilityDay(msgspec.Struct, kw_only=True):

@@ -97,6 +97,20 @@ class ClosedReferred(_Closed, frozen=True, kw_only=True):
     conversions: dict[str, int] = {}
 
 
+class ClosedSeat(_Closed, frozen=True, kw_only=True):
+    """A person of a household."""
+
+    role: str
+    since: datetime
+
+
+class ClosedPool(_Closed, frozen=True, kw_only=True):
+    """Who belonged to a household, and by lot whose points they were (stream, lot). Limits begin anew."""
+
+    seats: dict[str, ClosedSeat] = {}
+    origins: dict[str, tuple[str, str]] = {}
+
+
 class Closing(_Closed, frozen=True, kw_only=True):
     """Everything of a closed member that a survivor takes over.
 
@@ -119,3 +133,4 @@ class Closing(_Closed, frozen=True, kw_only=True):
     referrals: dict[str, int] = {}
     arms: dict[str, str] = {}
     absorbed: tuple[str, ...] = ()
+    pool: ClosedPool | None = None

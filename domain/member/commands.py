@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from domain.member.events import Idle, MemberEventUnion, Part
+from domain.member.pool import SpendingLimit
 from domain.member.state import Stamp
 from domain.numbers import MAX_AMOUNT
 from domain.rules.referrals import Reward
@@ -83,11 +84,20 @@ class RecordActivity(Command, frozen=True, kw_only=True, tag="RecordActivity"):
     sealed: bytes = b""
 
 
+class Brought(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Points of one currency on their way from a household's pool to a person: these parts of its lots."""
+
+    currency: str
+    parts: tuple[Part, ...]
+
+
 class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     """Take back (part of) an activity. `original` is the version of its entry in this stream.
 
     `amount_minor` None returns all that is left. `type`, `data` and `sealed` are those of a reversing activity.
-    `origin` is the stream of the entry where that is of a member which this one has absorbed.
+    `origin` is the stream of the entry where that is of a member which this one has absorbed. `pooled` is what the
+    pool of the stream `household` has still of what the activity earned; what is taken of it, the entry
+    `household_entry` of that stream sends.
     """
 
     source: str
@@ -104,6 +114,9 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
     origin: str = ""
     gives_back: bool = False
     """Whether points that paid for the order come back: entries of before that was offered say nothing."""
+    household: str = ""
+    household_entry: int = 0
+    pooled: tuple[Brought, ...] = ()
 
     def __post_init__(self) -> None:
         _positive(self.amount_minor)
@@ -112,7 +125,8 @@ class ReturnActivity(Command, frozen=True, kw_only=True, tag="ReturnActivity"):
 class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
     """Spend points, by number or by the money they are worth; on an order of `order_minor` in money, where known.
 
-    With `hold_seconds` they are set aside for so long, to be confirmed or cancelled.
+    With `hold_seconds` they are set aside for so long, to be confirmed or cancelled. `by` is the stream of the person
+    who spends the points of a household.
     """
 
     id: str
@@ -123,6 +137,7 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
     order_id: str | None = None
     order_minor: int | None = None
     hold_seconds: int | None = None
+    by: str = ""
 
     def __post_init__(self) -> None:
         _positive(self.points)
@@ -133,7 +148,8 @@ class RedeemPoints(Command, frozen=True, kw_only=True, tag="RedeemPoints"):
 class RedeemReward(Command, frozen=True, kw_only=True, tag="RedeemReward"):
     """Redeem units of a reward on the terms of entry `version` of its stream. `codes` are those of the units, if any.
 
-    With `hold_seconds` price and units are set aside for so long, to be confirmed or cancelled.
+    With `hold_seconds` price and units are set aside for so long, to be confirmed or cancelled. `by` is the stream of
+    the person who spends the points of a household.
     """
 
     id: str
@@ -144,6 +160,7 @@ class RedeemReward(Command, frozen=True, kw_only=True, tag="RedeemReward"):
     order_source: str | None = None
     order_id: str | None = None
     hold_seconds: int | None = None
+    by: str = ""
 
     def __post_init__(self) -> None:
         _positive(self.quantity)
@@ -473,6 +490,78 @@ class SetTierFloor(Command, frozen=True, kw_only=True, tag="SetTierFloor"):
     until: datetime | None = None
 
 
+class FormHousehold(Command, frozen=True, kw_only=True, tag="FormHousehold"):
+    """Open the account of a household. `household` is the client's id.
+
+    `spenders` is `all` or `owner`; `leaving` is `take` or `stay`: what becomes of the points of who leaves.
+    """
+
+    household: str
+    spenders: str = "all"
+    leaving: str = "take"
+    limit: SpendingLimit | None = None
+
+
+class ChangeHousehold(Command, frozen=True, kw_only=True, tag="ChangeHousehold"):
+    """Put a household on these terms. `owner` is the stream of the member who owns it from now on, if that changes."""
+
+    spenders: str = "all"
+    leaving: str = "take"
+    limit: SpendingLimit | None = None
+    owner: str = ""
+
+
+class DissolveHousehold(Command, frozen=True, kw_only=True, tag="DissolveHousehold"):
+    """Close the account of a household that everybody has left."""
+
+    reason: str = ""
+
+
+class JoinHousehold(Command, frozen=True, kw_only=True, tag="JoinHousehold"):
+    """Belong to the household of the stream `household`, whose entry `entry` says so, too."""
+
+    household: str
+    entry: int
+
+
+class SeatMember(Command, frozen=True, kw_only=True, tag="SeatMember"):
+    """Take the person of the stream `member`, whose entry `entry` joins, into this household."""
+
+    member: str
+    entry: int
+    role: str = "member"
+
+
+class VacateSeat(Command, frozen=True, kw_only=True, tag="VacateSeat"):
+    """Let a person go, by all its streams that sit here. The entry `entry` of the stream `to` takes what goes along.
+
+    Without `to` the person was erased, and takes nothing.
+    """
+
+    id: str
+    members: tuple[str, ...]
+    to: str = ""
+    entry: int = 0
+
+
+class LeaveHousehold(Command, frozen=True, kw_only=True, tag="LeaveHousehold"):
+    """Belong to the household of the stream `household` no more, and take what its entry `entry` sends along."""
+
+    id: str
+    household: str
+    entry: int
+    brought: tuple[Brought, ...] = ()
+
+
+class SurrenderPoints(Command, frozen=True, kw_only=True, tag="SurrenderPoints"):
+    """Send parts of a household's lots to the stream `to`, whose entry `entry` takes back what had earned them."""
+
+    id: str
+    to: str
+    entry: int
+    brought: tuple[Brought, ...]
+
+
 class Settle(Command, frozen=True, kw_only=True, tag="Settle"):
     """Write down what time has made true; asks for nothing."""
 
@@ -500,6 +589,14 @@ MemberCommand = (
     | ReceivePoints
     | GiveBackPoints
     | MergeMember
+    | FormHousehold
+    | ChangeHousehold
+    | DissolveHousehold
+    | JoinHousehold
+    | SeatMember
+    | VacateSeat
+    | LeaveHousehold
+    | SurrenderPoints
     | AbsorbMember
     | PlaceInTier
     | ReverseAdjustment

@@ -21,13 +21,18 @@ from domain.member.commands import (
     AssignOffer,
     CancelPending,
     CancelRedemption,
+    ChangeHousehold,
     ChangeMember,
     ConfirmRedemption,
+    DissolveHousehold,
     EnrolMember,
     EraseMember,
     ExtendLots,
+    FormHousehold,
     GiveBackPoints,
     IssueReferralCode,
+    JoinHousehold,
+    LeaveHousehold,
     MemberCommand,
     MergeMember,
     PayPrize,
@@ -44,11 +49,14 @@ from domain.member.commands import (
     ReturnRedemption,
     ReverseAdjustment,
     ReverseReferral,
+    SeatMember,
     SendPoints,
     SetMemberStatus,
     SetTierFloor,
     Settle,
+    SurrenderPoints,
     UseIssuedCode,
+    VacateSeat,
 )
 from domain.member.correcting import apply_correction
 from domain.member.coupons import redeem_code
@@ -63,6 +71,18 @@ from domain.member.events import (
 from domain.member.extending import extend_lots, reinstate_lots
 from domain.member.floors import set_floor
 from domain.member.holds import cancel_redemption, confirm_redemption, return_redemption
+from domain.member.households import (
+    change_household,
+    dissolve_household,
+    form_household,
+    join_household,
+    leave_household,
+    recall,
+    seat_member,
+    surrender_points,
+    understood,
+    vacate_seat,
+)
 from domain.member.merging import absorb_member, merge_member
 from domain.member.occasions import plan
 from domain.member.offers import assign_offer
@@ -130,7 +150,10 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
         case ReturnRedemption():
             return_redemption(draft, command)
         case ReturnActivity():
+            owed = draft.member.debt.copy() if command.pooled else {}
             return_activity(draft, command)
+            if command.pooled:
+                recall(draft, command, owed)
         case AdjustPoints():
             adjust_points(draft, command)
         case SendPoints():
@@ -191,6 +214,22 @@ def decide(command: MemberCommand, member: Member, circumstances: Circumstances)
             set_floor(draft, command)
         case EraseMember():
             draft.record(MemberErased(reason=command.reason))
+        case FormHousehold():
+            form_household(draft, command)
+        case ChangeHousehold():
+            change_household(draft, command)
+        case DissolveHousehold():
+            dissolve_household(draft, command)
+        case JoinHousehold():
+            join_household(draft, command)
+        case SeatMember():
+            seat_member(draft, command)
+        case VacateSeat():
+            vacate_seat(draft, command)
+        case LeaveHousehold():
+            leave_household(draft, command)
+        case SurrenderPoints():
+            surrender_points(draft, command)
         case Settle():
             pass
         case _:
@@ -218,7 +257,7 @@ def _follow_up(draft: Draft, command: MemberCommand) -> None:
     """What follows from any change of a member: levels that follow what it has, and the days it looks forward to."""
     timeline = draft.circumstances.timeline
     rules = timeline.look(draft.now)
-    if rules is None or isinstance(command, Settle):
+    if rules is None or isinstance(command, Settle) or draft.member.pool is not None:
         return
     if rules.following:
         follow(draft, rules.following, draft.now)
@@ -253,7 +292,7 @@ def next_instant(member: Member, clock: datetime) -> datetime:
 
 
 def _known(command: MemberCommand, member: Member) -> None:
-    if isinstance(command, EnrolMember):
+    if isinstance(command, EnrolMember | FormHousehold):
         if member.exists:
             raise MemberExists(f"{member.id!r} is a member already")
     elif not member.exists:
@@ -262,6 +301,8 @@ def _known(command: MemberCommand, member: Member) -> None:
         raise MemberErasedAlready("the member was erased")
     elif member.status == "merged" and not isinstance(command, Settle | EraseMember):
         raise MergedAway("the member was merged into another")
+    elif member.pool is not None:
+        understood(member, command)
 
 
 def _enrol(draft: Draft, command: EnrolMember) -> Evaluated | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from domain.member.closing import Closing
+from domain.member.pool import SpendingLimit
 from domain.rules.limits import LimitedBy
 from domain.rules.referrals import Reward
 from domain.takes import Take
@@ -44,13 +45,17 @@ class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Points that came out of a lot, or became one, on their way between members. `repaid` of them went to debt."""
+    """Points that came out of a lot, or became one, on their way between members. `repaid` of them went to debt.
+
+    Between a person and its household `origin` is the lot that they came out of at the sender's.
+    """
 
     lot: str
     points: int
     expires_at: datetime | None = None
     idle: Idle | None = None
     repaid: int = 0
+    origin: str = ""
 
 
 class Gone(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -176,6 +181,78 @@ class MemberAbsorbed(MemberEvent, frozen=True, kw_only=True, tag="MemberAbsorbed
     entry: int
     closing: Closing
     survivor: str = ""
+
+
+class HouseholdFormed(MemberEvent, frozen=True, kw_only=True, tag="HouseholdFormed"):
+    """The stream is the account of a household from now on: its pool of points. The fields are those of the command."""
+
+    household: str
+    spenders: str = "all"
+    leaving: str = "take"
+    limit: SpendingLimit | None = None
+
+
+class HouseholdChanged(MemberEvent, frozen=True, kw_only=True, tag="HouseholdChanged"):
+    """The household is on these terms from now on."""
+
+    spenders: str = "all"
+    leaving: str = "take"
+    limit: SpendingLimit | None = None
+
+
+class HouseholdDissolved(MemberEvent, frozen=True, kw_only=True, tag="HouseholdDissolved"):
+    """The household is no more: nobody belongs to it, and its pool is empty."""
+
+    reason: str = ""
+
+
+class HouseholdJoined(MemberEvent, frozen=True, kw_only=True, tag="HouseholdJoined"):
+    """The person belongs to the household of the stream `household`, whose entry `entry` says so, too."""
+
+    household: str
+    entry: int
+
+
+class MemberSeated(MemberEvent, frozen=True, kw_only=True, tag="MemberSeated"):
+    """The person of the stream `member` belongs to this household, as its `owner` or a `member`.
+
+    Without `entry` it did before, in another role.
+    """
+
+    member: str
+    entry: int = 0
+    role: str
+
+
+class HouseholdLeft(MemberEvent, frozen=True, kw_only=True, tag="HouseholdLeft"):
+    """The person belongs no more to the household that it joined as the stream `household`.
+
+    The entry `entry` of it says so, too, or of the household that it was merged into since.
+    """
+
+    household: str
+    entry: int
+
+
+class SeatVacated(MemberEvent, frozen=True, kw_only=True, tag="SeatVacated"):
+    """A person, by these streams, belongs to this household no more. What it leaves in the pool is the household's."""
+
+    members: tuple[str, ...]
+    entry: int = 0
+
+
+class HouseholdSpent(MemberEvent, frozen=True, kw_only=True, tag="HouseholdSpent"):
+    """It was the person of the stream `member` who spent, or with `held` set aside, points of this household.
+
+    `day` is the first local day of the period whose limit they count for; 0 for ever.
+    """
+
+    redemption: str
+    member: str
+    currency: str
+    points: int
+    day: int = 0
+    held: bool = False
 
 
 class ActivityRecorded(MemberEvent, frozen=True, kw_only=True, tag="ActivityRecorded"):
@@ -867,6 +944,14 @@ MemberEventUnion = (
     | MemberErased
     | MemberMerged
     | MemberAbsorbed
+    | HouseholdFormed
+    | HouseholdChanged
+    | HouseholdDissolved
+    | HouseholdJoined
+    | HouseholdLeft
+    | HouseholdSpent
+    | MemberSeated
+    | SeatVacated
     | ActivityRecorded
     | PointsEarned
     | ScoreCounted

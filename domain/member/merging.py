@@ -14,8 +14,10 @@ from domain.errors import AmountOutOfRange, NotEligible
 from domain.member.closing import (
     ClosedIdle,
     ClosedLot,
+    ClosedPool,
     ClosedReferred,
     ClosedReturn,
+    ClosedSeat,
     ClosedSlot,
     Closing,
     moved_id,
@@ -35,7 +37,9 @@ from domain.member.events import (
     TierFloorSet,
 )
 from domain.member.floors import hold, in_force, place
+from domain.member.households import may_absorb
 from domain.member.levels import evidence
+from domain.member.pool import Pool
 from domain.member.slots import Slot
 from domain.member.spending import active, lifetime_total
 from domain.member.standing import raise_tiers
@@ -70,6 +74,7 @@ def absorb_member(draft: Draft, command: AbsorbMember) -> None:
     active(draft)
     require(draft.member, 1)
     gone = as_closed(command.past)
+    may_absorb(draft.member, gone, command.survivor)
     for name in currencies(gone):
         held = balance(gone, name, draft.now)
         if lifetime_total(draft, name) + max(held.available + held.pending, held.lifetime) > MAX_AMOUNT:
@@ -77,7 +82,8 @@ def absorb_member(draft: Draft, command: AbsorbMember) -> None:
     book = draft.circumstances.timeline.at(draft.now)
     draft.rulebook = book.number if book is not None else 0
     before = len(draft.member.absorbed)
-    badges = [one for one in _badges(command.past) if _is_new(draft.member, one)]
+    person = draft.member.pool is None
+    badges = [one for one in _badges(command.past) if _is_new(draft.member, one)] if person else []
     draft.record(
         MemberAbsorbed(
             merge=command.id,
@@ -90,7 +96,8 @@ def absorb_member(draft: Draft, command: AbsorbMember) -> None:
     for badge in badges:
         # It is counted already.
         draft.record(msgspec.structs.replace(badge, counts={}))
-    if book is not None:
+    # Levels and runs of days are a person's.
+    if book is not None and person:
         _join_streaks(draft, book, gone)
         _keep_higher_level(draft, book, gone)
 
@@ -135,6 +142,14 @@ def closing_of(member: Member, before: int) -> Closing:
         referrals=dict(sorted(member.referrals.items())),
         arms=dict(sorted(member.arms.items())),
         absorbed=member.absorbed,
+        pool=_household(member.pool, before) if member.pool is not None else None,
+    )
+
+
+def _household(pool: Pool, before: int) -> ClosedPool:
+    return ClosedPool(
+        seats={name: ClosedSeat(role=seat.role, since=seat.since) for name, seat in sorted(pool.seats.items())},
+        origins={moved_id(lot, before): (one.member, one.lot) for lot, one in sorted(pool.origins.items())},
     )
 
 

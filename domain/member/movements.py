@@ -45,6 +45,12 @@ from domain.member.events import (
     ExperimentAssigned,
     HoldConfirmed,
     HoldReleased,
+    HouseholdChanged,
+    HouseholdDissolved,
+    HouseholdFormed,
+    HouseholdJoined,
+    HouseholdLeft,
+    HouseholdSpent,
     IssuedCodeUsed,
     LotActivated,
     LotExpired,
@@ -56,6 +62,7 @@ from domain.member.events import (
     MemberErased,
     MemberMerged,
     MemberReferred,
+    MemberSeated,
     MemberStatusChanged,
     Occasion,
     OccasionPlanned,
@@ -87,6 +94,7 @@ from domain.member.events import (
     RewardReserved,
     RuleFailed,
     ScoreCounted,
+    SeatVacated,
     SegmentChanged,
     StreakMoved,
     TierChanged,
@@ -277,6 +285,14 @@ def movements(entry: Entry) -> tuple[Movement, ...]:
                 | OfferViewed()
                 | OfferProgressed()
                 | OfferCompleted()
+                | HouseholdFormed()
+                | HouseholdChanged()
+                | HouseholdDissolved()
+                | HouseholdJoined()
+                | HouseholdLeft()
+                | HouseholdSpent()
+                | MemberSeated()
+                | SeatVacated()
                 | OfferReopened()
                 | OfferWithdrawn()
                 | OfferClosed()

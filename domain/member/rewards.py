@@ -12,6 +12,7 @@ from domain.member.condition import holds, reading_now
 from domain.member.counters import require
 from domain.member.draft import Draft
 from domain.member.events import RewardIssued, RewardReleased, RewardReserved
+from domain.member.pooling import charge
 from domain.member.spending import active, currency, set_aside, spend
 from domain.member.state import Hold
 from domain.member.wallet import balance, draw, spendable
@@ -54,6 +55,8 @@ def redeem_reward(draft: Draft, command: RedeemReward) -> None:
                 redemption=command.id, reward=terms.id, quantity=quantity, day=day, counts=counts, codes=command.codes
             )
         )
+    if draft.member.pool is not None or command.by:
+        charge(draft, command.id, command.by, terms.currency, points, held=command.hold_seconds is not None)
 
 
 def obstacles(draft: Draft, book: CompiledRulebook, terms: RewardTerms, quantity: int) -> Iterator[Refused]:

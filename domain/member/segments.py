@@ -12,10 +12,13 @@ from domain.rules.compiled import CompiledRulebook
 
 
 def judge(draft: Draft) -> None:
-    """Record which segments the member has come into and left. Who was erased or merged away is in none."""
+    """Record which segments the member has come into and left.
+
+    Who was erased or merged away is in none, nor is a household.
+    """
     book = draft.circumstances.timeline.segmented(draft.now)
     member = draft.member
-    if (book is None and not member.segments) or not member.exists:
+    if (book is None and not member.segments) or not member.exists or member.pool is not None:
         return
     inside = _inside(draft, book) if book is not None and member.status not in ("erased", "merged") else set()
     changed = sorted(inside.symmetric_difference(member.segments))

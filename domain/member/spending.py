@@ -17,6 +17,7 @@ from domain.member.commands import AdjustPoints, RecordActivity, RedeemPoints
 from domain.member.draft import Draft
 from domain.member.events import Draw, PointsAdjusted, PointsHeld, PointsRedeemed
 from domain.member.lives import Life, life
+from domain.member.pooling import charge
 from domain.member.reading import Reading
 from domain.member.wallet import balance, draw, spendable
 from domain.numbers import EXACT, MAX_AMOUNT, Exact, exact, round_to, times
@@ -56,6 +57,8 @@ def redeem_points(draft: Draft, command: RedeemPoints) -> None:
         spend(draft, command.id, command.currency, points, draws, value)
     else:
         set_aside(draft, command.id, command.currency, points, draws, value, command.hold_seconds, takes)
+    if draft.member.pool is not None or command.by:
+        charge(draft, command.id, command.by, command.currency, points, held=command.hold_seconds is not None)
 
 
 def spend(draft: Draft, name: str, currency: str, points: int, draws: tuple[Draw, ...], value: int | None) -> None:

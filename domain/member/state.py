@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from domain.calendar import month_of
+from domain.member.closing import ClosedPool
 from domain.member.events import (
     ActivityRecorded,
     ActivityRestated,
@@ -25,6 +26,12 @@ from domain.member.events import (
     ExperimentAssigned,
     HoldConfirmed,
     HoldReleased,
+    HouseholdChanged,
+    HouseholdDissolved,
+    HouseholdFormed,
+    HouseholdJoined,
+    HouseholdLeft,
+    HouseholdSpent,
     Idle,
     IssuedCodeUsed,
     LineReturned,
@@ -39,6 +46,7 @@ from domain.member.events import (
     MemberEventUnion,
     MemberMerged,
     MemberReferred,
+    MemberSeated,
     MemberStatusChanged,
     OccasionPlanned,
     OccasionReached,
@@ -71,6 +79,7 @@ from domain.member.events import (
     RewardReserved,
     RuleFailed,
     ScoreCounted,
+    SeatVacated,
     SegmentChanged,
     StreakMoved,
     TierChanged,
@@ -83,6 +92,7 @@ from domain.member.events import (
 )
 from domain.member.games import BadgeStanding, Referred, StreakStanding
 from domain.member.lots import Lots
+from domain.member.pool import Origin, Pool, Seat, SetAside
 from domain.member.slots import Slot, changed, opened
 from domain.takes import Take
 
@@ -291,6 +301,10 @@ class Member(msgspec.Struct, gc=False):
     absorbed: tuple[str, ...] = ()
     """The streams of members that were merged into this one, and those that these had absorbed."""
     far: dict[str, Far] = {}
+    household: str = ""
+    """The stream of the household that a person belongs to."""
+    pool: Pool | None = None
+    """What a household's account has besides points. None: this is a person's."""
 
     @property
     def exists(self) -> bool:
@@ -562,6 +576,15 @@ def evolve(member: Member, event: MemberEventUnion, stamp: Stamp) -> None:
         case SegmentChanged():
             others = (name for name in member.segments if name != event.segment)
             member.segments = tuple(sorted((*others, event.segment))) if event.inside else tuple(others)
+        case HouseholdFormed():
+            member.id, member.status, member.enrolled_at = event.household, "active", stamp.at
+            member.pool = Pool(event.spenders, event.leaving, event.limit)
+        case HouseholdJoined():
+            member.household = event.household
+        case HouseholdLeft():
+            member.household = ""
+        case HouseholdChanged() | HouseholdDissolved() | MemberSeated() | SeatVacated() | HouseholdSpent():
+            _change_household(member, event, stamp)
         case _:
             assert_never(event)
 
@@ -620,6 +643,9 @@ def _close(member: Member, event: MemberMerged) -> None:
     member.tiers, member.slots, member.closed_until = {}, (), None
     member.streaks, member.badges, member.referrals, member.referred = {}, {}, {}, None
     member.arms, member.occasions = {}, {}
+    member.household = ""
+    if member.pool is not None:
+        member.pool = replace(member.pool, seats={}, origins={}, holding={})
 
 
 def _absorb(member: Member, event: MemberAbsorbed) -> None:
@@ -657,6 +683,35 @@ def _absorb(member: Member, event: MemberAbsorbed) -> None:
     for name, count in closing.referrals.items():
         member.referrals[name] = member.referrals.get(name, 0) + count
     member.arms = closing.arms | member.arms
+    if member.pool is not None:
+        pool = member.pool.vacated((event.member,)) if event.member in member.pool.seats else member.pool
+        theirs = closing.pool or ClosedPool()
+        member.pool = replace(
+            pool,
+            seats={name: Seat(one.role, one.since) for name, one in theirs.seats.items()} | pool.seats,
+            origins={lot: Origin(*one) for lot, one in theirs.origins.items()} | pool.origins,
+        )
+
+
+def _change_household(
+    member: Member,
+    event: HouseholdChanged | HouseholdDissolved | MemberSeated | SeatVacated | HouseholdSpent,
+    stamp: Stamp,
+) -> None:
+    pool = member.pool
+    assert pool is not None
+    match event:
+        case HouseholdChanged():
+            member.pool = replace(pool, spenders=event.spenders, leaving=event.leaving, limit=event.limit)
+        case HouseholdDissolved():
+            member.status = "dissolved"
+        case MemberSeated():
+            member.pool = pool.seated(event.member, event.role, stamp.at)
+        case SeatVacated():
+            member.pool = pool.vacated(event.members)
+        case HouseholdSpent():
+            one = SetAside(event.member, event.currency, event.points, event.day)
+            member.pool = pool.spent(event.redemption, one, held=event.held)
 
 
 def _receive(member: Member, event: PointsReceived, stamp: Stamp) -> None:
@@ -681,6 +736,10 @@ def _receive(member: Member, event: PointsReceived, stamp: Stamp) -> None:
                     idle=part.idle,
                 )
             )
+    if member.pool is not None:
+        open_lots = {lot.id for lot in member.lots} | {part.id for hold in member.holds.values() for part in hold.parts}
+        origins = {part.lot: Origin(event.sender, part.origin) for part in event.parts if part.origin}
+        member.pool = member.pool.given(origins, open_lots)
 
 
 def reopened(opened: OpenLot, currency: str) -> Lot:
@@ -736,6 +795,9 @@ def _let_go(member: Member, event: HoldConfirmed | HoldReleased) -> None:
         _put_back(member, replace(parts[draw.lot], remaining=draw.points))
     _owe(member, event.currency, -sum(draw.points for draw in event.repaid))
     _hold(member, event.currency, -hold.points)
+    if member.pool is not None:
+        spent = event.points if isinstance(event, HoldConfirmed) else 0
+        member.pool = member.pool.let_go(event.redemption, spent)
 
 
 def _hold(member: Member, currency: str, points: int) -> None:

@@ -12,6 +12,7 @@ from domain.errors import AmountOutOfRange, NotEligible, NotEnoughPoints
 from domain.member.commands import GiveBackPoints, ReceivePoints, SendPoints
 from domain.member.draft import Draft
 from domain.member.events import Draw, Part, PointsReceived, PointsSent
+from domain.member.pooling import stranger
 from domain.member.spending import active, currency, lifetime_total
 from domain.member.state import Lot, Member
 from domain.member.wallet import balance, draw, spendable
@@ -42,32 +43,51 @@ def send_points(draft: Draft, command: SendPoints) -> None:
 
 
 def receive_points(draft: Draft, command: ReceivePoints) -> None:
-    """Open a lot for each part, once debt is repaid. A reversal is taken whatever the member's state is."""
+    """Open a lot for each part, once debt is repaid. A reversal is taken whatever the member's state is.
+
+    A household takes points from who belongs to it, and remembers which lots they were.
+    """
     if not command.reversal:
         active(draft)
     book, _ = currency(draft, command.currency)
     draft.rulebook = book.number
-    points = sum(part.points for part in command.parts)
-    if lifetime_total(draft, command.currency) + points > MAX_AMOUNT:
+    pool, parts = draft.member.pool, command.parts
+    if pool is not None:
+        if command.sender not in pool.seats and not command.reversal:
+            raise stranger()
+        if command.sender in pool.seats:
+            parts = tuple(msgspec.structs.replace(part, origin=part.lot) for part in parts)
+    arrive(
+        draft, name=command.id, sender=command.sender, entry=command.entry, currency_name=command.currency, parts=parts,
+        reversal=command.reversal,
+    )  # fmt: skip
+
+
+def arrive(
+    draft: Draft, *, name: str, sender: str, entry: int, currency_name: str, parts: tuple[Part, ...], reversal: bool
+) -> None:
+    """What was sent is here: debt is repaid, a lot opens for the rest of each part."""
+    points = sum(part.points for part in parts)
+    if lifetime_total(draft, currency_name) + points > MAX_AMOUNT:
         raise AmountOutOfRange("the balance would exceed 2^53 - 1")
-    owed = draft.member.debt.get(command.currency, 0)
-    parts = []
-    for part in command.parts:
+    owed = draft.member.debt.get(currency_name, 0)
+    opened = []
+    for part in parts:
         # What has ended meanwhile comes back as it is: it expires in this entry and repays nothing.
         ended = _ended(part.expires_at, draft.now)
         repaid = 0 if ended else min(owed, part.points)
         owed -= repaid
         ends = draft.now if ended else part.expires_at
-        parts.append(msgspec.structs.replace(part, lot=draft.new_lot(), expires_at=ends, repaid=repaid))
+        opened.append(msgspec.structs.replace(part, lot=draft.new_lot(), expires_at=ends, repaid=repaid))
     draft.record(
         PointsReceived(
-            transfer=command.id,
-            sender=command.sender,
-            entry=command.entry,
-            currency=command.currency,
+            transfer=name,
+            sender=sender,
+            entry=entry,
+            currency=currency_name,
             points=points,
-            parts=tuple(parts),
-            reversal=command.reversal,
+            parts=tuple(opened),
+            reversal=reversal,
         )
     )
 
@@ -107,10 +127,10 @@ def give_back_points(draft: Draft, command: GiveBackPoints) -> None:
 
 def _parts(member: Member, draws: tuple[Draw, ...]) -> tuple[Part, ...]:
     lots = {lot.id: lot for lot in member.lots}
-    return tuple(_part(lots[one.lot], one.points) for one in draws)
+    return tuple(part_of(lots[one.lot], one.points) for one in draws)
 
 
-def _part(lot: Lot, points: int) -> Part:
+def part_of(lot: Lot, points: int) -> Part:
     return Part(lot.id, points, lot.expires_at, lot.idle)
 
 

@@ -62,6 +62,27 @@ def test_k1_the_old_id_and_identities_answer_for_the_survivor(database_url: str)
     sound(database_url)
 
 
+def test_k1_the_survivors_history_tells_the_losers_too(database_url: str) -> None:
+    async def story() -> None:
+        async with opened(database_url) as engine:
+            await two(engine)
+            await engine.at(START + days(1))
+            await engine.redeem(5, member="old", name="r1")
+            await engine.at(START + days(2))
+            await merge(engine)
+            items = (await history.history(engine.handler, PROGRAM, "ann", limit=100))["items"]
+            told = [(one["kind"], one.get("member"), one["points"], one["balance_after"]) for one in items]
+            assert ("earned", None, 100, 100) in told
+            assert told[-3:] == [
+                ("redeemed", "old", -5, 25), ("merged", "old", -25, 0), ("absorbed", None, 25, 125),
+            ]  # fmt: skip
+            first = await history.history(engine.handler, PROGRAM, "ann", limit=2)
+            rest = await history.history(engine.handler, PROGRAM, "ann", limit=100, cursor=int(first["next_cursor"]))
+            assert [*first["items"], *rest["items"]] == items
+
+    asyncio.run(story())
+
+
 def test_returns_and_repeats_of_old_orders_find_the_survivor(database_url: str) -> None:
     async def story() -> None:
         async with opened(database_url) as engine:

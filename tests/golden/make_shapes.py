@@ -12,6 +12,7 @@ from domain.correction import commands as correction_commands
 from domain.correction import events as correction_events
 from domain.log import After, Claim, Entry, Event, Input, Pins, encoded
 from domain.member import closing, commands, events
+from domain.member.pool import SpendingLimit
 from domain.member.wallet import Balance
 from domain.program import commands as program_commands
 from domain.program import events as program_events
@@ -276,6 +277,16 @@ EVENTS: list[Any] = [
     events.MemberAbsorbed(
         merge="m1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, closing=CLOSING
     ),
+    events.HouseholdFormed(household="smiths", spenders="owner", leaving="stay", limit=SpendingLimit(500, "month")),
+    events.HouseholdChanged(limit=SpendingLimit(50, "ever")),
+    events.HouseholdDissolved(reason="moved away"),
+    events.HouseholdJoined(household="0f8fad5bd9cb469fa16570867728950e", entry=2),
+    events.HouseholdLeft(household="0f8fad5bd9cb469fa16570867728950e", entry=9),
+    events.HouseholdSpent(
+        redemption="h1", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", currency="points", points=40, day=739676, held=True
+    ),
+    events.MemberSeated(member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=7, role="owner"),
+    events.SeatVacated(members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), entry=11),
     events.OccasionPlanned(occasion="member.birthday", at=LATER),
     events.ActivityRestated(activity=2, at=AT, rulebook=3, day=739676, counts={"times:first": -1}),
     events.TierRestated(
@@ -382,6 +393,22 @@ INPUTS: list[Any] = [
             ),
         ),
     ),
+    commands.FormHousehold(household="smiths", spenders="owner", leaving="stay", limit=SpendingLimit(500, "month")),
+    commands.ChangeHousehold(limit=SpendingLimit(50, "ever")),
+    commands.DissolveHousehold(reason="moved away"),
+    commands.JoinHousehold(household="0f8fad5bd9cb469fa16570867728950e", entry=2),
+    commands.SeatMember(member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=7, role="owner"),
+    commands.VacateSeat(
+        id="leave-9", members=("6e1f2a087d4b4c7e9c530d8f3b1f2a10",), to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=11
+    ),
+    commands.LeaveHousehold(
+        id="leave-9", household="0f8fad5bd9cb469fa16570867728950e", entry=9,
+        brought=(commands.Brought("points", (events.Part("4.1", 30, LATER),)),),
+    ),
+    commands.SurrenderPoints(
+        id="r1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12,
+        brought=(commands.Brought("points", (events.Part("4.1", 30, LATER),)),),
+    ),
     commands.PlaceInTier(set="status", level="gold", valid_until=LATER),
     commands.IssueReferralCode(code="7KQ2M9XTB4HZ0"),
     commands.ReferMember(introduction=INTRODUCTION),
@@ -438,6 +465,28 @@ GAINED: dict[str, Any] = {
     "back": events.PointsSent(
         transfer="t1", to="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=13, currency="points", points=30,
         parts=(events.Part("9.1", 20, LATER),), debt=10, back=(events.Part("9.1", 30, LATER),),
+    ),
+    "pooled": commands.ReturnActivity(
+        source="shop", id="r4", activity_source="shop", activity_id="p1", original=2, occurred_at=AT,
+        household="0f8fad5bd9cb469fa16570867728950e", household_entry=10,
+        pooled=(commands.Brought("points", (events.Part("4.1", 30, LATER),)),),
+    ),
+    "by": commands.RedeemPoints(id="h2", currency="points", points=40, by="6e1f2a087d4b4c7e9c530d8f3b1f2a10"),
+    "reward-by": commands.RedeemReward(id="h3", terms=MUG, version=1, by="6e1f2a087d4b4c7e9c530d8f3b1f2a10"),
+    "owner": commands.ChangeHousehold(owner="6e1f2a087d4b4c7e9c530d8f3b1f2a10"),
+    "role": events.MemberSeated(member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", role="member"),
+    "pool": events.PointsReceived(
+        transfer="t2", sender="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12, currency="points", points=35,
+        parts=(events.Part("9.1", 35, LATER, origin="2.1"),),
+    ),
+    "household": events.MemberAbsorbed(
+        merge="m2", member="6e1f2a087d4b4c7e9c530d8f3b1f2a10", entry=12,
+        closing=closing.Closing(
+            pool=closing.ClosedPool(
+                seats={"0f8fad5bd9cb469fa16570867728950e": closing.ClosedSeat(role="owner", since=AT)},
+                origins={"-999999996.1": ("0f8fad5bd9cb469fa16570867728950e", "2.1")},
+            )
+        ),
     ),
     "origin": commands.ReturnActivity(
         source="shop", id="r2", activity_source="shop", activity_id="p1", original=2, occurred_at=AT,

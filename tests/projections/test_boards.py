@@ -433,6 +433,8 @@ awards 2: program stream version number rule rulebook currency wanted granted re
 tier_history 1: program stream version number tier_set from_level to_level reason evidence at valid_until
     rulebook recorded_at position
 segments 2: program segment stream entered_at left_at rulebook recorded_at position
+households 1: program stream household status spenders leaving limit_points limit_per formed_at position recorded_at
+household_members 1: program stream household joined_at left_at position recorded_at
 redemptions 4: program stream version redemption source order_source order_id currency points debt value_minor
     reward quantity returned state redeemed_at held_until recorded_at rulebook position
 offer_progress 2: program stream slot offer state assigned_at ends_at viewed_at progress completed_at completions
