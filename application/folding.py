@@ -96,8 +96,10 @@ def digest_of(stream: UUID, member: Member) -> int:
     holds = {name: _of_hold(hold) for name, hold in member.holds.items()}
     named = replace(member, lots=[asdict(lot) for lot in member.lots], holds=holds)
     told = msgspec.to_builtins(named, str_keys=True)
-    # Kept beside months that a state row has not got: the months of a fold are all here.
-    del told["far"]
+    # Later than the first digests that were kept; and `far` stands for months that a fold has all of.
+    for name in ("far", "household", "pool"):
+        if not told[name]:
+            del told[name]
     book = msgspec.json.encode(told, order="deterministic")
     return int.from_bytes(hashlib.sha256(stream.bytes + book).digest(), "big")
 
