@@ -56,6 +56,14 @@ class Pool(msgspec.Struct, frozen=True, gc=False):
     origins: dict[str, Origin] = {}
     holding: dict[str, SetAside] = {}
 
+    def on_terms(self, spenders: str, leaving: str, limit: SpendingLimit | None) -> "Pool":
+        """On other terms: a limit for another period begins to count anew."""
+        changed = replace(self, spenders=spenders, leaving=leaving, limit=limit)
+        if (limit.per if limit else "") == (self.limit.per if self.limit else ""):
+            return changed
+        seats = {name: replace(seat, spent={}) for name, seat in self.seats.items()}
+        return replace(changed, seats=seats, holding={})
+
     def seated(self, member: str, role: str, since: datetime) -> "Pool":
         seat = self.seats.get(member)
         return replace(self, seats=self.seats | {member: replace(seat, role=role) if seat else Seat(role, since)})

@@ -702,7 +702,7 @@ def _change_household(
     assert pool is not None
     match event:
         case HouseholdChanged():
-            member.pool = replace(pool, spenders=event.spenders, leaving=event.leaving, limit=event.limit)
+            member.pool = pool.on_terms(event.spenders, event.leaving, event.limit)
         case HouseholdDissolved():
             member.status = "dissolved"
         case MemberSeated():

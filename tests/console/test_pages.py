@@ -197,3 +197,17 @@ async def test_lots_add_up_to_the_balance_at_every_moment_of_either_clock(databa
                 held = seen.view["balances"]["points"]
                 lots = [sum(one.remaining for one in seen.lots if one.state == state) for state in ("open", "pending")]
                 assert lots == [held["available"], held["pending"]], moment
+
+
+async def test_a_members_page_leads_to_the_household_and_that_has_one_of_its_own(shop: Someone) -> None:
+    await shop.post("/v1/activities", purchase())
+    await shop.post("/v1/households", {"id": "smiths"})
+    await shop.post("/v1/households/smiths/join", {"member": "ann", "role": "owner"})
+    await shop.post("/v1/transfers", {"id": "t1", "from": "ann", "to": "smiths", "currency": "points", "points": 100})
+    await sign_in(shop)
+    page = (await shop.client.get("/console/members/ann")).text
+    assert 'household <a href="/console/members/smiths">smiths</a>' in page
+    page = (await shop.client.get("/console/members/smiths")).text
+    assert figure(page, "points-available") == "100"
+    assert "100 points put in by a member with the transfer t1" in page
+    assert "A member joined as owner" in page

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from domain.errors import Refused
-from domain.member.commands import EnrolMember, EraseMember, SetMemberStatus, SetTierFloor
+from domain.member.commands import ChangeHousehold, EnrolMember, EraseMember, SetMemberStatus, SetTierFloor
 from domain.member.events import LotExpired, MemberStatusChanged, PointsReceived
 from domain.member.movements import movements
 from domain.member.pool import SpendingLimit
@@ -89,6 +89,21 @@ def test_a_limit_counts_by_person_and_period(per_unit: str, at: str, left: int) 
     assert refused(lambda: two.home.spend(left + 1, two.bob, at, "s2")) == ("limit-reached",)
     two.home.spend(50, two.ann, at, "s3")
     two.home.spend(left, two.bob, at, "s4")
+    two.lawful()
+
+
+@pytest.mark.parametrize(("before", "then"), [("month", "year"), ("day", "ever"), ("ever", "week"), ("year", "month")])
+def test_a_limit_for_another_period_counts_anew_and_one_for_the_same_goes_on(before: str, then: str) -> None:
+    two = Two(limit=SpendingLimit(50, before))
+    two.ann.do(adjust(500), "2026-03-10")
+    two.home.give(two.ann, 500, "2026-03-10")
+    two.home.spend(30, two.bob, "2026-03-11T10:00", "s1")
+    two.home.spend(10, two.bob, "2026-03-11T10:00", "h1", hold_seconds=3600)
+    two.home.stream.do(ChangeHousehold(limit=SpendingLimit(45, before)), "2026-03-11T10:30")
+    assert refused(lambda: two.home.spend(6, two.bob, "2026-03-11T10:40", "s2")) == ("limit-reached",)
+    two.home.stream.do(ChangeHousehold(limit=SpendingLimit(45, then)), "2026-03-11T10:45")
+    two.home.spend(45, two.bob, "2026-03-11T10:50", "s3")
+    assert refused(lambda: two.home.spend(1, two.bob, "2026-03-11T12:00", "s4")) == ("limit-reached",)
     two.lawful()
 
 
