@@ -370,7 +370,7 @@ async def read(handler: Handler, program: str, name: str, *, limit: int = 100, c
         "approved_at": correction.approved_at,
         "members": len(correction.members),
         "applied": correction.applied,
-        "moved": [await _name(handler, program, stream) for stream in correction.moved],
+        "moved": [await name_of(handler, program, stream) for stream in correction.moved],
         "totals": [
             {"rule": rule, "currency": currency, "activities": count, "difference": points}
             for (rule, currency), (count, points) in sorted(totals.items())
@@ -408,7 +408,7 @@ async def _rows(
         if number + count <= skip:
             number += count
             continue
-        whose = await _name(handler, program, one.stream)
+        whose = await name_of(handler, program, one.stream)
         state = "moved" if one.stream in moved else known.correction.state
         for row in _said(one, whose, state):
             if number >= skip:
@@ -435,7 +435,7 @@ def _said(one: MemberToCorrect, whose: str | None, state: str) -> Iterator[Json]
             }
 
 
-async def _name(handler: Handler, program: str, stream: str) -> str | None:
+async def name_of(handler: Handler, program: str, stream: str) -> str | None:
     """The client's id of a member; None for an erased one."""
     loaded, _ = await handler.load(program, UUID(stream))
     return loaded.member.id if loaded.member.status != "erased" else None

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
+import msgspec
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
@@ -124,6 +125,12 @@ SELECT min(notification_id) - 1 AS start FROM (
 ) page
 """
 _NAMED = "SELECT stream, member FROM {schema}.members WHERE stream = ANY(%s) AND member IS NOT NULL"
+_CORRECTIONS = """
+SELECT stream, version FROM state_rows WHERE program = %s AND kind = 'correction' ORDER BY position DESC LIMIT %s
+"""
+_NEWEST_JOB = """
+SELECT id FROM jobs WHERE program = %s AND kind = ANY(%s) AND request = %s ORDER BY created_at DESC LIMIT 1
+"""
 
 
 class Overview:
@@ -207,6 +214,15 @@ class Overview:
         (row,) = await self._all(_PAGE_OF_LOG, (program, before, limit))
         start: int | None = row["start"]
         return start
+
+    async def corrections(self, program: str, limit: int) -> list[tuple[UUID, int]]:
+        """Streams of corrections, each with its last version; the one that changed last comes first."""
+        return [(row["stream"], row["version"]) for row in await self._all(_CORRECTIONS, (program, limit))]
+
+    async def newest_job(self, program: str, kinds: Sequence[str], request: Json) -> str | None:
+        """The last job of one of these kinds that was begun with this request."""
+        rows = await self._all(_NEWEST_JOB, (program, list(kinds), msgspec.json.encode(request)))
+        return rows[0]["id"] if rows else None
 
     async def named(self, streams: Sequence[UUID]) -> dict[UUID, str]:
         """Whose streams these are, as far as they are members who have a name."""

@@ -14,7 +14,7 @@ from api.http.route import Req, caller, number, parts, path_id
 from application import jobs
 from application.answers import activity_ref
 from application.jobs import UnknownJob
-from domain.log import Row
+from domain.log import Row, stream_name
 from domain.numbers import MAX_AMOUNT
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ async def log(request: Req) -> ASGIResponse:
         request,
         "log.html",
         place="Audit",
-        entries=[_entry(row, named.get(row.stream)) for row in reversed(rows)],
+        entries=[entry_of(row, named.get(row.stream)) for row in reversed(rows)],
         before=rows[0].position if len(rows) == ENTRIES else None,
         first_page=before == MAX_AMOUNT,
     )
@@ -59,9 +59,13 @@ async def verification(request: Req) -> ASGIResponse:
     return await render(request, "verification.html", place="Audit", job=found, told=told)
 
 
-def _entry(row: Row, member: str | None) -> Json:
-    """A row as the page tells it; `raw` is all that it holds."""
-    stored = msgspec.json.decode(row.state)
+def entry_of(row: Row, member: str | None) -> Json:
+    """A row as the page tells it; `raw` is all that it holds, also where somebody has made it unreadable."""
+    try:
+        stored: Json = msgspec.json.decode(row.state, type=dict[str, Any])
+        raw = json.dumps(stored, indent=2, ensure_ascii=False)
+    except msgspec.DecodeError:
+        stored, raw = {}, row.state.decode(errors="replace")
     asked = stored.get("input") or {}
     command = asked.get("command", "")
     return {
@@ -69,13 +73,14 @@ def _entry(row: Row, member: str | None) -> Json:
         "at": row.recorded_at,
         "actor": stored.get("actor", ""),
         "command": command,
-        "stream": stored["stream"],
+        "readable": bool(stored),
+        "stream": stream_name(row.program, row.kind, row.stream),
         "member": member,
         "what": "/".join(asked[name] for name in ("source", "id") if isinstance(asked.get(name), str)),
         "events": [one["event"] for one in stored.get("events", ())],
         "ref": activity_ref(row.stream, row.version) if command in _EXPLAINED else None,
         "digest": row.digest.hex(),
-        "raw": json.dumps(stored, indent=2, ensure_ascii=False),
+        "raw": raw,
     }
 
 

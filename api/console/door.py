@@ -39,9 +39,11 @@ def page(*scopes: Scope, many: bool = False) -> dict[str, Any]:
     return {"guards": [admit], "opt": {"scopes": frozenset({*scopes, "auditor"}), "many": many}, "status_code": 200}
 
 
-def change(*scopes: Scope) -> dict[str, Any]:
-    """The keyword arguments of a change that keys with one of the scopes may make."""
-    return {"guards": [admit], "opt": {"scopes": frozenset(scopes)}, "status_code": 200}
+def change(*scopes: Scope, largest: int = MAX_FORM) -> dict[str, Any]:
+    """The keyword arguments of a change that keys with one of the scopes may make, by a form of so many bytes."""
+    opt = {"scopes": frozenset(scopes), "largest": largest}
+    # The form says itself what is wrong with one that is too large.
+    return {"guards": [admit], "opt": opt, "status_code": 200, "request_max_body_size": None}
 
 
 async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -57,7 +59,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     connection.scope["state"]["session"] = session
     if method not in ("GET", "HEAD"):
         own_page(connection)
-        form = await posted(Request(connection.scope, connection.receive, connection.send))
+        form = await posted(Request(connection.scope, connection.receive, connection.send), handler.opt["largest"])
         if not compare_digest(form.get(CSRF, "").encode(), session.csrf.encode()):
             raise AtTheDoor("missing-scope", "This form is not from your session. Reload the page and try again.")
         connection.scope["state"]["form"] = form
@@ -76,12 +78,12 @@ def own_page(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         raise AtTheDoor("missing-scope", "This was sent by another site.")
 
 
-async def posted(request: Req) -> dict[str, str]:
+async def posted(request: Req, largest: int = MAX_FORM) -> dict[str, str]:
     """The fields of a form. Of a field that comes twice the last one counts."""
-    body = b""
+    body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_FORM:
+        if len(body) > largest:
             raise AtTheDoor("too-large", "The form is too large.")
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100, errors="strict")
