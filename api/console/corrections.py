@@ -130,9 +130,12 @@ async def _page(request: Req, name: str, refused: Exception | None = None) -> AS
         found=read,
         members=[await corrections.name_of(wired.handler, who.program, stream) for stream in asked.members],
         job=running,
-        sums=await _sums(request, name),
+        # Balances and levels are those of the whole rulebook: of some of its rules they say nothing.
+        sums=await _sums(request, name) if not asked.rules else None,
         effects=[(one, _bars(one)) for one in effects],
         skip=skip,
+        proposer=await _called(request, read["proposed_by"]),
+        approver=await _called(request, read["approved_by"]),
         mine=known.correction.proposer == who.actor,
         scales=_scales(newest.document if newest is not None else None),
         share=share,
@@ -211,6 +214,13 @@ async def _sums(request: Req, name: str) -> Json | None:
     """What the dry run says of balances and levels; None where it was no job of a server's."""
     found = await _job(request, name, TRYING)
     return found["result"] if found is not None and found["state"] == "done" else None
+
+
+async def _called(request: Req, actor: str | None) -> str:
+    """What the key of an actor is called; nothing of an actor that is none of the program's keys."""
+    kind, _, key = (actor or "").partition(":")
+    found = await parts(request).api_keys.get(key) if kind == "key" else None
+    return found.name if found is not None and found.program == caller(request).program else ""
 
 
 def _bars(one: Effect) -> list[tuple[str, list[tuple[Moved, int]]]]:

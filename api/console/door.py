@@ -49,7 +49,7 @@ def change(*scopes: Scope, largest: int = MAX_FORM) -> dict[str, Any]:
 async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     wired: Wired = connection.app.state.wired
     method = connection.scope.get("method")
-    back = connection.url.path if method in ("GET", "HEAD") else "/console"
+    back = _address(connection) if method in ("GET", "HEAD") else "/console"
     session = wired.sessions.opened(connection.cookies.get(COOKIE, ""), utc_now())
     key = await wired.api_keys.get(session.key) if session is not None else None
     if session is None or key is None or key.revoked_at is not None:
@@ -67,6 +67,12 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         named = " or ".join(sorted(handler.opt["scopes"]))
         raise AtTheDoor("missing-scope", f"This needs a key with the scope {named}.")
     look_over(connection, who, many=handler.opt.get("many", False))
+
+
+def _address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The page that is asked for, with what it is asked."""
+    query = connection.scope["query_string"].decode("ascii", "ignore")
+    return f"{connection.url.path}?{query}" if query else connection.url.path
 
 
 def own_page(connection: ASGIConnection[Any, Any, Any, Any]) -> None:

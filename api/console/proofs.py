@@ -12,12 +12,13 @@ from litestar.response.base import ASGIResponse
 
 from api.console import door
 from api.console.audit import entry_of
-from api.console.page import SAFE, render
+from api.console.page import SAFE, render, to
 from api.http.problems import AtTheDoor, problem
 from api.http.proofs import bundling, proving
 from api.http.route import Req, caller, number, parts, path_id
 from application import bundle as bundles
 from application import proofs
+from application.access import seen
 from domain.calendar import EPOCH, MICROSECOND
 from domain.errors import InvalidPayload, Refused
 from domain.ladder import climbed, grown
@@ -37,7 +38,11 @@ async def inclusion(request: Req) -> ASGIResponse:
     """An entry, and how its hash leads to the root that is signed."""
     wired, program = parts(request), caller(request).program
     position = number(request, "position", 0)
+    if position == 0:
+        return to("/console/audit")
     row, proof = await proving(request, position)
+    if row.kind == "member":
+        seen(row.stream)
     before = await wired.store.rows(row.stream, after=row.version - 2, upto=row.version - 1) if row.version > 1 else []
     named = await wired.overview.named([row.stream])
     previous = before[0].digest if before else NO_DIGEST

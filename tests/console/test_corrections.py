@@ -59,6 +59,11 @@ async def test_what_is_proposed_is_tried_approved_by_another_and_applied_once(sh
         assert (await post(shop.client, f"{at}/approve", form)).status_code == 303
         page = await settled(shop, at)
     assert "1 member corrected" in page
+    keys = {one["id"]: one["name"] for one in (await shop.get("/v1/keys")).json()["items"]}
+    for who in ("proposed_by", "approved_by"):
+        actor = (await shop.get(f"/v1/corrections/{name}")).json()[who]
+        assert f"by {keys[actor.removeprefix('key:')]}" in page
+        assert actor in page
     available = (await shop.get("/v1/members/ann")).json()["balances"]["points"]["available"]
     assert available == made["member"]["balances"]["points"]["available"] + 105
     inputs = [one["input"]["command"] for one in (await shop.get("/v1/log")).json()["items"] if "input" in one]

@@ -60,6 +60,19 @@ async def test_entries_of_the_log_and_of_a_members_history_lead_to_their_proof(s
     assert PROOF not in (await shop.client.get("/console/members/ann")).text
 
 
+async def test_whoever_looks_at_a_members_entry_or_takes_their_bundle_is_noted(shop: Someone, growing: Wired) -> None:
+    await shop.post("/v1/members", {"id": "bob"})
+    log = (await shop.get("/v1/log")).json()["items"]
+    auditor = await with_scopes(shop, "auditor")
+    await sign_in(auditor)
+    assert (await auditor.client.get(PROOF, params={"position": log[-1]["position"]})).status_code == 200
+    assert (await auditor.client.get("/console/audit/members/ann/bundle")).status_code == 200
+    items = (await shop.get("/v1/audit/access")).json()["items"]
+    looked = {(one["what"], one["member"]) for one in items}
+    assert ("GET /console/audit/proof", "bob") in looked
+    assert ("GET /console/audit/members/{member}/bundle", "ann") in looked
+
+
 async def test_a_changed_entry_is_shown_with_its_digest_and_one_that_cannot_be_read_as_that(
     shop: Someone, growing: Wired
 ) -> None:
@@ -83,7 +96,7 @@ async def test_a_changed_entry_is_shown_with_its_digest_and_one_that_cannot_be_r
     assert "cannot be read" in (await shop.client.get("/console/audit")).text
 
 
-@pytest.mark.parametrize(("given", "status"), [("99999999", 404), ("", 404), ("x", 422), ("-1", 422), ("<b>", 422)])
+@pytest.mark.parametrize(("given", "status"), [("99999999", 404), ("", 303), ("x", 422), ("-1", 422), ("<b>", 422)])
 async def test_a_position_that_is_not_there_is_a_problem(
     shop: Someone, growing: Wired, given: str, status: int
 ) -> None:
