@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+from threading import Event
 from typing import Any
 
 import pytest
 from httpx2 import Response
 
+from application import corrections
 from tests.console.test_door import csrf, post, sign_in
 from tests.console.test_pages import figure
 from tests.http.conftest import Someone, purchase, with_scopes
@@ -106,6 +108,27 @@ async def test_what_was_applied_is_turned_round_by_a_correction_of_its_own(shop:
     await sign_in(operator)
     again = (await send(operator, f"{at}/reverse", {"reason": "once more"})).headers["location"]
     assert "Nobody would have more or less" in await settled(operator, again)
+
+
+async def test_two_reversals_that_were_tried_at_once_turn_it_round_once(shop: Someone) -> None:
+    made = (await shop.post("/v1/activities", purchase())).json()
+    operator = await with_scopes(shop, "operator")
+    at = await proposed(shop, operator)
+    await settled(operator, at)
+    await sign_in(shop)
+    await send(shop, f"{at}/approve")
+    await settled(shop, at)
+    await sign_in(operator)
+    form = {"csrf": await csrf(shop.client, PLACE), "reason": "it was right"}
+    both = await asyncio.gather(*(post(shop.client, f"{at}/reverse", form) for _ in range(2)))
+    for back in [one.headers["location"] for one in both]:
+        assert "1 member would be corrected" in await settled(shop, back)
+    await sign_in(shop)
+    for back, corrected in zip([one.headers["location"] for one in both], ("1 member", "0 members"), strict=True):
+        await send(shop, f"{back}/approve")
+        assert f"{corrected} corrected" in await settled(shop, back)
+    now = (await shop.get("/v1/members/ann")).json()["balances"]
+    assert now["points"]["available"] == made["member"]["balances"]["points"]["available"]
 
 
 async def test_two_admins_who_approve_at_once_correct_once(shop: Someone) -> None:
@@ -233,6 +256,55 @@ async def test_a_reason_is_text_wherever_it_is_shown(shop: Someone) -> None:
     refused = await send(shop, PLACE, {"rulebook": evil, "reason": evil, "members": evil})
     assert "<img src=x" not in refused.text
     assert "<script>" not in refused.text
+
+
+async def test_a_dry_run_that_goes_on_shows_how_far_it_is_and_cannot_be_approved(
+    shop: Someone, monkeypatch: Any
+) -> None:
+    await shop.post("/v1/activities", purchase())
+    going, ends = Event(), Event()
+    whole = corrections.dry_run
+
+    def slow(*given: Any, progress: Any, **more: Any) -> Any:
+        progress(3, 8)
+        going.set()
+        assert ends.wait(60)
+        return whole(*given, progress=progress, **more)
+
+    monkeypatch.setattr("application.corrections.dry_run", slow)
+    monkeypatch.setattr("application.jobs.NOTED_EVERY", 0.01)
+    at = await proposed(shop, await with_scopes(shop, "operator"))
+    await asyncio.to_thread(going.wait, 60)
+    await sign_in(shop)
+    while "3 of 8" not in (page := (await shop.client.get(at)).text):
+        pass
+    assert f'hx-get="{at}"' in page
+    assert re.search(r'<progress max="8" value="3"', page)
+    assert "Approve and correct" not in page
+    assert (await send(shop, f"{at}/approve")).status_code == 303
+    assert (await shop.get(f"/v1/corrections/{at.rpartition('/')[2]}")).json()["state"] == "trying"
+    assert "being tried" in (await shop.client.get(PLACE)).text
+    ends.set()
+    assert "1 member would be corrected" in await settled(shop, at)
+
+
+async def test_a_run_that_broke_off_goes_on_by_a_button(shop: Someone, monkeypatch: Any) -> None:
+    await shop.post("/v1/activities", purchase())
+    operator = await with_scopes(shop, "operator")
+    at = await proposed(shop, operator)
+    await settled(operator, at)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    await sign_in(shop)
+    with monkeypatch.context() as patched:
+        patched.setattr("application.corrections.apply", broken)
+        await send(shop, f"{at}/approve")
+        page = await settled(shop, at)
+    assert "it was broken off" in page
+    await send(shop, f"{at}/approve")
+    assert "1 member corrected" in await settled(shop, at)
 
 
 async def test_a_dry_run_that_no_server_works_on_says_so(shop: Someone, monkeypatch: Any) -> None:
