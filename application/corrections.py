@@ -339,8 +339,13 @@ async def find(handler: Handler, program: str, name: str) -> Known:
     return Known(name, stream, correction, last.version, last.digest, last.recorded_at)
 
 
-async def read(handler: Handler, program: str, name: str, *, limit: int = 100, cursor: int = 0) -> Json:
-    """A correction in the contract's shape, with a page of what it changes: by activity and rule."""
+async def read(
+    handler: Handler, program: str, name: str, *, limit: int = 100, cursor: int = 0, most_moved: int = MOST
+) -> Json:
+    """A correction in the contract's shape, with a page of what it changes: by activity and rule.
+
+    Of those who have moved, `most_moved` are named.
+    """
     known = await find(handler, program, name)
     correction = known.correction
     asked = correction.asked
@@ -370,7 +375,7 @@ async def read(handler: Handler, program: str, name: str, *, limit: int = 100, c
         "approved_at": correction.approved_at,
         "members": len(correction.members),
         "applied": correction.applied,
-        "moved": [await name_of(handler, program, stream) for stream in correction.moved],
+        "moved": [await name_of(handler, program, stream) for stream in correction.moved[:most_moved]],
         "totals": [
             {"rule": rule, "currency": currency, "activities": count, "difference": points}
             for (rule, currency), (count, points) in sorted(totals.items())

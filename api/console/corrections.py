@@ -28,6 +28,8 @@ CHANGES = 25
 """Changed awards of a page."""
 SHOWN = 10
 """Of those who win most and lose most, so many have a bar."""
+NAMED = 30
+"""Of the members it is about, and of those who have moved, so many are named."""
 MAX_REASON = 500
 _BETWEEN = re.compile(r"[\s,]+")
 _CASCADES = ("none", "to_now")
@@ -117,7 +119,9 @@ async def _page(request: Req, name: str, refused: Exception | None = None) -> AS
     known = await corrections.find(wired.handler, who.program, name)
     running = await _running(request, name)
     skip = max(0, number(request, "after", 0))
-    read = await corrections.read(wired.handler, who.program, name, limit=CHANGES, cursor=skip)
+    read = await corrections.read(
+        wired.handler, who.program, name, limit=CHANGES, cursor=skip, most_moved=NAMED
+    )  # fmt: skip
     effects = await correction_report.effects(wired.handler, who.program, known, SHOWN) if running is None else []
     newest = (await wired.programs.get(who.program)).newest
     told = problem(refused) if refused is not None else None
@@ -128,7 +132,9 @@ async def _page(request: Req, name: str, refused: Exception | None = None) -> AS
         "correction.html",
         place=_place(request),
         found=read,
-        members=[await corrections.name_of(wired.handler, who.program, stream) for stream in asked.members],
+        members=[await corrections.name_of(wired.handler, who.program, stream) for stream in asked.members[:NAMED]],
+        asked_for=len(asked.members),
+        moved=len(known.correction.moved),
         job=running,
         # Balances and levels are those of the whole rulebook: of some of its rules they say nothing.
         sums=await _sums(request, name) if not asked.rules else None,
