@@ -143,6 +143,7 @@ _NAMED = "SELECT stream, member FROM {schema}.members WHERE stream = ANY(%s) AND
 _CORRECTIONS = """
 SELECT stream, version FROM state_rows WHERE program = %s AND kind = 'correction' ORDER BY position DESC LIMIT %s
 """
+_CORRECTION = "SELECT version FROM state_rows WHERE stream = %s AND program = %s AND kind = 'correction'"
 _NEWEST_JOB = """
 SELECT id FROM jobs WHERE program = %s AND kind = ANY(%s) AND request = %s ORDER BY created_at DESC LIMIT 1
 """
@@ -255,6 +256,11 @@ class Overview:
     async def corrections(self, program: str, limit: int) -> list[tuple[UUID, int]]:
         """Streams of corrections, each with its last version; the one that changed last comes first."""
         return [(row["stream"], row["version"]) for row in await self._all(_CORRECTIONS, (program, limit))]
+
+    async def version_of_correction(self, program: str, stream: UUID) -> int | None:
+        """How many entries its stream has; None where there is no such stream."""
+        rows = await self._all(_CORRECTION, (stream, program))
+        return rows[0]["version"] if rows else None
 
     async def newest_job(self, program: str, kinds: Sequence[str], request: Json) -> str | None:
         """The last job of one of these kinds that was begun with this request."""

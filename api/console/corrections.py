@@ -1,8 +1,10 @@
 """Corrections: proposed and tried dry by one, looked at, approved by another, applied; and turned round again."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from litestar import get, post
 from litestar.response.base import ASGIResponse
@@ -15,8 +17,9 @@ from api.http.corrections import APPLYING, TRYING, applying, trying
 from api.http.problems import AtTheDoor, problem
 from api.http.route import Req, caller, number, parts, path_id
 from application import correction_report, corrections, jobs, rulebooks
-from application.correction_report import Effect, Moved
+from application.correction_report import Effect, Moved, Report
 from application.corrections import CorrectionBody
+from domain.calendar import BEGINNING, FOREVER
 from domain.errors import Refused
 from domain.rules.rulebook import Rulebook
 
@@ -26,8 +29,6 @@ PLACE = "/console/audit/corrections"
 LISTED = 50
 CHANGES = 25
 """Changed awards of a page."""
-SHOWN = 10
-"""Of those who win most and lose most, so many have a bar."""
 NAMED = 30
 """Of the members it is about, and of those who have moved, so many are named."""
 MAX_REASON = 500
@@ -84,9 +85,9 @@ async def approve(request: Req) -> ASGIResponse:
     """By somebody other than its proposer. Approved again, a run that broke off goes on where it was."""
     name = path_id(request, "correction")
     try:
-        found = (await corrections.find(parts(request).handler, caller(request).program, name)).correction
+        running = await _running(request, name)
         # Whoever sends the form of an applied one again has nothing more to apply.
-        if found.state != "applied" and await _running(request, name) is None:
+        if running is None and (await _report(request, name)).known.correction.state != "applied":
             await applying(request, name)
     except (Refused, AtTheDoor) as error:
         return await _page(request, name, error)
@@ -116,33 +117,40 @@ async def as_table(request: Req) -> ASGIResponse:
 
 async def _page(request: Req, name: str, refused: Exception | None = None) -> ASGIResponse:
     wired, who = parts(request), caller(request)
-    known = await corrections.find(wired.handler, who.program, name)
+    # In this order: what ends between the two reads is looked at once more, and never taken for broken off.
     running = await _running(request, name)
+    report = await _report(request, name)
+    found = report.known.correction
+    asked = found.asked
+    assert asked is not None
     skip = max(0, number(request, "after", 0))
-    read = await corrections.read(
-        wired.handler, who.program, name, limit=CHANGES, cursor=skip, most_moved=NAMED
-    )  # fmt: skip
-    effects = await correction_report.effects(wired.handler, who.program, known, SHOWN) if running is None else []
+    changes = await correction_report.changes(wired.handler, who.program, report, skip=skip, limit=CHANGES + 1)
+    effects = [await correction_report.named(wired.handler, who.program, one) for one in report.effects]
     newest = (await wired.programs.get(who.program)).newest
     told = problem(refused) if refused is not None else None
-    asked = known.correction.asked
-    assert asked is not None
     page = await render(
         request,
         "correction.html",
         place=_place(request),
-        found=read,
-        members=[await corrections.name_of(wired.handler, who.program, stream) for stream in asked.members[:NAMED]],
-        asked_for=len(asked.members),
-        moved=len(known.correction.moved),
+        name=name,
+        found=found,
+        asked=asked,
+        begins=asked.begins if asked.begins > BEGINNING else None,
+        ends=asked.ends if asked.ends < FOREVER else None,
+        count=report.members,
+        totals=report.totals,
+        changes=changes[:CHANGES],
+        after=skip + CHANGES if len(changes) > CHANGES else None,
+        skip=skip,
+        members=await _names(request, asked.members),
+        moved=await _names(request, found.moved),
         job=running,
         # Balances and levels are those of the whole rulebook: of some of its rules they say nothing.
         sums=await _sums(request, name) if not asked.rules else None,
         effects=[(one, _bars(one)) for one in effects],
-        skip=skip,
-        proposer=await _called(request, read["proposed_by"]),
-        approver=await _called(request, read["approved_by"]),
-        mine=known.correction.proposer == who.actor,
+        proposer=await _called(request, found.proposer),
+        approver=await _called(request, found.approver),
+        mine=found.proposer == who.actor,
         scales=_scales(newest.document if newest is not None else None),
         share=share,
         steps=("trying", "proposed", "approved", "applied"),
@@ -151,6 +159,22 @@ async def _page(request: Req, name: str, refused: Exception | None = None) -> AS
     if told is not None:
         page.status_code = told.status
     return page
+
+
+async def _report(request: Req, name: str) -> Report:
+    """Raises UnknownCorrection."""
+    wired, program = parts(request), caller(request).program
+    try:
+        version = await wired.overview.version_of_correction(program, UUID(name.removeprefix("cor_")))
+    except ValueError:
+        version = None
+    return await wired.reports.of(wired.handler, program, name, version)
+
+
+async def _names(request: Req, streams: Sequence[str]) -> list[str | None]:
+    """Of the first of them; None of an erased one."""
+    wired, program = parts(request), caller(request).program
+    return [await corrections.name_of(wired.handler, program, stream) for stream in streams[:NAMED]]
 
 
 # --- what the handlers share ---------------------------------------------------------------------
@@ -167,14 +191,14 @@ async def _asked(request: Req, fields: dict[str, str]) -> CorrectionBody:
         rulebook=rulebook,
         from_=await _moment(request, "from"),
         to=await _moment(request, "to"),
-        rules=_names(fields, "rules"),
-        members=_names(fields, "members"),
+        rules=_listed(fields, "rules"),
+        members=_listed(fields, "members"),
         cascade=cast("Any", cascade),
         reason=_reason(fields),
     )
 
 
-def _names(fields: dict[str, str], field: str) -> tuple[str, ...]:
+def _listed(fields: dict[str, str], field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in _BETWEEN.split(fields.get(field, "")) if name))
 
 
@@ -222,9 +246,9 @@ async def _sums(request: Req, name: str) -> Json | None:
     return found["result"] if found is not None and found["state"] == "done" else None
 
 
-async def _called(request: Req, actor: str | None) -> str:
+async def _called(request: Req, actor: str) -> str:
     """What the key of an actor is called; nothing of an actor that is none of the program's keys."""
-    kind, _, key = (actor or "").partition(":")
+    kind, _, key = actor.partition(":")
     found = await parts(request).api_keys.get(key) if kind == "key" else None
     return found.name if found is not None and found.program == caller(request).program else ""
 

@@ -157,6 +157,32 @@ async def test_whoever_moved_since_the_dry_run_is_named_and_left_alone(shop: Som
     assert re.search(r"1 had moved since the dry run.*href=\"/console/members/ann\"", page)
 
 
+async def test_changes_are_those_of_the_api_page_by_page_over_all_parts(shop: Someone, monkeypatch: Any) -> None:
+    monkeypatch.setattr("domain.correction.decide.MEMBERS_PER_ENTRY", 2)
+    monkeypatch.setattr("api.console.corrections.CHANGES", 3)
+    for number in range(5):
+        await shop.post("/v1/members", {"id": f"m{number}"})
+        for order in range(number % 3 + 1):
+            await shop.post("/v1/activities", purchase(f"{number}-{order}", member=f"m{number}"))
+    place = await proposed(shop, await with_scopes(shop, "operator"))
+    page = await settled(shop, place)
+    items = (await shop.get(f"/v1/corrections/{place.rpartition('/')[2]}")).json()["items"]
+    assert len(items) == 9
+    seen: list[tuple[str, str]] = []
+    at: str | None = place
+    while at is not None:
+        page = (await shop.client.get(at)).text
+        table = page.partition('id="changes"')[2]
+        seen += re.findall(r'/console/members/(\w+)".*?/console/activities/(\w+)"', table)
+        further = re.search(r'href="([^"]+\?after=\d+)#changes"', page)
+        at = further.group(1) if further is not None else None
+    assert seen == [(one["member"], one["activity"]) for one in items]
+    # What was worked out once is not what an applied one says.
+    await sign_in(shop)
+    await send(shop, f"{place}/approve")
+    assert "5 members corrected" in await settled(shop, place)
+
+
 async def test_window_rules_and_members_are_those_of_the_form(shop: Someone) -> None:
     await shop.post("/v1/members", {"id": "bob"})
     for name in ("ann", "bob"):
