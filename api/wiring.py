@@ -12,6 +12,7 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from application.audit import Connect
+from application.correction_report import Reports
 from application.folding import Connect as Streams
 from application.follow import Boards
 from application.handle import Handler
@@ -82,6 +83,7 @@ class Wired(msgspec.Struct, frozen=True, kw_only=True):
     scores: PostgresScores
     segments: PostgresSegments
     overview: Overview
+    reports: Reports
     analytics: PostgresAnalytics
     rows: Connect
     streams: Streams
@@ -152,6 +154,7 @@ async def wired(settings: Settings, watch: Watch | None = None) -> AsyncIterator
         scores=PostgresScores(pool, ANALYTICS.name, ANALYTICS.name),
         segments=PostgresSegments(pool, ANALYTICS.name),
         overview=Overview(pool, ANALYTICS.name),
+        reports=Reports(),
         analytics=PostgresAnalytics(pool, ANALYTICS.name),
         rows=readers(dsn),
         streams=states(dsn),

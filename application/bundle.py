@@ -10,7 +10,7 @@ every entry of the member again.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -143,11 +143,16 @@ def _with(rows: Iterable[Proven], size: int, steps: Iterator[bytes]) -> list[Pro
 # --- checking, without a database ------------------------------------------------------------------
 
 
+Step = Literal["file", "signatures", "proofs", "streams", "decisions"]
+"""The steps of a check. One of the first two that fails leaves the others undone; any that fails, the last."""
+
+
 class Wrong(msgspec.Struct, frozen=True):
-    """Something in a bundle that is not so; `position` where it is about an entry."""
+    """Something in a bundle that is not so; `position` where it is about an entry. `step` is that which found it."""
 
     detail: str
     position: int | None = None
+    step: Step = "file"
 
 
 class Checked(msgspec.Struct):
@@ -170,15 +175,17 @@ class Checked(msgspec.Struct):
 def check(raw: bytes, keys: Sequence[Verifier], signed_by: SignedBy) -> Checked:
     """Check a bundle against public keys that are known from elsewhere; and decide all of the member again."""
     found = Checked()
+    step: Step = "file"
     try:
         bundle = msgspec.json.decode(raw, type=Bundle)
         if encoded(bundle) != raw:
             raise BadNote("it is not written as bundles are")
+        step = "signatures"
         if not {read_verifier(key) for key in bundle.keys} & set(keys):
             raise BadNote("the checkpoint is not signed by a key of this log")
         found.checkpoint, statement = _notes(bundle, keys, signed_by)
     except (msgspec.DecodeError, BadNote, ValueError) as error:
-        found.wrong.append(Wrong(str(error)[:300]))
+        found.wrong.append(Wrong(str(error)[:300], step=step))
         return found
     if [stream.kind for stream in bundle.streams] != ["program", "member"]:
         found.wrong.append(Wrong("it does not hold the program's stream and a member's"))
@@ -190,9 +197,9 @@ def check(raw: bytes, keys: Sequence[Verifier], signed_by: SignedBy) -> Checked:
     )
     expected = Statement(found.checkpoint.origin, found.checkpoint.size, heads)
     if bundle.streams[0].id != program_stream(bundle.program):
-        found.wrong.append(Wrong("the program's stream is not the one of its name"))
+        found.wrong.append(Wrong("the program's stream is not the one of its name", step="streams"))
     if statement != expected.text:
-        found.wrong.append(Wrong("its streams do not end where the signed statement says", _last(rows)))
+        found.wrong.append(Wrong("its streams do not end where the signed statement says", _last(rows), "streams"))
     if found.sound:
         _decide_again(rows[0], rows[1], found)
     return found
@@ -230,9 +237,9 @@ def _rows(bundle: Bundle, stream: Stream, checkpoint: Checkpoint, wrong: list[Wr
         )  # fmt: skip
         seal = row_seal(digest, one.position)
         if one.version != number + 1:
-            wrong.append(Wrong(f"version {one.version} stands where {number + 1} belongs", one.position))
+            wrong.append(Wrong(f"version {one.version} stands where {number + 1} belongs", one.position, "streams"))
         if not _included(one, seal, checkpoint):
-            wrong.append(Wrong("its entry is not in the log of the checkpoint", one.position))
+            wrong.append(Wrong("its entry is not in the log of the checkpoint", one.position, "proofs"))
         found.append(
             Row(
                 bundle.program, stream.kind, stream.id, one.version, one.position, one.recorded_at, one.topic, state,
@@ -262,7 +269,7 @@ def _decide_again(program: Sequence[Row], member: Sequence[Row], found: Checked)
     entries = [decode(row.state) for row in member]
     for row, difference in zip(member, redecide(entries, known.timeline()), strict=True):
         if difference.verdict == "different":
-            found.wrong.append(Wrong(difference.detail, row.position))
+            found.wrong.append(Wrong(difference.detail, row.position, "decisions"))
         elif difference.verdict == "equal":
             found.equal += 1
         elif difference.verdict == "not_redecidable":

@@ -43,7 +43,7 @@ from domain.correction.events import CorrectionEventUnion, CorrectionProposed, M
 from domain.correction.state import Correction, evolve
 from domain.differences import differences, reversal
 from domain.errors import InvalidPayload, Refused, UnknownCorrection, VersionConflict
-from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, decode, encode, row_digest, stream_name
+from domain.log import ENGINE, NO_DIGEST, TOPIC, Claim, Entry, Pins, Row, decode, encode, row_digest, stream_name
 from domain.member.commands import ApplyCorrection
 from domain.rules.rulebook import digest_of
 
@@ -337,20 +337,29 @@ async def _corrected(
 
 async def find(handler: Handler, program: str, name: str) -> Known:
     """A correction by its id. Raises UnknownCorrection."""
+    rows = await rows_of(handler, program, name)
+    return folded(name, rows, [decode(row.state) for row in rows])
+
+
+async def rows_of(handler: Handler, program: str, name: str) -> list[Row]:
+    """What is stored of a correction. Raises UnknownCorrection."""
     try:
         stream = UUID(name.removeprefix("cor_")) if name.startswith("cor_") else None
     except ValueError:
         stream = None
     rows = await handler.store.rows(stream) if stream is not None else []
-    if stream is None or not rows or rows[0].program != program or rows[0].kind != "correction":
+    if not rows or rows[0].program != program or rows[0].kind != "correction":
         raise UnknownCorrection(f"there is no correction {name!r}")
+    return rows
+
+
+def folded(name: str, rows: Sequence[Row], entries: Sequence[Entry]) -> Known:
     correction = Correction()
-    for row in rows:
-        entry = decode(row.state)
+    for entry in entries:
         for event in entry.events:
             correction = evolve(correction, event, entry.actor, entry.recorded_at)  # type: ignore[arg-type]
     last = rows[-1]
-    return Known(name, stream, correction, last.version, last.digest, last.recorded_at)
+    return Known(name, last.stream, correction, last.version, last.digest, last.recorded_at)
 
 
 async def read(handler: Handler, program: str, name: str, *, limit: int = 100, cursor: int = 0) -> Json:
@@ -384,7 +393,7 @@ async def read(handler: Handler, program: str, name: str, *, limit: int = 100, c
         "approved_at": correction.approved_at,
         "members": len(correction.members),
         "applied": correction.applied,
-        "moved": [await _name(handler, program, stream) for stream in correction.moved],
+        "moved": [await name_of(handler, program, stream) for stream in correction.moved],
         "totals": [
             {"rule": rule, "currency": currency, "activities": count, "difference": points}
             for (rule, currency), (count, points) in sorted(totals.items())
@@ -422,9 +431,9 @@ async def _rows(
         if number + count <= skip:
             number += count
             continue
-        whose = await _name(handler, program, one.stream)
+        whose = await name_of(handler, program, one.stream)
         state = "moved" if one.stream in moved else known.correction.state
-        for row in _said(one, whose, state):
+        for row in changes_of(one, whose, state):
             if number >= skip:
                 found.append(row)
             number += 1
@@ -433,7 +442,8 @@ async def _rows(
     return found
 
 
-def _said(one: MemberToCorrect, whose: str | None, state: str) -> Iterator[Json]:
+def changes_of(one: MemberToCorrect, whose: str | None, state: str) -> Iterator[Json]:
+    """What it changes of a member, by activity and rule."""
     for row in one.rows:
         for award in row.awards:
             yield {
@@ -449,7 +459,7 @@ def _said(one: MemberToCorrect, whose: str | None, state: str) -> Iterator[Json]
             }
 
 
-async def _name(handler: Handler, program: str, stream: str) -> str | None:
+async def name_of(handler: Handler, program: str, stream: str) -> str | None:
     """The client's id of a member; None for an erased one."""
     loaded, _ = await handler.load(program, UUID(stream))
     return loaded.member.id if loaded.member.status != "erased" else None

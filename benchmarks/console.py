@@ -36,6 +36,12 @@ PLACES = (
     "campaigns",
     "liability",
     "audit",
+    "audit?what=PointsEarned",
+    "audit?what=CorrectionApplied",
+    "audit/corrections",
+    "audit/checkpoints",
+    "audit/checkpoints?older=1",
+    "audit/bundle",
     "system",
 )
 
@@ -66,6 +72,7 @@ def _found(api: Client) -> Iterator[str]:
             yield f"leaderboards/{quote(name)}?member={quote(row['member'])}"
             yield f"members/{quote(row['member'])}"
             items = api.get(f"/v1/members/{quote(row['member'])}/history").json()["items"]
+            yield from (f"audit/proof?position={one['position']}" for one in items[-1:] if one["position"])
             yield from (f"activities/{one['cause']}" for one in items[-1:] if (one["cause"] or "").startswith("act_"))
     for draft in api.get("/v1/rulebooks").json()["drafts"][:1]:
         yield f"rulebooks/{draft['draft']}"

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
+import msgspec
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
@@ -117,13 +118,35 @@ SELECT EXISTS (SELECT FROM {schema}.members WHERE program = %(program)s) AS memb
        EXISTS (SELECT FROM {schema}.activities WHERE program = %(program)s AND id IS NOT NULL) AS activity,
        EXISTS (SELECT FROM {schema}.redemptions WHERE program = %(program)s) AS redemption
 """
-_PAGE_OF_LOG = """
-SELECT min(notification_id) - 1 AS start FROM (
-    SELECT notification_id FROM stored_events WHERE program = %s AND notification_id < %s
-    ORDER BY notification_id DESC LIMIT %s
-) page
+# Bytes are looked for, because somebody may have made rows unreadable; whoever asks looks at what was found.
+_LOOKED_THROUGH = """
+WITH newest AS (
+    SELECT notification_id AS position,
+           (%(kind)s::text IS NULL OR kind = %(kind)s::text)
+           AND (%(any)s::bytea[] IS NULL
+                OR EXISTS (SELECT FROM unnest(%(any)s::bytea[]) part WHERE position(part IN state) > 0))
+           AND (%(actor)s::bytea IS NULL OR position(%(actor)s::bytea IN state) > 0) AS fits
+    FROM stored_events
+    WHERE program = %(program)s AND notification_id < %(before)s
+      AND (%(stream)s::uuid IS NULL OR originator_id = %(stream)s::uuid)
+    ORDER BY notification_id DESC LIMIT %(window)s
+)
+SELECT array(SELECT position FROM newest WHERE fits ORDER BY position DESC LIMIT %(limit)s) AS found,
+       (SELECT min(position) FROM newest) AS oldest, (SELECT count(*) FROM newest) AS looked
+"""
+_NEWER = """
+SELECT count(*) AS count FROM (
+    SELECT FROM stored_events WHERE program = %s AND notification_id > %s LIMIT %s
+) newer
 """
 _NAMED = "SELECT stream, member FROM {schema}.members WHERE stream = ANY(%s) AND member IS NOT NULL"
+_CORRECTIONS = """
+SELECT stream, version FROM state_rows WHERE program = %s AND kind = 'correction' ORDER BY position DESC LIMIT %s
+"""
+_CORRECTION = "SELECT version FROM state_rows WHERE stream = %s AND program = %s AND kind = 'correction'"
+_NEWEST_JOB = """
+SELECT id FROM jobs WHERE program = %s AND kind = ANY(%s) AND request = %s ORDER BY created_at DESC LIMIT 1
+"""
 
 
 class Overview:
@@ -202,11 +225,47 @@ class Overview:
         (row,) = await self._all(_BEGUN, {"program": program})
         return row
 
-    async def page_of_log(self, program: str, before: int, limit: int) -> int | None:
-        """The position after which the last `limit` entries before a position stand; None where there are none."""
-        (row,) = await self._all(_PAGE_OF_LOG, (program, before, limit))
-        start: int | None = row["start"]
-        return start
+    async def looked_through(
+        self,
+        program: str,
+        before: int,
+        limit: int,
+        window: int,
+        *,
+        stream: UUID | None,
+        kind: str | None,
+        any_of: Sequence[bytes],
+        actor: bytes | None,
+    ) -> tuple[list[int], int | None]:
+        """Positions of entries before one, the newest first, that may be what is looked for: of a stream, of a kind,
+        with any of these bytes. And the position down to which was looked; None where that is the beginning.
+        """
+        asked = {
+            "program": program, "before": before, "limit": limit, "window": window, "stream": stream, "kind": kind,
+            "any": list(any_of) or None, "actor": actor,
+        }  # fmt: skip
+        (row,) = await self._all(_LOOKED_THROUGH, asked)
+        return row["found"], row["oldest"] if row["looked"] == window else None
+
+    async def newer(self, program: str, position: int, most: int) -> int:
+        """How many entries there are after a position; counted up to so many."""
+        (row,) = await self._all(_NEWER, (program, position, most))
+        count: int = row["count"]
+        return count
+
+    async def corrections(self, program: str, limit: int) -> list[tuple[UUID, int]]:
+        """Streams of corrections, each with its last version; the one that changed last comes first."""
+        return [(row["stream"], row["version"]) for row in await self._all(_CORRECTIONS, (program, limit))]
+
+    async def version_of_correction(self, program: str, stream: UUID) -> int | None:
+        """How many entries its stream has; None where there is no such stream."""
+        rows = await self._all(_CORRECTION, (stream, program))
+        return rows[0]["version"] if rows else None
+
+    async def newest_job(self, program: str, kinds: Sequence[str], request: Json) -> str | None:
+        """The last job of one of these kinds that was begun with this request."""
+        rows = await self._all(_NEWEST_JOB, (program, list(kinds), msgspec.json.encode(request)))
+        return rows[0]["id"] if rows else None
 
     async def named(self, streams: Sequence[UUID]) -> dict[UUID, str]:
         """Whose streams these are, as far as they are members who have a name."""

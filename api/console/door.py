@@ -39,15 +39,17 @@ def page(*scopes: Scope, many: bool = False) -> dict[str, Any]:
     return {"guards": [admit], "opt": {"scopes": frozenset({*scopes, "auditor"}), "many": many}, "status_code": 200}
 
 
-def change(*scopes: Scope) -> dict[str, Any]:
-    """The keyword arguments of a change that keys with one of the scopes may make."""
-    return {"guards": [admit], "opt": {"scopes": frozenset(scopes)}, "status_code": 200}
+def change(*scopes: Scope, largest: int = MAX_FORM) -> dict[str, Any]:
+    """The keyword arguments of a change that keys with one of the scopes may make, by a form of so many bytes."""
+    opt = {"scopes": frozenset(scopes), "largest": largest}
+    # The form says itself what is wrong with one that is too large.
+    return {"guards": [admit], "opt": opt, "status_code": 200, "request_max_body_size": None}
 
 
 async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     wired: Wired = connection.app.state.wired
     method = connection.scope.get("method")
-    back = connection.url.path if method in ("GET", "HEAD") else "/console"
+    back = _address(connection) if method in ("GET", "HEAD") else "/console"
     session = wired.sessions.opened(connection.cookies.get(COOKIE, ""), utc_now())
     key = await wired.api_keys.get(session.key) if session is not None else None
     if session is None or key is None or key.revoked_at is not None:
@@ -57,7 +59,7 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     connection.scope["state"]["session"] = session
     if method not in ("GET", "HEAD"):
         own_page(connection)
-        form = await posted(Request(connection.scope, connection.receive, connection.send))
+        form = await posted(Request(connection.scope, connection.receive, connection.send), handler.opt["largest"])
         if not compare_digest(form.get(CSRF, "").encode(), session.csrf.encode()):
             raise AtTheDoor("missing-scope", "This form is not from your session. Reload the page and try again.")
         connection.scope["state"]["form"] = form
@@ -65,6 +67,12 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         named = " or ".join(sorted(handler.opt["scopes"]))
         raise AtTheDoor("missing-scope", f"This needs a key with the scope {named}.")
     look_over(connection, who, many=handler.opt.get("many", False))
+
+
+def _address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The page that is asked for, with what it is asked."""
+    query = connection.scope["query_string"].decode("ascii", "ignore")
+    return f"{connection.url.path}?{query}" if query else connection.url.path
 
 
 def own_page(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
@@ -76,12 +84,12 @@ def own_page(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         raise AtTheDoor("missing-scope", "This was sent by another site.")
 
 
-async def posted(request: Req) -> dict[str, str]:
+async def posted(request: Req, largest: int = MAX_FORM) -> dict[str, str]:
     """The fields of a form. Of a field that comes twice the last one counts."""
-    body = b""
+    body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_FORM:
+        if len(body) > largest:
             raise AtTheDoor("too-large", "The form is too large.")
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100, errors="strict")

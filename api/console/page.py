@@ -15,6 +15,7 @@ from api.http.route import Req, Scope, caller, parts
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 ASSETS: Mapping[str, str] = {
+    "audit.js": "text/javascript",
     "console.css": "text/css",
     "console.js": "text/javascript",
     "mark.svg": "image/svg+xml",

@@ -17,7 +17,10 @@ from api.wiring import Wired
 from application import corrections, rulebooks
 from application.corrections import Asked, CorrectionBody, Found
 from application.folding import TASKS_PER_WORKER
-from application.jobs import Progress
+from application.jobs import Job, Progress
+
+TRYING, APPLYING = "correction", "corrected"
+"""Kinds of the jobs: a dry run, and what applies it."""
 
 
 @post(
@@ -34,18 +37,20 @@ from application.jobs import Progress
 )
 async def propose(request: Req) -> ASGIResponse:
     """Decide a window again under a draft or a version; nothing of a member's is written. A job: see /v1/jobs/{id}."""
-    wired, who = parts(request), caller(request)
     with once(request):
-        body = await read_json(request, CorrectionBody)
-        document = None
-        if body.rulebook is not None:
-            document = await rulebooks.document_of(wired.handler, wired.drafts, who.program, str(body.rulebook))
-        asked = await corrections.propose(wired.handler, who.program, document, body, actor=who.actor)
-        work = partial(_tried, wired, asked, who.actor)
-        job = await wired.worker.begin(who.program, "correction", {"correction": asked.correction}, work)
-    return answer(
-        {"correction": asked.correction, "job": job.id}, 202, {"location": f"/v1/corrections/{asked.correction}"}
-    )
+        correction, job = await trying(request, await read_json(request, CorrectionBody))
+    return answer({"correction": correction, "job": job.id}, 202, {"location": f"/v1/corrections/{correction}"})
+
+
+async def trying(request: Req, body: CorrectionBody) -> tuple[str, Job]:
+    """A correction that the caller proposes, and the job of its dry run."""
+    wired, who = parts(request), caller(request)
+    document = None
+    if body.rulebook is not None:
+        document = await rulebooks.document_of(wired.handler, wired.drafts, who.program, str(body.rulebook))
+    asked = await corrections.propose(wired.handler, who.program, document, body, actor=who.actor)
+    work = partial(_tried, wired, asked, who.actor)
+    return asked.correction, await wired.worker.begin(who.program, TRYING, {"correction": asked.correction}, work)
 
 
 async def _tried(wired: Wired, asked: Asked, actor: str, progress: Progress) -> Json:
@@ -111,12 +116,18 @@ async def as_csv(request: Req) -> ASGIResponse:
 )
 async def approve(request: Req) -> ASGIResponse:
     """By somebody other than its proposer. A job, which is started again by approving again where it was broken off."""
-    wired, who, name = parts(request), caller(request), path_id(request, "correction")
+    name = path_id(request, "correction")
     with once(request):
-        await corrections.approved(wired.handler, who.program, name, actor=who.actor)
-        work = partial(_applied, wired, who.program, name)
-        job = await wired.worker.begin(who.program, "corrected", {"correction": name}, work)
+        job = await applying(request, name)
     return answer({"correction": name, "job": job.id}, 202, {"location": f"/v1/jobs/{job.id}"})
+
+
+async def applying(request: Req, name: str) -> Job:
+    """The job that applies a correction, which the caller approves."""
+    wired, who = parts(request), caller(request)
+    await corrections.approved(wired.handler, who.program, name, actor=who.actor)
+    work = partial(_applied, wired, who.program, name)
+    return await wired.worker.begin(who.program, APPLYING, {"correction": name}, work)
 
 
 async def _applied(wired: Wired, program: str, name: str, progress: Progress) -> Json:

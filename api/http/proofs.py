@@ -4,11 +4,12 @@ from litestar import get
 from litestar.response.base import ASGIResponse
 
 from api.http import shapes
-from api.http.route import Req, answer, caller, number, parts, path_id, reached, route
+from api.http.route import Json, Req, answer, caller, number, parts, path_id, reached, route
 from application import bundle as bundles
 from application import proofs
 from application.trees import FOLLOWER
 from domain.errors import InvalidPayload, UnknownPosition
+from domain.log import Row
 
 
 @get(
@@ -44,13 +45,18 @@ async def checkpoint(request: Req) -> ASGIResponse:
 )
 async def inclusion(request: Req) -> ASGIResponse:
     """The hashes that lead from an entry to the root of a signed checkpoint. A new entry is waited for."""
+    _, proof = await proving(request, number(request, "position", 0))
+    return answer(proof)
+
+
+async def proving(request: Req, position: int) -> tuple[Row, Json]:
+    """The entry at a position of the caller's program, and its proof. Raises UnknownPosition, AtTheDoor (behind)."""
     wired, program = parts(request), caller(request).program
-    position = number(request, "position", 0)
     rows = await wired.store.log(program, after=position - 1, limit=1)
     if not rows or rows[0].position != position:
         raise UnknownPosition(f"at position {position} stands no entry of this program")
     await reached(wired, position, [FOLLOWER])
-    return answer(await proofs.included(wired.trees, wired.signing, program, position, rows[0].seal))
+    return rows[0], await proofs.included(wired.trees, wired.signing, program, position, rows[0].seal)
 
 
 @get(
@@ -87,12 +93,17 @@ async def bundle(request: Req) -> ASGIResponse:
     """Stored bytes, rulebooks, proofs and a signed checkpoint: checked offline by `guerdon audit check-bundle`, or by a
     script that needs nothing but Python. A new entry is waited for.
     """
+    return answer(await bundling(request, path_id(request, "member")))
+
+
+async def bundling(request: Req, member: str) -> bundles.Bundle:
+    """The bundle of a member of the caller's program. Raises UnknownMember, MemberErasedAlready, AtTheDoor (behind)."""
     wired, program = parts(request), caller(request).program
-    stream, version = await bundles.stream_of(wired.handler, program, path_id(request, "member"))
+    stream, version = await bundles.stream_of(wired.handler, program, member)
     position = await proofs.position_of(wired.store, stream, version)
     await reached(wired, position, [FOLLOWER])
     keys = [key.verifier(program) for key in await wired.signing.published()]
-    return answer(await bundles.bundle(wired.store, wired.trees, wired.signing, keys, program, stream))
+    return await bundles.bundle(wired.store, wired.trees, wired.signing, keys, program, stream)
 
 
 @get("/v1/audit/keys", **route("auditor", "The keys that sign checkpoints", answer=shapes.PublicKeys))

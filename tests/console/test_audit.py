@@ -1,7 +1,9 @@
 """Audit on the console: every entry is there, and a change behind our backs is found at its position."""
 
 import re
+from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from litestar import Litestar
@@ -38,6 +40,86 @@ async def test_every_entry_of_the_program_is_there_the_newest_first(
         found = re.search(r'href="(/console/audit\?before=\d+)"', page)
         at = found.group(1) if found is not None else None
     assert seen == log[::-1]
+
+
+async def seen(shop: Someone, **wanted: str) -> list[int]:
+    """Positions on all pages, with those that look further."""
+    found: list[int] = []
+    at: str | None = f"/console/audit?{urlencode(wanted)}"
+    while at is not None:
+        page = (await shop.client.get(at)).text
+        found += [int(one.replace(",", "")) for one in re.findall(r"Position ([\d,]+), as stored", page)]
+        further = re.search(r'href="(/console/audit\?[^"]*before=\d+)"', page)
+        at = unescape(further.group(1)) if further is not None else None
+    return found
+
+
+async def test_entries_are_found_by_member_by_what_they_say_by_actor_and_by_kind(
+    shop: Someone, monkeypatch: Any
+) -> None:
+    """Also where they lie far apart, and where somebody's data reads as if they were such entries."""
+    monkeypatch.setattr("api.console.audit.ENTRIES", 2)
+    monkeypatch.setattr("api.console.audit.LOOKED_THROUGH", 3)
+    other = await with_scopes(shop, "client")
+    await shop.post("/v1/members", {"id": "bob"})
+    for number in range(7):
+        member = "bob" if number % 3 else "ann"
+        who = other if number == 5 else shop
+        data = {"amount_minor": 100, "like": {"input": {"command": "CreateProgram"}, "event": "MemberMerged"}}
+        answer = await who.post("/v1/activities", purchase(f"n{number}", member=member, data=data))
+        assert answer.status_code == 201, answer.text
+    await sign_in(shop)
+    log = (await shop.get("/v1/log")).json()["items"][::-1]
+
+    def those(fits: Any) -> list[int]:
+        return [one["position"] for one in log if fits(one)]
+
+    (stream,) = {one["stream"] for one in log if any(event.get("id") == "ann" for event in one["events"])}
+    of_ann = those(lambda one: one["stream"] == stream)
+    assert len(of_ann) == 4
+    assert await seen(shop, member="ann") == of_ann
+    assert await seen(shop, member=stream) == await seen(shop, member=stream.rpartition("/")[2]) == of_ann
+    for command in ("RecordActivity", "CreateProgram", "EnrolMember", "MergeMembers"):
+        assert await seen(shop, what=command) == those(
+            lambda one, command=command: one.get("input", {}).get("command") == command
+        )
+    earned = those(lambda one: any(event["event"] == "PointsEarned" for event in one["events"]))
+    assert await seen(shop, what="PointsEarned") == earned != []
+    assert await seen(shop, what="MemberMerged") == []
+    (theirs,) = those(lambda one: one.get("input", {}).get("id") == "n5")
+    (actor,) = {one["actor"] for one in log if one["position"] == theirs}
+    assert await seen(shop, actor=actor, what="RecordActivity", member="bob", kind="member") == [theirs]
+    assert await seen(shop, kind="program") == those(lambda one: "/program/" in one["stream"])
+    assert await seen(shop, kind="<b>") == [one["position"] for one in log]
+
+
+@pytest.mark.parametrize("name", ["member", "what", "actor", "kind"])
+@pytest.mark.parametrize("value", ["<b>x</b>", "\x00", "'", '"', "\\", "%", "é", "x" * 3_000])
+async def test_whatever_is_looked_for_is_text(shop: Someone, name: str, value: str) -> None:
+    await sign_in(shop)
+    answer = await shop.client.get("/console/audit", params={name: value})
+    assert answer.status_code == 200
+    assert "<b>x" not in answer.text
+
+
+async def test_entries_of_another_programs_member_are_not_found(shop: Someone, stranger: Someone) -> None:
+    await shop.post("/v1/activities", purchase())
+    stream = (await shop.get("/v1/log")).json()["items"][-1]["stream"].rpartition("/")[2]
+    await sign_in(stranger)
+    for member in ("ann", stream):
+        assert await seen(stranger, member=member) == []
+
+
+async def test_a_page_that_is_open_says_how_many_entries_are_newer(shop: Someone, monkeypatch: Any) -> None:
+    monkeypatch.setattr("api.console.today.EVERY", 0)
+    await sign_in(shop)
+    page = (await shop.client.get("/console/audit")).text
+    live = re.search(r'data-live="([^"]+)"', page)
+    assert live is not None
+    assert "newer" not in (await shop.client.get(live.group(1))).text
+    for number in range(2):
+        await shop.post("/v1/activities", purchase(f"n{number}"))
+    assert ">2 newer entries<" in (await shop.client.get(live.group(1))).text
 
 
 async def test_an_entry_says_what_came_of_it_and_leads_to_its_reason(shop: Someone) -> None:

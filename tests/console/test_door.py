@@ -1,6 +1,7 @@
 """The console's door: who comes in, what their key lets them see, and what another site cannot make them do."""
 
 import re
+from html import unescape
 from typing import cast
 from urllib.parse import urlencode
 
@@ -41,6 +42,16 @@ async def test_who_has_not_signed_in_is_asked_to_and_comes_back_to_where_they_wa
         shop.client, "/console/sign-in", {"key": cast("str", shop.key), "back": "/console/members/ann"}
     )
     assert entered.headers["location"] == "/console/members/ann"
+
+
+async def test_what_a_page_was_asked_is_not_forgotten_at_the_door(shop: Someone) -> None:
+    wanted = "/console/members/ann?clock=known&at=2030-01-01T00%3A00%3A00%2B01%3A00"
+    answer = await shop.client.get(wanted)
+    page = (await shop.client.get(answer.headers["location"])).text
+    back = re.search(r'name="back" value="([^"]+)"', page)
+    assert back is not None
+    fields = {"key": cast("str", shop.key), "back": unescape(back.group(1))}
+    assert (await post(shop.client, "/console/sign-in", fields)).headers["location"] == wanted
 
 
 @pytest.mark.parametrize(

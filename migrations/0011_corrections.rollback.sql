@@ -1,0 +1,1 @@
+DROP INDEX state_rows_corrections_idx;
