@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 import msgspec
 
-from api.console.charts import HEIGHT, Stepped, stepped
+from api.console.charts import HEIGHT, WIDTH, Stepped, stepped
 
 LATELY = 28
 """Days whose pace is taken to go on."""
@@ -37,8 +37,11 @@ def burn(days: Sequence[tuple[date, int]], left: int, now: datetime) -> Burn | N
     out = None
     if taken > 0 and 0 < left * over <= FAR * taken:
         out = now + timedelta(days=-(-left * over // taken))
-    picture = stepped([(begin, whole), *steps], left, begin, now, [(out, -left)] if out else [])
+    # Ahead is shown as long as what was, so that neither is squeezed.
+    until = min(out or now, now + max(now - begin, timedelta(days=LATELY)))
+    rest = left - left * (until - now) // (out - now) if out else left
+    picture = stepped([(begin, whole), *steps], left, begin, now, [(until, rest - left)])
     if out:
-        level = (picture.top - left) * HEIGHT // (picture.top - picture.bottom)
-        picture = msgspec.structs.replace(picture, ahead=f"M{picture.now} {level}L1000 {picture.zero}")
+        here, there = ((picture.top - points) * HEIGHT // (picture.top - picture.bottom) for points in (left, rest))
+        picture = msgspec.structs.replace(picture, ahead=f"M{picture.now} {here}L{WIDTH} {there}")
     return Burn(picture, max(0, 7 * taken // over), out)

@@ -44,5 +44,16 @@ def test_the_pace_of_the_last_four_weeks_goes_on(
     assert bool(found.chart.ahead) == (ahead is not None)
 
 
+def test_a_far_end_does_not_squeeze_what_was() -> None:
+    """280 in 28 days, 2,800 are left: gone in 280 days, of which the picture shows as many as it looks back."""
+    found = burn([(day(27), 280)], 2_800, NOW)
+    assert found is not None
+    assert found.out == NOW + timedelta(days=280)
+    assert 490 <= found.chart.now <= 510
+    line = found.chart.ahead.rpartition("L")[2]
+    assert line.startswith("1000 ")
+    assert 25 <= int(line.split()[1]) <= 60
+
+
 def test_of_what_nobody_took_there_is_no_picture() -> None:
     assert burn([], 1_000, NOW) is None
