@@ -22,8 +22,9 @@ class AccessLog(Protocol):
         after: datetime | None,
         before: int | None,
         limit: int,
+        until: datetime | None = None,
     ) -> list[tuple[int, Noted]]:
-        """Rows with their numbers, the newest first. `before` is a number."""
+        """Rows with their numbers, the newest first. `before` is a number, `after` and `until` are instants."""
 
     async def named(self, streams: Sequence[UUID]) -> dict[UUID, str]:
         """Whose streams these are, as far as they are members who have an id."""
@@ -39,10 +40,16 @@ async def listing(
     after: datetime | None,
     before: int | None,
     limit: int,
+    until: datetime | None = None,
 ) -> Json:
-    """The newest first. An erased member is named by the stream, as in the log. Raises UnknownMember."""
+    """The newest first, from `after` on and before `until`. Raises UnknownMember.
+
+    An erased member is named by the stream, as in the log.
+    """
     stream = (await stream_of(handler, program, member))[0] if member is not None else None
-    found = await log.listed(program, member=stream, actor=actor, after=after, before=before, limit=limit + 1)
+    found = await log.listed(
+        program, member=stream, actor=actor, after=after, until=until, before=before, limit=limit + 1
+    )
     page = found[:limit]
     names = await log.named(sorted({row.member for _, row in page if row.member is not None}))
     return {

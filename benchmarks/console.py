@@ -54,11 +54,11 @@ def main(arguments: list[str]) -> int:
     ):
         console.post("sign-in", data={"key": key})
         for place in (*PLACES, *_found(api)):
-            _say(place, _seconds(console, place))
+            _say(place, seconds(console, place))
         if "--deep" in more:
             for name, entries in (("few", FEW), ("many", MANY)):
                 member = _member_with(api, name, entries)
-                _say(f"members/{member}", _seconds(console, f"members/{member}"))
+                _say(f"members/{member}", seconds(console, f"members/{member}"))
     return 0
 
 
@@ -78,7 +78,7 @@ def _found(api: Client) -> Iterator[str]:
         yield f"rulebooks/{draft['draft']}"
 
 
-def _seconds(console: Client, place: str) -> list[float]:
+def seconds(console: Client, place: str) -> list[float]:
     taken = []
     for _ in range(LOADS):
         began = perf_counter()

@@ -35,7 +35,7 @@ _LIST = """
 SELECT id, program, at, kind, actor, what, member, about, request FROM access_log
 WHERE program = %(program)s AND (%(member)s::uuid IS NULL OR member = %(member)s)
   AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(after)s::timestamptz IS NULL OR at >= %(after)s)
-  AND (%(before)s::bigint IS NULL OR id < %(before)s)
+  AND (%(until)s::timestamptz IS NULL OR at < %(until)s) AND (%(before)s::bigint IS NULL OR id < %(before)s)
 ORDER BY id DESC LIMIT %(limit)s
 """
 
@@ -118,10 +118,14 @@ class AccessTable:
         after: datetime | None,
         before: int | None,
         limit: int,
+        until: datetime | None = None,
     ) -> list[tuple[int, Noted]]:
         """What this process has not written yet is written first."""
         await self.flush()
-        asked = {"program": program, "member": member, "actor": actor, "after": after, "before": before, "limit": limit}
+        asked = {
+            "program": program, "member": member, "actor": actor, "after": after, "until": until, "before": before,
+            "limit": limit,
+        }  # fmt: skip
         with database_errors():
             async with self._pool.connection() as connection:
                 rows = await (await connection.execute(_LIST, asked)).fetchall()

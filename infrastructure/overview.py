@@ -50,12 +50,28 @@ _OWED = """
 SELECT currency, sum(debt)::bigint AS points, count(*) AS members FROM {schema}.balances
 WHERE program = %s AND debt > 0 GROUP BY 1 ORDER BY 1
 """
-_MEMBERS = "SELECT status, count(*) FROM {schema}.members WHERE program = %s GROUP BY 1 ORDER BY 1"
+_MEMBERS = "SELECT status, members FROM {schema}.member_counts WHERE program = %s ORDER BY 1"
 _TIERS = """
-SELECT tier_set, coalesce(to_level, ''), count(*) FROM (
-    SELECT DISTINCT ON (tier_set, stream) tier_set, stream, to_level FROM {schema}.tier_history
-    WHERE program = %s ORDER BY tier_set, stream, version DESC, number DESC
-) newest GROUP BY 1, 2 ORDER BY 1, 2
+SELECT tier_set, level, sum(CASE way WHEN 'came' THEN changes ELSE -changes END)::bigint AS members
+FROM {schema}.tier_counts WHERE program = %s GROUP BY 1, 2 ORDER BY 1, 2
+"""
+_BY_DAY = """
+SELECT day, sum(granted - clawed_back)::bigint AS points FROM {schema}.rule_performance_daily
+WHERE program = %s AND rule = ANY(%s) AND currency = %s GROUP BY 1 ORDER BY 1
+"""
+_AWARDED = """
+SELECT m.member, a.rule, a.granted AS points, a.currency, a.occurred_at FROM {schema}.awards a
+LEFT JOIN {schema}.members m USING (stream)
+WHERE a.program = %s AND a.rule = ANY(%s) AND a.granted > 0 ORDER BY a.day DESC, a.position DESC LIMIT %s
+"""
+_ASSIGNED = """
+SELECT m.member, o.state, o.progress, o.points, coalesce(o.currency, '') AS currency, o.assigned_at, o.ends_at
+FROM {schema}.offer_progress o LEFT JOIN {schema}.members m USING (stream)
+WHERE o.program = %s AND o.offer = %s ORDER BY o.assigned_at DESC, o.position DESC LIMIT %s
+"""
+_EXPOSED = """
+SELECT m.member, e.arm, e.exposed_at FROM {schema}.experiments e LEFT JOIN {schema}.members m USING (stream)
+WHERE e.program = %s AND e.experiment = %s ORDER BY e.position DESC LIMIT %s
 """
 _NEWEST = """
 SELECT member, status, enrolled_at FROM {schema}.members WHERE program = %s AND member IS NOT NULL
@@ -166,6 +182,21 @@ class Overview:
     async def rules(self, program: str, day: date, limit: int = 10) -> list[Json]:
         return await self._all(_RULES, (program, day, limit))
 
+    async def by_day(self, program: str, rules: Sequence[str], currency: str) -> list[tuple[date, int]]:
+        """Points that rules granted and that were not taken back, by the day that counted."""
+        rows = await self._all(_BY_DAY, (program, list(rules), currency))
+        return [(row["day"], row["points"]) for row in rows]
+
+    async def awarded(self, program: str, rules: Sequence[str], limit: int) -> list[Json]:
+        """The newest grants of rules."""
+        return await self._all(_AWARDED, (program, list(rules), limit))
+
+    async def assigned(self, program: str, offer: str, limit: int) -> list[Json]:
+        return await self._all(_ASSIGNED, (program, offer, limit))
+
+    async def exposed(self, program: str, experiment: str, limit: int) -> list[Json]:
+        return await self._all(_EXPOSED, (program, experiment, limit))
+
     async def earned(self, program: str, day: date) -> list[Json]:
         return await self._all(_EARNED, (program, day))
 
@@ -179,13 +210,13 @@ class Overview:
         return await self._all(_OWED, (program,))
 
     async def members(self, program: str) -> dict[str, int]:
-        return {row["status"]: row["count"] for row in await self._all(_MEMBERS, (program,))}
+        return {row["status"]: row["members"] for row in await self._all(_MEMBERS, (program,))}
 
     async def tiers(self, program: str) -> dict[str, dict[str, int]]:
-        """Members by set and level; below all levels under an empty name, as far as they ever had one."""
+        """Members by set and level. Who is below all levels of a set is not counted."""
         found: dict[str, dict[str, int]] = {}
         for row in await self._all(_TIERS, (program,)):
-            found.setdefault(row["tier_set"], {})[row["coalesce"]] = row["count"]
+            found.setdefault(row["tier_set"], {})[row["level"]] = row["members"]
         return found
 
     async def newest(self, program: str, limit: int) -> list[Json]:

@@ -22,6 +22,7 @@ from projections.leaderboard_snapshots import LEADERBOARD_SNAPSHOTS
 from projections.leaderboard_totals import LEADERBOARD_TOTALS
 from projections.liability_daily import LIABILITY_DAILY
 from projections.lots import LOTS
+from projections.member_counts import MEMBER_COUNTS
 from projections.members import MEMBERS
 from projections.movements import MOVEMENTS
 from projections.offer_progress import OFFER_PROGRESS
@@ -31,6 +32,7 @@ from projections.referrals import REFERRALS
 from projections.rule_performance_daily import RULE_PERFORMANCE_DAILY
 from projections.segments import SEGMENTS
 from projections.streaks import STREAKS
+from projections.tier_counts import TIER_COUNTS
 from projections.tier_history import TIER_HISTORY
 
 ANALYTICS = Boards(
@@ -60,7 +62,7 @@ ANALYTICS = Boards(
         REFERRALS,
         REFERRAL_REWARDS,
     ),
-    tallies=(LEADERBOARD_COUNTS,),
+    tallies=(LEADERBOARD_COUNTS, MEMBER_COUNTS, TIER_COUNTS),
     views=(BALANCES_NOW, BREAKAGE_COHORTS),
 )
 """What analysts read: the schema `analytics`."""

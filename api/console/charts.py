@@ -47,10 +47,11 @@ def stepped(steps: Sequence[Step], level: int, start: datetime, now: datetime, e
         return (top - value) * HEIGHT // (top - bottom)
 
     line = _path([(x(at), y(value)) for at, value in _thinned(changes, x)], y(0), x(now))
-    ahead, height = f"M{x(now)} {y(level)}", level
+    ahead, height, marks = f"M{x(now)} {y(level)}", level, []
     for at, points in future:
         height += points
-        ahead += f"H{x(at)}V{y(max(height, bottom))}"
+        marks.append((at, max(height, bottom)))
+    ahead += "".join(f"H{x(at)}V{y(value)}" for at, value in _thinned(marks, x))
     return Stepped(
         start=start,
         end=end,

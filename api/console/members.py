@@ -11,6 +11,8 @@ from litestar.response.base import ASGIResponse
 
 from api.console import door
 from api.console.charts import Stepped, stepped
+from api.console.lots import LISTED as LOTS
+from api.console.lots import by_month
 from api.console.page import render, to, viewer
 from api.http.body import check_time
 from api.http.problems import AtTheDoor
@@ -98,6 +100,7 @@ async def show(request: Req) -> ASGIResponse:
     if slide is not None:
         return to(await _slid(request, member, moment.clock, slide))
     before = number(request, "before", 0) or None
+    passed = max(0, number(request, "lots", 0))
     seen = await dossier(wired.handler, program, member, **moment.asked, before=before)
     enrolled = seen.view["enrolled_at"]
     return await render(
@@ -109,6 +112,10 @@ async def show(request: Req) -> ASGIResponse:
         moment=moment,
         slide=_slide(enrolled, seen.now, moment.at or seen.now),
         slides=SLIDES,
+        lots=seen.lots[passed : passed + LOTS],
+        passed=passed,
+        more_lots=passed + LOTS if len(seen.lots) > passed + LOTS else None,
+        months=by_month(seen.lots, (await viewer(request)).local) if len(seen.lots) > LOTS else [],
         balances=[await _balance(request, seen, name, held) for name, held in seen.view["balances"].items()],
         address=address(member),
         refers=parse_ref,

@@ -27,6 +27,10 @@ class Viewer:
     def number(self, value: int) -> str:
         return format_decimal(value, locale=self.locale)
 
+    def decimal(self, value: str) -> str:
+        """A decimal, to two places."""
+        return format_decimal(Decimal(value), format="#,##0.00", locale=self.locale)
+
     def points(self, value: int, scale: int = 0) -> str:
         """Points from their smallest unit."""
         pattern = "#,##0" + ("." + "0" * scale if scale else "")

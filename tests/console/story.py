@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 BEGINS = datetime(2030, 1, 7, 8, tzinfo=UTC)
 RULES: Json = COFFEE | {
+    "rules": [rule | ({"budget": "gold"} if rule["id"] == "gold-bonus" else {}) for rule in COFFEE["rules"]],
+    "budgets": {"gold": {"currency": "points", "points": 500}},
     "streaks": {"weekly": {"on": "purchase", "period": "week", "awards": [{"every": 4, "points": 20}]}},
     "badges": {"regular": {"on": "purchase", "when": "history.streak('weekly') >= 3", "points": 40}},
     "leaderboards": {"spenders": {"on": ["purchase"], "score": "activity.amount_minor", "period": "month"}},

@@ -36,6 +36,19 @@ PLACES = (
     "/console/system",
     "/console/system/doctor",
 )
+PICTURED = (
+    "members",
+    "leaderboards-spenders",
+    "rulebooks",
+    "campaigns",
+    "rewards",
+    "liability",
+    "audit",
+    "audit-access",
+    "webhooks",
+    "system",
+)
+"""Pages that are shown once; Today, a member, a reason and the studio are shown elsewhere, and more than once."""
 
 
 def picture(page: Page, name: str) -> None:
@@ -64,6 +77,8 @@ def test_every_page_fits_is_named_and_labelled(year: Served, chromium: Chromium,
             name = place.removeprefix("/console/").replace("/", "-").partition("?")[0]
             if width == 1280 and name in ("today", "members-ann"):
                 picture(page, f"{name}-{scheme}")
+            if (width, scheme) == (1280, "light") and name in PICTURED:
+                picture(page, name)
             if (width, scheme, name) == (320, "light", "members-ann"):
                 picture(page, "members-ann-small")
 

@@ -1,7 +1,9 @@
 """Who looked on the console: reads of a member by whom, page by page, for auditors only."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,6 +60,32 @@ async def test_every_look_is_there_page_by_page(shop: Someone, monkeypatch: Any)
         found = re.search(r'href="(/console/audit/access\?before=[^"]+)"', page)
         at = found.group(1).replace("&amp;", "&") if found is not None else ""
     assert seen == [2, 2, 1]
+
+
+async def test_who_looked_is_found_by_when_page_by_page(shop: Someone, monkeypatch: Any) -> None:
+    """By the clock of the wall, in the program's zone: nobody looks in sandbox time."""
+    monkeypatch.setattr("api.console.access.LISTED", 1)
+    auditor = await with_scopes(shop, "auditor")
+    for _ in range(2):
+        await auditor.get("/v1/members/ann")
+    await sign_in(shop)
+    rows = (await shop.get("/v1/audit/access", params={"member": "ann"})).json()["items"]
+    at = datetime.fromisoformat(rows[0]["at"])
+    berlin = ZoneInfo("Europe/Berlin")
+
+    async def shown(**more: str) -> str:
+        return (await shop.client.get(PLACE, params={"member": "ann", **more})).text
+
+    hour = timedelta(hours=1)
+    before, after = (f"{moment.astimezone(berlin):%Y-%m-%dT%H:%M:%S}" for moment in (at - hour, at + hour))
+    page = await shown(since=before, until=after)
+    assert len(looks(page)) == 1
+    (more,) = re.findall(r'href="(/console/audit/access\?before=[^"]+)"', page)
+    assert f"since={before.replace(':', '%3A')}" in more
+    assert len(looks((await shop.client.get(more.replace("&amp;", "&"))).text)) == 1
+    assert "Nobody." in await shown(since=after)
+    assert "Nobody." in await shown(until=before)
+    assert (await shop.client.get(PLACE, params={"since": "soon"})).status_code == 422
 
 
 async def test_only_auditors_see_who_looked(shop: Someone, stranger: Someone) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,13 @@ from uuid import UUID
 import pytest
 
 from application.follow import Projection, Tally
-from domain.member.commands import RedeemPoints
+from domain.member.commands import RedeemPoints, SetMemberStatus
 from domain.member.settle import settled
 from domain.member.state import Member
 from domain.member.wallet import balance
-from infrastructure.database import connect
+from infrastructure.database import connect, open_pool
 from infrastructure.migrate import migrate
+from infrastructure.overview import Overview
 from infrastructure.tables import ANALYST, columns
 from projections import ANALYTICS
 from tests.build import Stream, World, adjust, enrol, folded, instant, per, points, purchase, redeem, refund, rulebook
@@ -282,6 +284,37 @@ def test_counts_are_of_the_scores_that_stand_and_a_score_that_nobody_has_any_mor
     assert sum(members for depth, _, members in counts if depth == 0) == 3
 
 
+@pytest.mark.parametrize("batch", [5_000, 3])
+def test_counts_of_members_and_levels_are_what_the_rows_and_the_folds_say(database_url: str, batch: int) -> None:
+    """Of members who rise, fall, are suspended and erased: in one batch, and in many."""
+    program = world()
+    streams = lives(6)
+    for number, status in ((7, "suspended"), (8, "closed")):
+        one = Stream(program, number=number)
+        one.do(enrol(member=f"m{number}"), "2026-01-01")
+        one.do(purchase(400_00, "p1", at="2026-01-02"), "2026-01-02T12:01")
+        one.do(refund(one, "p1", 350_00 if number == 8 else 200_00, at="2026-01-07"), "2026-01-08")
+        one.do(SetMemberStatus(status=status, reason="asked"), "2026-01-09")
+        streams.append(one)
+    held = [folded(one.entries).tiers.get("status") for one in streams]
+    expected_levels = Counter(tier.level for tier in held if tier is not None and tier.level)
+
+    async def run() -> None:
+        async with house(database_url) as found, open_pool(database_url, 1, 2) as pool:
+            await found.runner(batch).catch_up()
+            statuses = await found.rows("SELECT status, members FROM analytics.member_counts ORDER BY 1")
+            assert statuses == await found.rows("SELECT status, count(*) FROM analytics.members GROUP BY 1 ORDER BY 1")
+            assert sum(members for _, members in statuses) == 8
+            overview = Overview(pool, "analytics")
+            assert await overview.members("main") == dict(statuses)
+            assert await overview.members("other") == {}
+            levels = (await overview.tiers("main"))["status"]
+            assert {level: members for level, members in levels.items() if members} == dict(expected_levels)
+
+    write(database_url, interleaved(streams))
+    asyncio.run(run())
+
+
 _OWED = "FROM analytics.balances WHERE program = 'main' AND debt > 0"
 _PLACE = (
     "FROM analytics.leaderboard_entries WHERE program = 'main' AND leaderboard = 'l' AND board = '' AND period = 'ever'"
@@ -458,6 +491,8 @@ referrals 2: program stream owner code referrals referred_at conversions reversa
 referral_rewards 2: program stream friend conversion referrals state effective_at taken_back_at rulebook version
     position recorded_at
 leaderboard_counts 1: program leaderboard board period depth bucket members
+member_counts 1: program status members
+tier_counts 1: program tier_set level way changes
 """
 
 
