@@ -43,7 +43,6 @@ PICTURED = (
     "campaigns",
     "rewards",
     "liability",
-    "audit",
     "audit-access",
     "webhooks",
     "system",
