@@ -192,9 +192,11 @@ async def test_window_rules_and_members_are_those_of_the_form(shop: Someone) -> 
     assert figure(page, "members") == "1 member would be corrected"
     assert 'href="/console/members/bob"' in page
     assert 'href="/console/members/ann"' not in page
-    other = await settled(shop, await proposed(shop, shop, rules="nobody-knows-it"))
+    other = await settled(shop, await proposed(shop, shop, rules="badge:nobody-knows-it"))
     assert "Nobody would have more or less" in other
-    assert "nobody-knows-it" in other
+    assert "badge:nobody-knows-it" in other
+    refused = await send(shop, PLACE, {"rulebook": "1", "reason": "why not", "rules": "nobody-knows-it"})
+    assert (refused.status_code, "here is no such rule" in refused.text) == (422, True)
     early = await settled(shop, await proposed(shop, shop, to="2001-01-01T00:00:00"))
     assert "Nobody would have more or less" in early
 
@@ -273,7 +275,7 @@ async def test_whose_points_a_correction_shows_is_noted_as_looked_at(shop: Someo
 
 async def test_a_reason_is_text_wherever_it_is_shown(shop: Someone) -> None:
     evil = "<img src=x onerror=\"alert(1)\"><script>alert(1)</script>' onx='"
-    at = await proposed(shop, shop, reason=evil, rules="<b>")
+    at = await proposed(shop, shop, reason=evil, rules="badge:<b>")
     for page in ((await shop.client.get(PLACE)).text, await settled(shop, at)):
         assert "<img src=x" not in page
         assert "<script>" not in page
