@@ -1,4 +1,4 @@
-"""Liability: what members could still ask for, how old it is, what it is worth, and when it ends."""
+"""Liability: what members could still ask for, how old it is, what it is worth, when it ends, and how much unused."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -12,6 +12,7 @@ from api.console import door
 from api.console.charts import share
 from api.console.page import render, viewer
 from api.http.route import Req, caller, parts
+from application import liability as books
 from domain.numbers import exact
 from domain.rules.rulebook import Currency
 
@@ -34,6 +35,19 @@ class Owed(msgspec.Struct, frozen=True):
     worth: int | None
     ages: list[tuple[str, int, int]]
     ends: list[tuple[str, int, int]]
+    expected: "Expected | None"
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """What of the points that are out will end unused, by the chain ladder: in all, and by month of issue.
+
+    `redeemed`, in thousandths, is the share of points that is redeemed in the end; `stated` is the estimate in force.
+    """
+
+    breakage: int
+    redeemed: int
+    cohorts: list[tuple[str, int, int]]
+    stated: Json | None
 
 
 @get("/liability", **door.page("operator", "analyst"))
@@ -45,14 +59,24 @@ async def show(request: Req) -> ASGIResponse:
     newest = (await wired.programs.get(program)).newest
     declared = newest.document.currencies if newest is not None else {}
     today = v.local(now).date()
+    ladders = {one["currency"]: one for one in await books.breakage(wired.handler, wired.analytics, program)}
+    stated = {
+        one["currency"]: one for one in await books.estimates(wired.handler, program) if one["effective_on"] <= today
+    }
     owed = [
-        _owed(name, declared.get(name), [row for row in rows if row["currency"] == name], today)
+        _owed(
+            name,
+            declared.get(name),
+            [row for row in rows if row["currency"] == name],
+            today,
+            _expected(ladders.get(name), stated.get(name)),
+        )
         for name in sorted({row["currency"] for row in rows})
     ]
     return await render(request, "liability.html", place="Liability", owed=owed, now=now)
 
 
-def _owed(name: str, declared: Currency | None, rows: list[Json], today: date) -> Owed:
+def _owed(name: str, declared: Currency | None, rows: list[Json], today: date, expected: Expected | None) -> Owed:
     held, ages, ends = (_sums(rows, by) for by in ("state", "age", "month"))
     open_points, pending = held["open"], held["pending"]
     whole = open_points + pending
@@ -68,6 +92,23 @@ def _owed(name: str, declared: Currency | None, rows: list[Json], today: date) -
         worth=whole * per_point.n // per_point.d if per_point is not None else None,
         ages=_bars([*young, (OLDER, ages[0])]),
         ends=_bars(_by_month(ends, today)),
+        expected=expected,
+    )
+
+
+def _expected(ladder: Json | None, stated: Json | None) -> Expected | None:
+    """None where too little has ended or was redeemed to tell."""
+    if ladder is None or ladder["redeemed_share"] is None:
+        return None
+    cohorts = [(f"{one['cohort']:%Y-%m}", one["projected_breakage"]) for one in ladder["cohorts"]]
+    older = sum(points for _, points in cohorts[:-MONTHS])
+    told = [("older", older), *cohorts[-MONTHS:]] if len(cohorts) > MONTHS else cohorts
+    share_of = exact(ladder["redeemed_share"])
+    return Expected(
+        breakage=sum(points for _, points in cohorts),
+        redeemed=1_000 * share_of.n // share_of.d,
+        cohorts=_bars(told),
+        stated=stated,
     )
 
 
