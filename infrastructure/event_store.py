@@ -182,7 +182,7 @@ class PostgresEventStore:
     async def _write(self, batch: list[_Waiting]) -> None:
         connection = await self._writing_connection()
         began = perf_counter()
-        cursor = psycopg.AsyncRawCursor[Any](connection)
+        cursor = self._cursor(connection)
         async with connection.pipeline():
             await connection.execute("BEGIN", prepare=True)
             await connection.execute(_LOCK, prepare=True)
@@ -212,6 +212,9 @@ class PostgresEventStore:
                 waiting.future.set_exception(refused[number])
             else:
                 waiting.future.set_result(tuple(positions[number]))
+
+    def _cursor(self, connection: psycopg.AsyncConnection[Any]) -> psycopg.AsyncRawCursor[Any]:
+        return psycopg.AsyncRawCursor(connection)
 
     async def _besides(self, connection: psycopg.AsyncConnection[Any], save: Save) -> None:
         if save.new_program is not None:

@@ -228,7 +228,7 @@ def test_a_store_that_stops_answers_everyone_first(database_url: str) -> None:
 
 
 class _Deaf:
-    """A connection that loses the answer to COMMIT: everything arrives, nothing comes back."""
+    """A cursor that loses the answer to what was committed: everything arrives, nothing comes back."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
@@ -239,15 +239,12 @@ class _Deaf:
     async def fetchall(self) -> Any:
         raise psycopg.OperationalError("the connection is lost")
 
-    def cursor(self, **more: Any) -> Any:
-        return _Deaf(self._real.cursor(**more))
-
 
 class _LosesAnswers(PostgresEventStore):
     deaf = False
 
-    async def _writing_connection(self) -> Any:
-        real = await super()._writing_connection()
+    def _cursor(self, connection: Any) -> Any:
+        real = super()._cursor(connection)
         return _Deaf(real) if self.deaf else real
 
 
