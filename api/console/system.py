@@ -1,6 +1,8 @@
 """System: whether all runs as it should, who has keys, and what was set."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 from litestar import get, post
 from litestar.response.base import ASGIResponse
@@ -11,10 +13,16 @@ from api.console.page import render, to
 from api.http.problems import AtTheDoor
 from api.http.programs import MAX_NAME
 from api.http.route import SCOPES, Req, caller, parts, text
+from api.wiring import Wired
+from application import jobs
 from application.follow import Projector, retry_parked
+from application.jobs import Progress
+from application.replay import replay
 from infrastructure.api_keys import ApiKey
 
 LISTED = 100
+REBUILDING = "rebuild"
+"""The kind of its jobs."""
 
 
 @get("/system", **door.page("admin"))
@@ -36,7 +44,15 @@ async def _show(request: Req, made: tuple[ApiKey, str] | None = None) -> ASGIRes
         own=caller(request).key,
         made=made,
         retried=request.query_params.get("retried"),
+        job=await _rebuilding(request),
     )
+
+
+async def _rebuilding(request: Req) -> dict[str, Any] | None:
+    """The last rebuild that was begun from this program's page."""
+    wired, program = parts(request), caller(request).program
+    job = await wired.overview.newest_job(program, [REBUILDING], {})
+    return await jobs.read(wired.jobs, program, job) if job is not None else None
 
 
 @get("/system/doctor", **door.page("admin"))
@@ -53,6 +69,23 @@ async def retry(request: Req) -> ASGIResponse:
     wired, projector = parts(request), Projector(parts(request).boards, parts(request).tables)
     taken, left = await retry_parked(projector, wired.store, wired.positions, caller(request).program)
     return to(f"/console/system?retried={taken}-{left}#parked")
+
+
+@post("/system/rebuild", **door.change("admin"))
+async def rebuild(request: Req) -> ASGIResponse:
+    """All rows of the tables for analysts anew, beside the live ones: a job. One is enough at a time."""
+    wired, program = parts(request), caller(request).program
+    going = await _rebuilding(request)
+    if going is None or going["state"] != "running":
+        await wired.worker.begin(program, REBUILDING, {}, partial(_rebuilt, wired))
+    return to("/console/system#followers")
+
+
+async def _rebuilt(wired: Wired, progress: Progress) -> dict[str, Any]:
+    position = await replay(
+        wired.boards, store=wired.store, positions=wired.positions, tables=wired.tables, progress=progress, afresh=True
+    )
+    return {"position": position}
 
 
 @post("/system/keys", **door.change("admin"))
@@ -79,4 +112,4 @@ async def revoke(request: Req) -> ASGIResponse:
     return to("/console/system#keys")
 
 
-HANDLERS = (show, examine, retry, make_key, revoke)
+HANDLERS = (show, examine, retry, rebuild, make_key, revoke)

@@ -14,6 +14,7 @@ from application.follow import Projector, Runner
 from application.samples import COFFEE
 from tests.cli.server import PATIENCE, prepared, serving
 from tests.cli.test_drain import stopped
+from tests.console.test_corrections import settled
 from tests.console.test_door import csrf, post, sign_in
 from tests.http import test_leaderboards
 from tests.http.conftest import Someone, purchase, with_scopes
@@ -125,3 +126,26 @@ def test_a_server_that_stops_does_not_wait_for_pages_that_are_open(database_url:
         stopped(served, began)
         assert time.monotonic() - began < EVERY * LOOKS + 5
     assert sum("Entries per minute</h2>" in line for line in rest) <= LOOKS
+
+
+async def test_an_admin_makes_the_tables_again_and_sees_how_far_that_is(app: Litestar, shop: Someone) -> None:
+    wired = app.state.wired
+    await Runner(Projector(wired.boards, wired.tables), wired.store, wired.positions).catch_up()
+    before = await wired.tables.digests()
+    await sign_in(shop)
+    token = await csrf(shop.client)
+    for _ in range(2):  # clicked twice
+        answer = await post(shop.client, "/console/system/rebuild", {"csrf": token})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/system#followers")
+    page = await settled(shop, "/console/system")
+    assert f"made again up to position {await wired.positions.head()}" in page
+    assert await wired.tables.digests() == before
+    begun = await wired.overview._all("SELECT count(*) AS n FROM jobs WHERE kind = 'rebuild'", ())
+    assert begun[0]["n"] == 1
+
+
+async def test_nobody_else_makes_the_tables_again(shop: Someone) -> None:
+    auditor = await with_scopes(shop, "auditor")
+    await sign_in(auditor)
+    answer = await post(auditor.client, "/console/system/rebuild", {"csrf": await csrf(auditor.client)})
+    assert answer.status_code == 403
