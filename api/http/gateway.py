@@ -47,7 +47,9 @@ class ClaimBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def office(wired: Wired) -> Office:
     """What it takes to take letters in."""
-    return Office(wired.handler, wired.gateway, wired.vault, utc_now, lambda: f"gl_{uuid4().hex}", check_json)
+    return Office(
+        wired.handler, wired.gateway, wired.vault, utc_now, lambda: f"gl_{uuid4().hex}", check_json, wired.misses
+    )
 
 
 @post("/v1/gateway/{source:str}", status_code=200)

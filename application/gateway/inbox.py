@@ -16,6 +16,7 @@ import structlog
 
 from application import activities, points
 from application.answers import Answered
+from application.codes import Misses
 from application.gateway.mapping import HEADER, Meant, Message, meant, places, text_at
 from application.gateway.signatures import verify
 from application.gateway.sources import Source, Sources, UnknownSource
@@ -95,7 +96,10 @@ class Inbox(Sources, Protocol):
 
 
 class Office(msgspec.Struct, frozen=True):
-    """What it takes to take letters in. `parse` reads strict JSON and raises Refused."""
+    """What it takes to take letters in. `parse` reads strict JSON and raises Refused.
+
+    `misses` counts what is not genuine, by source: beyond its budget nothing of it is written down.
+    """
 
     handler: Handler
     inbox: Inbox
@@ -103,6 +107,7 @@ class Office(msgspec.Struct, frozen=True):
     wall: Callable[[], datetime]
     new_id: Callable[[], str]
     parse: Callable[[bytes], Any]
+    misses: Misses
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -113,7 +118,11 @@ class Received(msgspec.Struct, frozen=True):
 
 
 async def receive(office: Office, source_id: str, headers: Mapping[str, str], raw: bytes) -> Received:
-    """Take a message in. It is safe once this returns. Raises UnknownSource, BadSignature, SignatureTooOld."""
+    """Take a message in. It is safe once this returns.
+
+    Raises UnknownSource, BadSignature, SignatureTooOld; RateLimited for more of these than anybody looks at. A genuine
+    message is taken whatever else is sent to its address.
+    """
     source, now = await office.inbox.source(source_id), office.wall()
     if source is None:
         raise UnknownSource("nothing is taken in at this address")
@@ -125,7 +134,10 @@ async def receive(office: Office, source_id: str, headers: Mapping[str, str], ra
     try:
         verify(mapping.signature, source.secrets(office.crypto, now), headers, raw, now)
     except Refused as refused:
+        sender = [f"gateway:{source.id}"]
+        await office.misses.admit(source.program, sender)
         await office.inbox.refuse(_ended(fresh, "refused", now, refused), REFUSED_KEPT)
+        await office.misses.note(source.program, sender)
         raise
     kept = {name: value for name, value in headers.items() if name in _headers(source)}
     letter = msgspec.structs.replace(fresh, sealed=_seal(office, source, fresh.id, kept, raw))

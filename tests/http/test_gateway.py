@@ -15,6 +15,7 @@ from application.gateway.arrivals import NAME, VERSION, ArrivalsRunner
 from application.gateway.builtin import BUILT_IN
 from application.gateway.inbox import LEASE, RECORDED_KEPT, REFUSED_KEPT, work
 from infrastructure.clock import utc_now
+from infrastructure.code_misses import KEY
 from tests.gateway import messages
 from tests.gateway.messages import SECRET, encoded
 from tests.http.conftest import Json, Someone, with_scopes
@@ -337,6 +338,23 @@ async def test_what_is_not_genuine_is_refused_and_noted_without_its_text(app: Li
     assert closed.json()["code"] == "letter-closed"
     # Whoever forged it has not taken the place of the real one.
     assert (await gateway.stripe(body))["state"] == "recorded"
+
+
+async def test_a_flood_of_what_is_not_genuine_is_answered_429_and_keeps_no_genuine_message_out(
+    app: Litestar, shop: Someone
+) -> None:
+    gateway, body = await opened(app, shop), messages.STRIPE_PAYMENT
+    forged = messages.stripe(body, utc_now(), secret="whsec_guessed")
+    codes = [(await gateway.send(body, forged)).json()["code"] for _ in range(KEY.free + 5)]
+    assert codes[: KEY.free] == ["bad-signature"] * KEY.free
+    limited = await gateway.send(body, forged)
+    assert (limited.status_code, limited.json()["code"]) == (429, "rate-limited")
+    assert int(limited.headers["retry-after"]) >= 1
+    told = await gateway.stripe(body)
+    assert told["state"] == "recorded"
+    # Another source has a budget of its own.
+    other = await opened(app, shop)
+    assert (await other.send(body, forged)).json()["code"] == "bad-signature"
 
 
 async def test_of_what_is_not_genuine_only_the_latest_is_kept(app: Litestar, shop: Someone) -> None:
