@@ -98,6 +98,7 @@ class RabbitMQ(Server):
         home.mkdir()
         (home / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\nlog.file = false\n")
         (home / "enabled_plugins").write_text("[].\n")
+        self._names: Server | None = None
         self._erlang = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -119,12 +120,24 @@ class RabbitMQ(Server):
             },
         )
 
+    def start(self) -> None:
+        # Erlang starts one where there is none, and leaves it running.
+        if self._names is None:
+            self._names = Server([shutil.which("epmd") or "epmd"], int(self._erlang["ERL_EPMD_PORT"]), self._erlang)
+            self._names.start()
+        super().start()
+
+    def stop(self) -> None:
+        """As its owner would, with all that it has not written yet."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(PATIENCE)
+
     def end(self) -> None:
-        """The node, and the name service that it has started."""
+        """The node, and its name service."""
         self.kill()
-        subprocess.run(
-            [shutil.which("epmd") or "epmd", "-kill"], env=self._erlang, check=False, capture_output=True, timeout=30
-        )
+        if self._names is not None:
+            self._names.kill()
 
     @property
     def url(self) -> str:
