@@ -68,6 +68,9 @@ def pack(member: Member, horizon: Horizon, today: int) -> tuple[Member, bytes, d
     A month goes cold whole, and comes back whole: a cold row never holds a part of what happened.
     """
     since = max(member.since, _month_back(today, horizon.days))
+    if not member.since and min(member.months, default=since) >= since:
+        # Nothing was ever older: it is all here, whatever other rules will look at.
+        since = 0
     hot = {month: rows for month, rows in member.months.items() if month >= since}
     cold = {month: _encoder.encode(rows) for month, rows in member.months.items() if month < since}
     kept = msgspec.structs.replace(member, months=hot, since=since, far=_far(member, horizon, since, today))
@@ -76,6 +79,8 @@ def pack(member: Member, horizon: Horizon, today: int) -> tuple[Member, bytes, d
 
 def _far(member: Member, horizon: Horizon, since: int, today: int) -> dict[str, Far]:
     """The counters that are looked at in months before `since`, as far back as they are looked at and are here."""
+    if not since:
+        return {}
     if since == member.since and horizon.counters.keys() == member.far.keys():
         # A month has to pass before there is more of them, or less.
         return member.far

@@ -103,6 +103,16 @@ def test_other_rules_ask_for_what_they_look_at_once_and_then_it_is_kept() -> Non
     assert "earned:points" not in unpack(hot).far
 
 
+def test_a_member_with_nothing_older_is_asked_for_nothing_by_other_rules() -> None:
+    kept, hot, cold = pack(_daily(30), Horizon(60), TODAY)
+    assert (kept.since, kept.far, cold) == (0, {}, {})
+    assert in_days(unpack(hot), "measure:spend", TODAY - 700, TODAY) == 300
+    later = TODAY + 200
+    kept, _, cold = pack(unpack(hot), YEAR, later)
+    assert (kept.since, min(cold)) == (month_of(later - 60), month_of(TODAY - 29))
+    assert in_days(kept, "earned:points", later - 365, later) == 300
+
+
 def test_three_years_take_little_more_room_than_sixty_days() -> None:
     short, long = (len(pack(_daily(days), YEAR, TODAY)[1]) for days in (60, 1_095))
     assert long - short < 5_000
